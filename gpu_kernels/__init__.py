@@ -1,0 +1,1 @@
+"""General GPU engines, each with a NumPy twin and checks; found through ``intentos.kernels``."""

@@ -1,0 +1,131 @@
+"""The base of every kernel: typed arguments, a program, a NumPy twin, checks."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from intentos.errors import InvalidProgram
+from intentos.program import GpuProgram
+from intentos.protocols import Evidence, Snapshot
+from intentos.types import Check, Json, Quantity, Words, sha256
+
+
+class Arguments(BaseModel):
+    """What every kernel takes; a kernel adds its own fields with ranges, units and docstrings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int = Field(512, ge=16, le=4096)
+    """Of the picture, in pixels."""
+    height: int = Field(512, ge=16, le=4096)
+    frames: int = Field(120, ge=1, le=10_000)
+    frames_per_second: float = Field(30.0, ge=1, le=120)
+
+
+A = TypeVar("A", bound=Arguments)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """How the GPU's result is compared with the twin's."""
+
+    rule: Literal["exact", "tolerance", "invariants"]
+    frames: int = 4
+    """Frames after which chaotic systems may part."""
+    absolute: float = 0.0
+    """On outputs, in their own unit."""
+    relative: float = 0.0
+    pixels: float = 2.0
+    """Mean absolute difference of the pictures, in 0–255 levels."""
+
+
+class KernelBase(ABC, Generic[A]):
+    """A kernel: subclasses give the four methods, the arguments' model and the compare rule."""
+
+    name: str
+    arguments: type[A]
+    compare: Compare
+
+    @abstractmethod
+    def program(self, arguments: A) -> GpuProgram:
+        """Return the program for validated arguments."""
+
+    @abstractmethod
+    def twin(self, arguments: A, *, seed: int) -> Iterator[Snapshot]:
+        """Yield the same frames as the program, computed with NumPy in float32 or better."""
+
+    @abstractmethod
+    def judge(self, arguments: A, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
+        """Return the values of a finished program and the kernel's own checks."""
+
+    def build(self, arguments: Mapping[str, Json]) -> GpuProgram:
+        """Return the program; raises InvalidProgram naming the argument and its range."""
+        return self.program(self.validate(arguments))
+
+    def reference(self, arguments: Mapping[str, Json], *, seed: int) -> Iterator[Snapshot]:
+        """Yield the twin's frames."""
+        return self.twin(self.validate(arguments), seed=seed)
+
+    def conclude(self, evidence: Evidence) -> tuple[Mapping[str, Quantity], tuple[Check, ...]]:
+        """Return the values, the kernel's checks, and the one check that every picture gets."""
+        arguments = self.validate(evidence.arguments)
+        values, checks = self.judge(arguments, evidence)
+        return values, (*checks, frames_check(arguments, evidence))
+
+    def validate(self, arguments: Mapping[str, Json]) -> A:
+        """Return typed arguments.
+
+        Raises:
+            InvalidProgram: one is unknown, of another type or out of range.
+        """
+        try:
+            return self.arguments.model_validate(dict(arguments))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "arguments"
+            raise InvalidProgram(
+                "program.argument",
+                kernel=self.name,
+                argument=where,
+                what=first["msg"].removeprefix("Value error, "),
+            ) from error
+
+    @cached_property
+    def wgsl(self) -> str:
+        """The kernel's own shader file."""
+        return Path(inspect.getfile(type(self))).with_suffix(".wgsl").read_text("utf-8")
+
+    @cached_property
+    def code_hash(self) -> str:
+        """sha256 over everything that shapes the program except the numbers."""
+        here = Path(inspect.getfile(KernelBase)).parent
+        own = Path(inspect.getfile(type(self)))
+        files = [own, own.with_suffix(".wgsl")]
+        files += [here / n for n in ("kernel.py", "prelude.py", "prelude.wgsl", "expression.py")]
+        return sha256(b"\0".join(f.read_bytes() for f in files if f.exists()))
+
+
+def workgroups(count: int, size: int) -> int:
+    """Return how many workgroups of ``size`` cover ``count`` invocations."""
+    return (count + size - 1) // size
+
+
+def frames_check(arguments: Arguments, evidence: Evidence) -> Check:
+    """Judge that every frame was drawn and, in a film, that something moved."""
+    complete = evidence.frames == arguments.frames
+    moves = arguments.frames == 1 or evidence.distinct_frames > 1
+    return Check(
+        name="frames_drawn",
+        title=Words(en="All frames were drawn", zh="所有画面都已绘制"),
+        kind="generic",
+        status="passed" if complete and moves else "failed",
+        detail=f"{evidence.frames}/{arguments.frames}, distinct {evidence.distinct_frames}",
+    )

@@ -1,0 +1,127 @@
+"""NumPy twins of ``prelude.wgsl``, and the palettes, from which the WGSL is generated."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+# Nine even stops of each map. inferno, viridis, magma and twilight: Matplotlib (CC0).
+PALETTES: dict[str, tuple[tuple[float, float, float], ...]] = {
+    "inferno": (
+        (0.001, 0.000, 0.014),
+        (0.129, 0.047, 0.291),
+        (0.342, 0.062, 0.429),
+        (0.541, 0.135, 0.415),
+        (0.736, 0.216, 0.330),
+        (0.894, 0.353, 0.194),
+        (0.978, 0.558, 0.035),
+        (0.975, 0.798, 0.206),
+        (0.988, 0.998, 0.645),
+    ),
+    "viridis": (
+        (0.267, 0.005, 0.329),
+        (0.279, 0.175, 0.483),
+        (0.230, 0.322, 0.546),
+        (0.173, 0.449, 0.558),
+        (0.128, 0.567, 0.551),
+        (0.158, 0.684, 0.502),
+        (0.369, 0.789, 0.383),
+        (0.678, 0.864, 0.190),
+        (0.993, 0.906, 0.144),
+    ),
+    "magma": (
+        (0.001, 0.000, 0.014),
+        (0.113, 0.065, 0.277),
+        (0.317, 0.072, 0.485),
+        (0.513, 0.148, 0.508),
+        (0.716, 0.215, 0.475),
+        (0.904, 0.320, 0.388),
+        (0.987, 0.536, 0.382),
+        (0.997, 0.770, 0.535),
+        (0.987, 0.991, 0.750),
+    ),
+    "twilight": (
+        (0.886, 0.850, 0.888),
+        (0.583, 0.710, 0.779),
+        (0.384, 0.461, 0.731),
+        (0.351, 0.166, 0.561),
+        (0.185, 0.079, 0.213),
+        (0.454, 0.116, 0.310),
+        (0.698, 0.338, 0.322),
+        (0.800, 0.641, 0.537),
+        (0.886, 0.850, 0.886),
+    ),
+    "fire": (
+        (0.020, 0.020, 0.060), (0.180, 0.020, 0.080), (0.420, 0.030, 0.070),
+        (0.680, 0.090, 0.040), (0.880, 0.240, 0.030), (0.970, 0.450, 0.060),
+        (0.990, 0.670, 0.180), (1.000, 0.860, 0.470), (1.000, 0.980, 0.860),
+    ),
+    "ocean": (
+        (0.010, 0.030, 0.110), (0.020, 0.090, 0.240), (0.030, 0.180, 0.400),
+        (0.040, 0.310, 0.560), (0.080, 0.460, 0.680), (0.200, 0.620, 0.760),
+        (0.420, 0.770, 0.830), (0.680, 0.890, 0.900), (0.930, 0.980, 0.980),
+    ),
+    "grey": tuple((i / 8, i / 8, i / 8) for i in range(9)),
+}  # fmt: skip
+
+
+@cache
+def prelude_wgsl() -> str:
+    """Return the shared WGSL functions."""
+    return Path(__file__).with_name("prelude.wgsl").read_text("utf-8")
+
+
+def palette_wgsl(name: str) -> str:
+    """Return ``fn palette(t: f32) -> vec3f``: piecewise linear over nine stops, t in 0..1."""
+    stops = ", ".join(f"vec3f({r:.3f}, {g:.3f}, {b:.3f})" for r, g, b in PALETTES[name])
+    return f"""
+fn palette(t: f32) -> vec3f {{
+  var stops = array<vec3f, 9>({stops});
+  let x = clamp(t, 0.0, 1.0) * 8.0;
+  let i = min(u32(x), 7u);
+  return mix(stops[i], stops[i + 1u], x - f32(i));
+}}
+"""
+
+
+def palette(name: str, t: Floats) -> Floats:
+    """Return sRGB colours, shape ``t.shape + (3,)``, for t in 0..1."""
+    stops = np.array(PALETTES[name], np.float32)
+    x = np.clip(t, 0, 1) * 8
+    i = np.minimum(x.astype(np.int64), 7)
+    weight = (x - i)[..., None]
+    return np.asarray(stops[i] * (1 - weight) + stops[i + 1] * weight)
+
+
+def hash_(x: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Twin of ``hash``."""
+    with np.errstate(over="ignore"):
+        state = x * np.uint32(747796405) + np.uint32(2891336453)
+        word = ((state >> ((state >> np.uint32(28)) + np.uint32(4))) ^ state) * np.uint32(277803737)
+        return np.asarray((word >> np.uint32(22)) ^ word)
+
+
+def random_bits(a: Any, b: Any, c: Any, seed: int) -> NDArray[np.uint32]:
+    """Twin of ``random_bits``; ``seed`` is the folded 32-bit seed."""
+    one = np.atleast_1d(np.asarray(seed, np.uint32))
+    inner = hash_(np.asarray(c, np.uint32) ^ hash_(one))
+    return hash_(np.asarray(a, np.uint32) ^ hash_(np.asarray(b, np.uint32) ^ inner))
+
+
+def random(a: Any, b: Any, c: Any, seed: int) -> NDArray[np.float32]:
+    """Twin of ``random``: float32 in [0, 1)."""
+    bits = random_bits(a, b, c, seed) >> np.uint32(8)
+    return np.asarray(bits.astype(np.float32) * np.float32(1 / 16777216))
+
+
+def pack_rgba(colour: Floats) -> NDArray[np.uint8]:
+    """Twin of ``pack_rgba``: shape (..., 3) in 0..1 to (..., 4) bytes."""
+    rgb = (np.clip(colour, 0, 1) * 255 + 0.5).astype(np.uint8)
+    alpha = np.full((*rgb.shape[:-1], 1), 255, np.uint8)
+    return np.concatenate([rgb, alpha], axis=-1)

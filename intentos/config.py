@@ -1,0 +1,107 @@
+"""Settings: defaults < ``config.toml`` in the state folder < environment < flags."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, ValidationError
+
+from intentos.errors import ConfigError
+from intentos.types import DEFAULT_SEED, Frozen, Value
+
+PREFIX = "INTENTOS_"
+
+
+class Settings(Frozen):
+    """Everything that a person can set, each also as ``INTENTOS_<NAME>`` in the environment."""
+
+    home: Path
+    """State folder: runs, artifacts, locks, saved recipes. Set by ``INTENTOS_HOME`` only."""
+    cache: Path
+    """Models and other things that can be fetched again."""
+    language: Literal["auto", "zh", "en"] = "auto"
+    """Of messages; ``auto``: the language of the intent, else of the locale."""
+    model: str = "embedded"
+    """``embedded``, ``none``, or the path of a GGUF file."""
+    seed: int = Field(default=DEFAULT_SEED, ge=0, lt=2**63)
+    adapter: str = ""
+    """Part of a GPU adapter's name to prefer; empty: a discrete GPU, else what there is."""
+    plugins: bool = True
+    """Whether executors, planners and kernels of other packages are loaded."""
+    wall_time: float = Field(default=0.0, ge=0)
+    """Seconds a step may run at most; 0: what the plan says."""
+    unsafe_no_sandbox: bool = False
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.home / "intentos.db"
+
+    @property
+    def artifacts(self) -> Path:
+        """Artifact bytes, by hash."""
+        return self.home / "artifacts"
+
+    @property
+    def work(self) -> Path:
+        """Work folders of running steps."""
+        return self.home / "work"
+
+    @property
+    def locks(self) -> Path:
+        """Queues and run owners."""
+        return self.home / "locks"
+
+    @property
+    def recipes(self) -> Path:
+        """The person's own recipes."""
+        return self.home / "recipes"
+
+    @property
+    def models(self) -> Path:
+        """Model files."""
+        return self.cache / "models"
+
+
+def load(flags: Mapping[str, Value] | None = None) -> Settings:
+    """Return the settings that hold now.
+
+    Raises:
+        ConfigError: the file is not TOML, or a setting is unknown or impossible.
+    """
+    home = os.environ.get(PREFIX + "HOME")
+    folder = Path(home).expanduser().resolve() if home else platformdirs.user_data_path("intentos")
+    cache = os.environ.get(PREFIX + "CACHE")
+    merged: dict[str, object] = {
+        "home": folder,
+        "cache": Path(cache).expanduser() if cache else platformdirs.user_cache_path("intentos"),
+    }
+    merged |= _from_file(folder / "config.toml")
+    for name in Settings.model_fields:
+        if name not in ("home", "cache") and (text := os.environ.get(PREFIX + name.upper())):
+            merged[name] = text
+    merged |= flags or {}
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError("config.invalid", name=name, what=first["msg"]) from error
+
+
+def _from_file(path: Path) -> dict[str, object]:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("config.unreadable", path=str(path), what=str(error)) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("config.unreadable", path=str(path), what=str(error)) from error

@@ -1,0 +1,190 @@
+"""What the parts know of one another: planners, executors, approvers, kernels and their contexts.
+
+Implementations live in the other folders and are found through entry points; none of them imports
+another, and the runtime joins them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from intentos.events import LiveEvent
+from intentos.plan import Approval, Plan, Step
+from intentos.program import GpuProgram
+from intentos.run import StepResult
+from intentos.types import (
+    Artifact,
+    Check,
+    Estimate,
+    Intent,
+    Isolation,
+    Json,
+    Limits,
+    Quantity,
+    Value,
+)
+
+if TYPE_CHECKING:
+    import numpy
+
+Emit = Callable[[LiveEvent], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepContext:
+    """What an executor is given besides the step."""
+
+    values: Mapping[str, Value]
+    """All parameters of the plan."""
+    live: frozenset[str]
+    """Names of parameters that may change while the step runs."""
+    seed: int
+    inputs: Mapping[str, Path]
+    """Local name → file to read, never to write."""
+    workdir: Path
+    """Empty folder of this step alone, deleted when the step ends."""
+    limits: Limits
+    emit: Emit
+    """Tells live events; never blocks, and may drop."""
+    save: Callable[[str, bytes | Path, str], Awaitable[Artifact]]
+    """``await save(name, bytes or file, media_type)`` stores an artifact durably."""
+    language: str = "en"
+
+
+class Executor(Protocol):
+    """Runs steps. Canceling the task is the only stop signal; no child process outlives it."""
+
+    name: str
+    """The entry point's name."""
+    languages: frozenset[str]
+    isolation: Isolation
+
+    def check(self) -> None:
+        """Return if this machine can run steps, else raise ExecutorUnavailable with a remedy."""
+
+    def estimate(self, step: Step, values: Mapping[str, Value]) -> Estimate:
+        """Return what the step will cost as far as it is known; must be quick."""
+        ...
+
+    async def execute(self, step: Step, context: StepContext) -> StepResult:
+        """Run the step under the context's limits.
+
+        Code that fails is a result with status ``failed`` or ``timed_out``; a broken executor
+        raises ExecutorError, an unusable one ExecutorUnavailable.
+        """
+        ...
+
+
+Trial = Callable[[Step, Mapping[str, Value]], Awaitable[StepResult]]
+"""``await trial(step, values)`` runs code before approval: in isolation, at most two seconds, no
+needs, no attachments. Running out of time counts as ok."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What is on the table when a person goes on talking: the last plan and its values."""
+
+    run: str
+    plan: Plan
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanningContext:
+    """What a planner is given besides the intent."""
+
+    trial: Trial
+    emit: Emit
+    table: Table | None = None
+    model: str | None = None
+    """The name of the model to use; None: the configured one; ``none``: no model at all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A planner's answer: a plan with values, which may be the plan already on the table."""
+
+    plan: Plan
+    values: Mapping[str, Value] = field(default_factory=dict)
+    tokens: int = 0
+    """Model tokens read and written."""
+
+
+class Planner(Protocol):
+    """Turns an intent into a plan."""
+
+    name: str
+
+    async def propose(self, intent: Intent, context: PlanningContext) -> Proposal:
+        """Return a plan for the intent.
+
+        Raises:
+            PlanningError: nothing fits; the message says what would.
+            ModelUnavailable: a model is needed and is not there.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End worker processes."""
+
+
+class Approver(Protocol):
+    """Answers one question: may this plan run with these values?"""
+
+    async def approve(
+        self, plan: Plan, values: Mapping[str, Value], *, run: str, why: str
+    ) -> Approval | Plan | None:
+        """Return an approval or rejection; an edited plan, which is asked about in turn; or None
+        where nobody can be asked."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One frame of a kernel's NumPy twin."""
+
+    pixels: numpy.ndarray[Any, Any]
+    """uint8, shape (height, width, 4), top-left first."""
+    probes: Mapping[str, float]
+    buffers: Mapping[str, numpy.ndarray[Any, Any]]
+    """The program's outputs by output name, as they are at this frame."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a kernel's checks look at when its program has ended."""
+
+    arguments: Mapping[str, Json]
+    series: Mapping[str, tuple[tuple[int, float], ...]]
+    """Probe name → (frame, number) pairs."""
+    outputs: Mapping[str, numpy.ndarray[Any, Any]]
+    frames: int
+    """Frames drawn."""
+    distinct_frames: int
+    """Frames that differ from the frame before."""
+
+
+class Kernel(Protocol):
+    """A general engine: arguments in, GpuProgram out, with a NumPy twin and checks."""
+
+    name: str
+
+    @property
+    def code_hash(self) -> str:
+        """sha256 over WGSL, pass structure and builder: changes when the kernel's code does."""
+        ...
+
+    def build(self, arguments: Mapping[str, Json]) -> GpuProgram:
+        """Return the program; raises InvalidProgram naming the argument and its range."""
+        ...
+
+    def reference(self, arguments: Mapping[str, Json], *, seed: int) -> Iterator[Snapshot]:
+        """Yield the same frames computed with NumPy, one Snapshot a frame."""
+        ...
+
+    def conclude(self, evidence: Evidence) -> tuple[Mapping[str, Quantity], tuple[Check, ...]]:
+        """Return the values a finished program gives and the kernel's judgement on it."""
+        ...
