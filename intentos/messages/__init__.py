@@ -54,3 +54,8 @@ class _Lenient(string.Formatter):
 def fill(template: str, values: dict[str, object]) -> str:
     """Put values into a template such as ``"{cars} cars, {speed:.1f} km/h"``; names only."""
     return _Lenient().vformat(template, (), values)
+
+
+def placeholders(template: str) -> set[str]:
+    """Return the names in a template; raises ValueError where its braces do not match."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}

@@ -1,0 +1,235 @@
+"""The library of recipes: plans with knobs, verified once and reused for ever."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from intentos.config import Settings
+from intentos.documents import read_document, validate
+from intentos.errors import IntentOSError, InvalidPlan, NotFound
+from intentos.messages import placeholders
+from intentos.parameters import Parameter
+from intentos.plan import Assumption, CheckSpec, Plan, Step
+from intentos.registry import Registry
+from intentos.types import Frozen, Json, Name, Value, Words
+
+CACHE_FORMAT = 1
+OWN = "own"
+
+
+class RecipeWarning(UserWarning):
+    """A recipe that somebody added cannot be used; the others can."""
+
+
+class BothWords(Words):
+    """A text that must be there in both languages."""
+
+    en: str = Field(min_length=1)
+    zh: str = Field(min_length=1)
+
+
+Phrasing = Annotated[str, Field(min_length=2, max_length=200)]
+
+
+class Phrasings(Frozen):
+    """How people ask for it."""
+
+    en: tuple[Phrasing, ...] = Field(min_length=4)
+    zh: tuple[Phrasing, ...] = Field(min_length=4)
+
+
+class Recipe(Frozen):
+    """A plan with knobs, as a file: what it is called, how it is asked for, what it does."""
+
+    schema_number: Literal[1] = Field(1, alias="schema")
+    id: Name
+    title: BothWords
+    description: BothWords
+    phrasings: Phrasings
+    interpretation: BothWords
+    """One sentence: how the wish was understood. May hold ``{parameter}``."""
+    assumptions: tuple[Assumption, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    steps: tuple[Step, ...] = Field(min_length=1)
+    checks: tuple[CheckSpec, ...] = ()
+    answer: BothWords
+    """Sentence over computed values and parameters, such as ``{mean_speed:.1f} km/h``."""
+    test: dict[Name, Value] = {}
+    """Values that make it small: ``recipes check`` and the tests run it with them."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        plan = self._plan()
+        plan.accept(self.test)
+        names = plan.defaults.keys()
+        for field in ("title", "interpretation"):
+            words: Words = getattr(self, field)
+            for name in placeholders(words.en) | placeholders(words.zh):
+                if name not in names:
+                    raise ValueError(f"{field} uses {{{name}}}, which is no parameter")
+        if placeholders(self.answer.en) != placeholders(self.answer.zh):
+            raise ValueError("the answers in the two languages use different names")
+        return self
+
+    def plan(self, registry: Registry) -> Plan:
+        """Return a new plan of this recipe, pinned to the kernels as they are on this machine."""
+        return registry.pin(self._plan())
+
+    def _plan(self) -> Plan:
+        return Plan(
+            title=Words(**self.title.model_dump()),
+            interpretation=Words(**self.interpretation.model_dump()),
+            assumptions=self.assumptions,
+            parameters=self.parameters,
+            steps=self.steps,
+            checks=self.checks,
+            answer=Words(**self.answer.model_dump()),
+            origin="recipe",
+            recipe=self.id,
+            planner="default",
+        )
+
+
+def builtin_folder() -> Path:
+    """Return the folder of the recipes that come with IntentOS."""
+    return Path(__file__).parent / "recipes"
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return the recipe that a file holds.
+
+    Raises:
+        InvalidPlan: it is no recipe; the message names file, line and what is wrong.
+    """
+    return _recipe(_read(path), path)
+
+
+class Library:
+    """All recipes: built-in, of other packages, and the person's own.
+
+    A broken built-in recipe is an error. One of another package or of the person's own folder is
+    a warning, and so is one whose id is taken: nothing is ever silently replaced.
+    """
+
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._cache = _Cache(settings.cache / "recipes.json")
+        self._recipes: dict[str, Recipe] | None = None
+        self._sources: dict[str, Path] = {}
+
+    def all(self) -> tuple[Recipe, ...]:
+        """Return every recipe, by id.
+
+        Raises:
+            InvalidPlan: a built-in recipe is broken, or two have one id.
+        """
+        return tuple(self._load().values())
+
+    def get(self, id: str) -> Recipe:
+        """Return one recipe; raises NotFound."""
+        recipe = self._load().get(id)
+        if recipe is None:
+            raise NotFound("recipe.unknown", id=id)
+        return recipe
+
+    def source(self, id: str) -> Path:
+        """Return the file of a recipe; raises NotFound."""
+        self.get(id)
+        return self._sources[id]
+
+    def _load(self) -> dict[str, Recipe]:
+        if self._recipes is None:
+            found: dict[str, Recipe] = {}
+            for path, strict in self._files():
+                try:
+                    recipe = _recipe(self._cache.read(path), path)
+                    if recipe.id in found:
+                        first = str(self._sources[recipe.id])
+                        raise InvalidPlan(
+                            "recipe.two_files", id=recipe.id, first=first, second=str(path)
+                        )
+                except IntentOSError as error:
+                    if strict:
+                        raise
+                    warnings.warn(str(error), RecipeWarning, stacklevel=3)
+                    continue
+                found[recipe.id] = recipe
+                self._sources[recipe.id] = path
+            self._cache.write()
+            self._recipes = dict(sorted(found.items()))
+        return self._recipes
+
+    def _files(self) -> Iterable[tuple[Path, bool]]:
+        builtin = builtin_folder()
+        folders = [builtin]
+        folders += [f for f in self._registry.recipe_folders().values() if f != builtin]
+        for folder in (*folders, self._settings.recipes):
+            for path in sorted(folder.glob("*.yaml")):
+                yield path, folder == builtin
+
+
+class _Cache:
+    """Parsed files by path, size and time of change: YAML is slow to parse, JSON is not."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._old: Mapping[str, Any] = {}
+        self._new: dict[str, Any] = {}
+        # The cache may be missing, half a file or of another version: then it is made again.
+        with suppress(OSError, ValueError):
+            data = json.loads(path.read_text("utf-8"))
+            if isinstance(data, dict) and data.get("format") == CACHE_FORMAT:
+                self._old = data["files"]
+
+    def read(self, path: Path) -> dict[str, Json]:
+        state = path.stat()
+        stamp = [state.st_size, state.st_mtime_ns]
+        entry = self._old.get(str(path))
+        if not (isinstance(entry, dict) and entry.get("stamp") == stamp):
+            entry = {"stamp": stamp, "data": _read(path)}
+        self._new[str(path)] = entry
+        data: dict[str, Json] = entry["data"]
+        return data
+
+    def write(self) -> None:
+        if self._new == self._old:
+            return
+        # A cache that cannot be written only costs time.
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump({"format": CACHE_FORMAT, "files": self._new}, file, ensure_ascii=False)
+            os.replace(name, self._path)
+
+
+def _read(path: Path) -> dict[str, Json]:
+    return read_document(_text(path), str(path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidPlan("document.unreadable", source=str(path), what=str(error)) from error
+
+
+def _recipe(data: dict[str, Json], path: Path) -> Recipe:
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValueError:
+        # Once more with the text at hand, which tells the line.
+        recipe = validate(Recipe, data, text=_text(path), source=str(path))
+    if recipe.id != path.stem:
+        raise InvalidPlan("recipe.file_name", source=str(path), id=recipe.id)
+    return recipe
