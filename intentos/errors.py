@@ -7,7 +7,12 @@ reads in Chinese and in English (see ``intentos/messages``). Code that fails ins
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from intentos.messages import message
+
+if TYPE_CHECKING:
+    from intentos.types import Problem
 
 
 class IntentOSError(Exception):
@@ -26,6 +31,16 @@ class IntentOSError(Exception):
     def text(self, language: str) -> str:
         """Return the sentence for a person, in ``zh`` or ``en``."""
         return message(self.code, language, **self.arguments)
+
+    def problem(self) -> Problem:
+        """Return the error as data."""
+        from intentos.types import Problem
+
+        arguments = {
+            key: value if isinstance(value, str | int | float | bool) else str(value)
+            for key, value in self.arguments.items()
+        }
+        return Problem(code=self.code, arguments=arguments, exit_code=self.exit_code)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.code, self.arguments))

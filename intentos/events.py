@@ -45,6 +45,8 @@ class PlanProposed(_Durable):
     plan: Plan
     values: dict[str, Value]
     tokens: int = 0
+    accounted: bool = False
+    """Whether every number and content word of the intent ended in the plan."""
 
 
 class TrialRan(_Durable):
@@ -252,7 +254,12 @@ def _changes(run: Run, event: DurableEvent) -> dict[str, object]:
         case RunStarted():
             raise AssertionError("handled by apply")
         case PlanProposed():
-            return {"plan": event.plan, "values": event.values, "tokens": event.tokens}
+            return {
+                "plan": event.plan,
+                "values": event.values,
+                "tokens": event.tokens,
+                "accounted": event.accounted,
+            }
         case TrialRan():
             return {}
         case ApprovalRequested():

@@ -61,6 +61,8 @@ class Executor(Protocol):
     """The entry point's name."""
     languages: frozenset[str]
     isolation: Isolation
+    substitute: bool
+    """Only stands in where no other executor can do the work."""
 
     def check(self) -> None:
         """Return if this machine can run steps, else raise ExecutorUnavailable with a remedy."""
@@ -96,7 +98,8 @@ class Table:
 class PlanningContext:
     """What a planner is given besides the intent."""
 
-    trial: Trial
+    trial: Trial | None
+    """None where nothing may run before approval (``intentos plan``)."""
     emit: Emit
     table: Table | None = None
     model: str | None = None
@@ -111,6 +114,8 @@ class Proposal:
     values: Mapping[str, Value] = field(default_factory=dict)
     tokens: int = 0
     """Model tokens read and written."""
+    accounted: bool = False
+    """Every number and content word of the intent ended in the plan."""
 
 
 class Planner(Protocol):

@@ -95,6 +95,7 @@ class Run(Frozen):
     values: dict[str, Value] = {}
     seed: int = DEFAULT_SEED
     tokens: int = 0
+    accounted: bool = False
     status: RunStatus = RunStatus.PLANNING
     approval: Approval | None = None
     results: tuple[StepResult, ...] = ()

@@ -81,6 +81,8 @@ class Problem(Frozen):
 
     code: str
     arguments: dict[str, Json] = {}
+    exit_code: int = 1
+    """What the command line ends with; see the error tree."""
 
     def text(self, language: str) -> str:
         """Return the sentence in ``zh`` or ``en``."""

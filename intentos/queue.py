@@ -1,0 +1,95 @@
+"""Turns at what there is only one of: the language model and the GPU, across processes.
+
+Each waiting process holds a *ticket*, a locked file whose name sorts by arrival, so that everybody
+can count who is before them; the *lock* itself is a second file, which settles every race. The
+operating system drops both when a process dies, so a crash never blocks the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from intentos.config import Settings
+from intentos.events import RunQueued
+
+POLL_SECONDS = 0.05
+
+
+@asynccontextmanager
+async def turn(
+    settings: Settings, resource: Literal["model", "gpu"], emit: Callable[[RunQueued], None]
+) -> AsyncIterator[None]:
+    """Hold the resource while the block runs; wait in line before it.
+
+    Emits RunQueued with the place in line whenever it changes, and place 0 when a wait is over.
+    """
+    folder = settings.locks / resource
+    folder.mkdir(parents=True, exist_ok=True)
+    ticket = folder / f"{time.time_ns():020d}-{os.getpid()}-{uuid.uuid4().hex[:8]}.ticket"
+    place = file_lock(ticket)
+    place.acquire(timeout=5)
+    lock = file_lock(folder / "lock")
+    try:
+        last = 0
+        while not _take(lock, ahead := _ahead(folder, ticket.name)):
+            ahead = max(ahead, 1)
+            if ahead != last:
+                emit(RunQueued(resource=resource, place=ahead))
+                last = ahead
+            await asyncio.sleep(POLL_SECONDS)
+        if last:
+            emit(RunQueued(resource=resource, place=0))
+        yield
+    finally:
+        lock.release()
+        place.release()
+        with suppress(FileNotFoundError):
+            ticket.unlink()
+
+
+def file_lock(path: Path) -> FileLock:
+    """Return a lock on a file that the operating system drops when this process ends."""
+    return FileLock(path, thread_local=False)
+
+
+def held(path: Path) -> bool:
+    """Return whether some living process holds the lock on ``path``."""
+    lock = file_lock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _take(lock: FileLock, ahead: int) -> bool:
+    if ahead:
+        return False
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
+
+
+def _ahead(folder: Path, own: str) -> int:
+    count = 0
+    for ticket in sorted(folder.glob("*.ticket")):
+        if ticket.name >= own:
+            break
+        if held(ticket):
+            count += 1
+        else:
+            with suppress(FileNotFoundError):
+                ticket.unlink()
+    return count
