@@ -109,7 +109,8 @@ class KernelBase(ABC, Generic[A]):
         here = Path(inspect.getfile(KernelBase)).parent
         own = Path(inspect.getfile(type(self)))
         files = [own, own.with_suffix(".wgsl")]
-        files += [here / n for n in ("kernel.py", "prelude.py", "prelude.wgsl", "expression.py")]
+        shared = ("kernel.py", "prelude.py", "prelude.wgsl", "expression.py", "functions.py")
+        files += [here / name for name in shared]
         return sha256(b"\0".join(f.read_bytes() for f in files if f.exists()))
 
 

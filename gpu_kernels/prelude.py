@@ -125,3 +125,84 @@ def pack_rgba(colour: Floats) -> NDArray[np.uint8]:
     rgb = (np.clip(colour, 0, 1) * 255 + 0.5).astype(np.uint8)
     alpha = np.full((*rgb.shape[:-1], 1), 255, np.uint8)
     return np.concatenate([rgb, alpha], axis=-1)
+
+
+def integer_power(x: Any, n: Any) -> Any:
+    """Twin of ``integer_power``: by squaring, in the order of the shader."""
+    result, factor, left = np.ones_like(x), x, abs(int(n))
+    while left > 0:
+        if left & 1:
+            result = result * factor
+        factor = factor * factor
+        left >>= 1
+    return 1 / result if n < 0 else result
+
+
+def power(x: Any, y: Any) -> Any:
+    """Twin of ``power``: NaN for a negative base with a fractional exponent."""
+    return np.power(np.asarray(x) * 1.0, y)
+
+
+def floor_mod(a: Any, b: Any) -> Any:
+    """Twin of ``floor_mod``."""
+    return a - b * np.floor(np.true_divide(a, b))
+
+
+def smooth_between(low: Any, high: Any, x: Any) -> Any:
+    """Twin of ``smooth_between``."""
+    t = np.clip(np.true_divide(x - low, high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def inside_disc(x: Any, y: Any, cx: Any, cy: Any, r: Any) -> Any:
+    """Twin of ``inside_disc``."""
+    return (x - cx) * (x - cx) + (y - cy) * (y - cy) <= r * r
+
+
+def inside_box(x: Any, y: Any, left: Any, bottom: Any, right: Any, top: Any) -> Any:
+    """Twin of ``inside_box``."""
+    return (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
+
+
+def cell_key(x: Any) -> NDArray[np.uint32]:
+    """Twin of ``cell_key``; what is not a number has the key 0."""
+    whole = np.nan_to_num(np.clip(np.floor(x), -1e9, 1e9), nan=0.0)
+    return np.asarray(whole).astype(np.int64).astype(np.uint32)
+
+
+def cell_random(a: Any, b: Any, c: Any, seed: int) -> Any:
+    """Twin of ``cell_random``; a scalar for scalars."""
+    shape = np.broadcast_shapes(np.shape(a), np.shape(b), np.shape(c))
+    return random(cell_key(a), cell_key(b), cell_key(c), seed).reshape(shape)
+
+
+def value_noise(x: Any, y: Any, z: Any, seed: int) -> Any:
+    """Twin of ``value_noise``."""
+    cells = [np.floor(v) for v in (x, y, z)]
+    u, v, w = (_fade(value - cell) for value, cell in zip((x, y, z), cells, strict=True))
+    cx, cy, cz = cells
+
+    def layer(c: Any) -> Any:
+        near = _mix(cell_random(cx, cy, c, seed), cell_random(cx + 1, cy, c, seed), u)
+        far = _mix(cell_random(cx, cy + 1, c, seed), cell_random(cx + 1, cy + 1, c, seed), u)
+        return _mix(near, far, v)
+
+    low = layer(cz)
+    return low if np.all(w == 0) else _mix(low, layer(cz + 1), w)
+
+
+def fractal_noise(x: Any, y: Any, z: Any, seed: int) -> Any:
+    """Twin of ``fractal_noise``."""
+    total: Any = 0.0
+    for octave in range(5):
+        scale = 2.0**octave
+        total = total + value_noise(x * scale, y * scale + 17 * scale, z * scale, seed) / 2 / scale
+    return total / 0.96875
+
+
+def _fade(t: Any) -> Any:
+    return t * t * t * (t * (t * 6 - 15) + 10)
+
+
+def _mix(a: Any, b: Any, t: Any) -> Any:
+    return a * (1 - t) + b * t
