@@ -56,14 +56,16 @@ find_python() { # the first Python that is new enough and can make a virtual env
   return 1
 }
 
+any() { [ -n "$(find -L "${@:2}" -maxdepth 6 -iname "$1" -print -quit 2>/dev/null)" ]; } # name, folders…
+
 has() { # is this thing here?
   case "$1" in
     python) find_python >/dev/null ;;
     compiler) command -v c++ >/dev/null || command -v g++ >/dev/null ;;
     sandbox) command -v bwrap >/dev/null ;;
-    vulkan) ls /usr/share/vulkan/icd.d/*.json /etc/vulkan/icd.d/*.json 2>/dev/null | grep -q . &&
-      ls /usr/lib*/libvulkan.so.1 /usr/lib/*/libvulkan.so.1 2>/dev/null | grep -q . ;;
-    font) find /usr/share/fonts /usr/local/share/fonts -iname '*cjk*' 2>/dev/null | grep -q . ;;
+    vulkan) any '*.json' /usr/share/vulkan/icd.d /etc/vulkan/icd.d &&
+      any libvulkan.so.1 /usr/lib /usr/lib64 ;;
+    font) any '*cjk*' /usr/share/fonts /usr/local/share/fonts ;;
     certificates) [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] ;;
     browser) command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
       command -v google-chrome >/dev/null ;;
