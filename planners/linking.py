@@ -1,0 +1,187 @@
+"""Links what was said to the knobs of a plan: by unit, by nearness of words, by range."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from intentos.errors import ValueOutOfRange
+from intentos.parameters import Parameter
+from intentos.types import Value
+
+from . import numbers
+from .numbers import Mention
+from .search import stem
+from .units import convert
+
+NEEDED = 2.0
+"""Evidence that a link takes: a unit that fits, or a word for the parameter close by."""
+_REACH = 24
+_CLAUSE = re.compile(r"[,，;；。、]|\band\b|\bwith\b|\bat\b|和|并")
+_WORD = re.compile(r"[A-Za-z]+")
+_QUOTED = re.compile(r"[\"“「『']([^\"”」』']{1,200})[\"”」』']")
+
+
+@dataclass
+class Links:
+    """Which mention became which parameter's value, and what is left over."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    left: list[Mention] = field(default_factory=list)
+
+    @property
+    def unused(self) -> list[Mention]:
+        """The numbers that a person would miss: no articles."""
+        return [m for m in self.left if m.kind == "number" and not m.weak]
+
+
+def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Links:
+    """Return the values that the text names; ``context`` holds texts whose numbers say nothing new
+    (a recipe called "two galaxies" has accounted for the two).
+
+    Raises:
+        ValueOutOfRange: a number clearly meant for a parameter lies outside its range.
+    """
+    plain = numbers.normal(text)
+    mentions = [m for m in numbers.read(text) if m.kind != "factor"]
+    candidates = [
+        (evidence(plain, mention, parameter, mentions), -index, i)
+        for i, mention in enumerate(mentions)
+        for index, parameter in enumerate(parameters)
+    ]
+    links = Links()
+    taken: set[int] = set()
+    for strength, index, i in sorted(candidates, reverse=True):
+        parameter = parameters[-index]
+        if strength < NEEDED or i in taken or parameter.name in links.values:
+            continue
+        links.values[parameter.name] = accepted(mentions[i], parameter)
+        taken.add(i)
+    rest = [m for i, m in enumerate(mentions) if i not in taken]
+    rest = _only_one_place(rest, parameters, links)
+    links.left = [m for m in rest if not _in_context(plain, m, context)]
+    _quoted_text(text, parameters, links)
+    return links
+
+
+def value_for(mention: Mention, parameter: Parameter) -> Value | None:
+    """Return the mention's value in the parameter's unit, or None where the kinds do not fit."""
+    if mention.kind == "colour":
+        return mention.value if parameter.kind == "colour" else None
+    if parameter.kind not in ("number", "integer"):
+        return None
+    if mention.unit is None:
+        return mention.value
+    if mention.unit.dimension == "percent" and parameter.unit != "%":
+        share = parameter.minimum is not None and parameter.maximum is not None
+        fits = share and (parameter.minimum or 0) >= 0 and (parameter.maximum or 0) <= 1
+        return mention.number / 100 if fits else None
+    value = convert(mention.number, mention.unit, parameter.unit)
+    return None if value is None else numbers.whole(value)
+
+
+def accepted(mention: Mention, parameter: Parameter) -> Value:
+    """Return the mention as the parameter's value; raises ValueOutOfRange."""
+    value = value_for(mention, parameter)
+    if value is None:
+        raise ValueOutOfRange("value.number", name=parameter.name, value=mention.text)
+    if parameter.kind == "integer" and isinstance(value, float):
+        value = round(value) if abs(value - round(value)) < 1e-9 else value
+    return parameter.accept(value)
+
+
+def evidence(text: str, mention: Mention, parameter: Parameter, others: Iterable[Mention]) -> float:
+    """Return how strongly the mention speaks of the parameter; 0 where it cannot."""
+    value = value_for(mention, parameter)
+    if value is None:
+        return 0.0
+    strength = 0.0
+    if mention.unit is not None and not mention.weak:
+        strength += 3.0 if mention.unit.symbol == parameter.unit else 2.5
+    near = nearness(text, mention, parameter, others)
+    if mention.weak and near < 3.5:
+        return 0.0
+    strength += near
+    if strength > 0 and not _fits(value, parameter):
+        strength -= 1.0
+    return strength
+
+
+def nearness(text: str, mention: Mention, parameter: Parameter, others: Iterable[Mention]) -> float:
+    """Return 0..4: how close a word for the parameter stands, 4 right behind the mention."""
+    spans = [(m.start, m.end) for m in others if m is not mention]
+    best = 0.0
+    for start, end in occurrences(text, parameter):
+        if start >= mention.end:
+            gap, base = text[mention.end : start], 4.0
+        elif end <= mention.start:
+            gap, base = text[end : mention.start], 3.5
+        elif mention.start <= start and end <= mention.end:
+            best = max(best, 3.0)  # the unit itself is a word for it
+            continue
+        else:
+            continue
+        between = (min(end, mention.end), max(start, mention.start))
+        if len(gap) > _REACH or any(a >= between[0] and b <= between[1] for a, b in spans):
+            continue
+        words = len(_WORD.findall(gap)) + 0.5 * sum(c >= "\u3400" for c in gap)
+        best = max(best, base - 0.4 * words - (1.5 if _CLAUSE.search(gap) else 0.0))
+    return max(best, 0.0)
+
+
+def occurrences(text: str, parameter: Parameter) -> list[tuple[int, int]]:
+    """Return where words for the parameter stand: aliases, label and name."""
+    found: list[tuple[int, int]] = []
+    lowered = text.lower()
+    tokens = [(stem(m.group().lower()), m.start(), m.end()) for m in _WORD.finditer(text)]
+    for name in {*parameter.aliases, parameter.label.en, parameter.label.zh, parameter.name}:
+        words = [stem(w.lower()) for w in _WORD.findall(name)]
+        if words:
+            for i in range(len(tokens) - len(words) + 1):
+                if [t[0] for t in tokens[i : i + len(words)]] == words:
+                    found.append((tokens[i][1], tokens[i + len(words) - 1][2]))
+        elif name:
+            found += [(m.start(), m.end()) for m in re.finditer(re.escape(name.lower()), lowered)]
+    return found
+
+
+def _fits(value: Value, parameter: Parameter) -> bool:
+    try:
+        parameter.accept(value)
+    except ValueOutOfRange:
+        return False
+    return True
+
+
+def _only_one_place(
+    rest: list[Mention], parameters: Sequence[Parameter], links: Links
+) -> list[Mention]:
+    """Link what is left where there is just one parameter of its kind and it fits."""
+    for kinds in (("colour",), ("number", "integer")):
+        places = [p for p in parameters if p.kind in kinds]
+        colour = kinds == ("colour",)
+        said = [m for m in rest if (m.kind == "colour") is colour and not m.weak]
+        # The first colour of a plan is that of its subject.
+        if colour and len(said) == 1 and not any(p.name in links.values for p in places):
+            places = places[:1]
+        if len(places) != 1 or len(said) != 1 or places[0].name in links.values:
+            continue
+        value = value_for(said[0], places[0])
+        if value is not None and _fits(value, places[0]):
+            links.values[places[0].name] = accepted(said[0], places[0])
+            rest = [m for m in rest if m is not said[0]]
+    return rest
+
+
+def _in_context(text: str, mention: Mention, context: str) -> bool:
+    """Whether the mention with the word behind it is part of what the recipe is called."""
+    behind = re.match(r"\s*[A-Za-z]+|[\u3400-\u9fff]{1,2}", text[mention.end :])
+    return behind is not None and (mention.text + behind.group()).lower() in context.lower()
+
+
+def _quoted_text(text: str, parameters: Sequence[Parameter], links: Links) -> None:
+    places = [p for p in parameters if p.kind == "text"]
+    quoted = _QUOTED.findall(text)
+    if len(places) == 1 and len(quoted) == 1:
+        links.values[places[0].name] = places[0].accept(quoted[0])
