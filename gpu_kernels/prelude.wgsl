@@ -58,6 +58,11 @@ fn floor_mod(a: f32, b: f32) -> f32 { return a - b * floor(a / b); }
 // WGSL's tanh overflows on some devices from about 44 on.
 fn bounded_tanh(x: f32) -> f32 { return tanh(clamp(x, -20.0, 20.0)); }
 
+// asin and acos themselves are off by 2e-4 on some devices.
+fn arc_sine(x: f32) -> f32 { return atan2(x, sqrt((1.0 - x) * (1.0 + x))); }
+
+fn arc_cosine(x: f32) -> f32 { return atan2(sqrt((1.0 - x) * (1.0 + x)), x); }
+
 fn hypotenuse(x: f32, y: f32) -> f32 { return length(vec2f(x, y)); }
 
 fn smooth_between(low: f32, high: f32, x: f32) -> f32 {
