@@ -1,0 +1,131 @@
+"""Traffic: nobody gets lost, GPU and NumPy agree, and broken rules are noticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from intentos.errors import InvalidProgram
+from intentos.executors.gpu import ProgramRunner
+from intentos.gpu_kernels.traffic import kernel
+from intentos.program import GpuProgram
+from intentos.protocols import Evidence
+
+CITY: dict[str, Any] = {
+    "cars": 120, "streets": 3, "block_cells": 9, "width": 192, "height": 160, "frames": 60,
+    "frames_per_step": 2,
+}  # fmt: skip
+RING: dict[str, Any] = {
+    "layout": "ring", "cars": 60, "lanes": 2, "road_cells": 100, "max_speed": 5,
+    "width": 128, "height": 128, "frames": 40, "frames_per_step": 1,
+}  # fmt: skip
+ROAD: dict[str, Any] = {**RING, "layout": "road", "cars": 40}
+
+
+def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
+    """Run on the GPU; return the evidence and every picture."""
+    program = program or kernel.build(arguments)
+    runner = ProgramRunner(program, {}, 7)
+    shape = (program.height, program.width, 4)
+    pictures = [np.frombuffer(data, np.uint8).reshape(shape) for _, data in runner.frames()]
+    moved = sum(not np.array_equal(a, b) for a, b in zip(pictures, pictures[1:], strict=False))
+    evidence = Evidence(
+        arguments=arguments,
+        series={name: tuple(points) for name, points in runner.series.items()},
+        outputs=runner.outputs(),
+        frames=len(pictures),
+        distinct_frames=moved + 1,
+    )
+    return evidence, pictures
+
+
+def verdicts(evidence: Evidence) -> dict[str, str]:
+    """Return check name → status."""
+    return {check.name: check.status for check in kernel.conclude(evidence)[1]}
+
+
+def broken(arguments: dict[str, Any], right: str, wrong: str) -> Evidence:
+    """Run a program in which one piece of the shader is replaced."""
+    program = kernel.build(arguments)
+    assert program.source.count(right) == 1
+    changed = program.model_copy(update={"source": program.source.replace(right, wrong)})
+    return run(arguments, changed)[0]
+
+
+@pytest.mark.parametrize("arguments", [CITY, RING, ROAD], ids=["city", "ring", "road"])
+def test_gpu_and_numpy_agree_on_every_car(arguments: dict[str, Any]) -> None:
+    evidence, pictures = run(arguments)
+    twin = list(kernel.reference(arguments, seed=7))
+    assert np.array_equal(evidence.outputs["road"], twin[-1].buffers["road"])
+    assert np.array_equal(evidence.outputs["cars"], twin[-1].buffers["cars"])
+    for name, points in evidence.series.items():
+        assert [v for _, v in points] == pytest.approx([s.probes[name] for s in twin], rel=1e-6)
+    for picture, snapshot in zip(pictures, twin, strict=True):
+        difference = np.abs(picture.astype(int) - snapshot.pixels)
+        assert difference.mean() < kernel.compare.pixels
+
+
+@pytest.mark.parametrize("arguments", [CITY, RING, ROAD], ids=["city", "ring", "road"])
+def test_all_checks_pass_and_values_say_how_fast(arguments: dict[str, Any]) -> None:
+    evidence, _ = run(arguments)
+    values, checks = kernel.conclude(evidence)
+    assert {c.status for c in checks} == {"passed"}
+    assert values["cars_end"].value == arguments["cars"]
+    assert values["mean_speed"].unit == "km/h"
+    assert 0 < values["mean_speed"].value < arguments.get("max_speed", 2) * 27
+    assert 0 < values["flow"].value < 3600
+
+
+def test_free_road_without_dawdling_runs_at_the_limit() -> None:
+    arguments = {**RING, "cars": 10, "slowdown": 0.0, "frames": 60}
+    evidence, _ = run(arguments)
+    values, _ = kernel.conclude(evidence)
+    assert values["mean_speed"].value == pytest.approx(5 * 27)
+    assert values["flow"].value == pytest.approx(10 / 200 * 5 * 3600)
+
+
+def test_full_road_stands_still() -> None:
+    evidence, _ = run({**RING, "cars": 200})
+    assert kernel.conclude(evidence)[0]["stopped"].value == 100
+
+
+def test_cars_move_smoothly_between_two_seconds() -> None:
+    _, pictures = run({**CITY, "frames": 13, "frames_per_step": 6})
+    changes = [np.any(a != b) for a, b in zip(pictures[1:], pictures[2:], strict=False)]
+    assert all(changes)
+
+
+def test_two_cars_in_one_cell_are_noticed() -> None:
+    # A driver who does not look ahead on his own link runs into the car in front.
+    seen = "&& road[cell + ahead + 1u] == 0u"
+    assert verdicts(broken(RING, seen, ""))["no_car_is_lost"] == "failed"
+
+
+def test_running_the_red_light_into_another_car_is_noticed() -> None:
+    red = "if (lamp(crossing, heading, second) != 2u) { return false; }"
+    assert verdicts(broken(CITY, red, ""))["no_car_is_lost"] == "failed"
+
+
+def test_speeding_is_noticed() -> None:
+    limit = "min(fleet[car].y + 1u, uniforms.max_speed)"
+    evidence = broken({**RING, "cars": 4}, limit, "(fleet[car].y + 1u)")
+    assert verdicts(evidence)["speed_limit"] == "failed"
+
+
+def test_impossible_flow_is_noticed() -> None:
+    # Ghost cars: everybody claims one cell a second more than he drove.
+    told = "fleet[car] = vec4u(to, speed, cell, 0u);"
+    evidence = broken({**RING, "cars": 190}, told, "fleet[car] = vec4u(to, speed + 1u, cell, 0u);")
+    assert verdicts(evidence)["flow_is_possible"] == "failed"
+
+
+def test_more_cars_than_cells_are_refused_with_the_maximum() -> None:
+    with pytest.raises(InvalidProgram, match="at most 216"):
+        kernel.build({**CITY, "cars": 2000})
+
+
+def test_the_same_seed_gives_the_same_film() -> None:
+    first, second = run(CITY)[1], run(CITY)[1]
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
