@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from intentos.errors import ExecutorUnavailable, NotApproved
 from intentos.plan import Approval, Plan, Step
-from intentos.protocols import Executor
+from intentos.protocols import Executor, Proposal
 from intentos.registry import OWN_DISTRIBUTION, Registry
 from intentos.types import Need, Value, now
 
@@ -24,7 +24,7 @@ class ApproveAll:
 
     async def approve(
         self, plan: Plan, values: Mapping[str, Value], *, run: str, why: str
-    ) -> Approval | Plan | None:
+    ) -> Approval | Proposal | None:
         """Return an approval of the plan within its ranges."""
         return Approval(plan_digest=plan.digest, decision="approve", by=self._by, scope="plan")
 
@@ -34,7 +34,7 @@ class AskNobody:
 
     async def approve(
         self, plan: Plan, values: Mapping[str, Value], *, run: str, why: str
-    ) -> Approval | Plan | None:
+    ) -> Approval | Proposal | None:
         """Return None."""
         return None
 

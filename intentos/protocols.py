@@ -6,7 +6,7 @@ another, and the runtime joins them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,8 +23,10 @@ from intentos.types import (
     Isolation,
     Json,
     Limits,
+    Problem,
     Quantity,
     Value,
+    Words,
 )
 
 if TYPE_CHECKING:
@@ -118,10 +120,77 @@ class Proposal:
     """Every number and content word of the intent ended in the plan."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecipeInfo:
+    """A recipe as lists show it."""
+
+    id: str
+    title: Words
+    description: Words
+    source: Path
+
+
+class Recipes(Protocol):
+    """The library, as the command line and the window see it."""
+
+    def every(self) -> Sequence[RecipeInfo]:
+        """Return every recipe, by id."""
+        ...
+
+    def search(self, text: str) -> Sequence[RecipeInfo]:
+        """Return what comes nearest to a text, best first."""
+        ...
+
+    def read(self, path: Path) -> Proposal:
+        """Return a recipe file's plan with its small ``test`` values; raises InvalidPlan."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """A language model as lists show it."""
+
+    name: str
+    path: Path
+    size: int
+    """Bytes that it has when it is whole."""
+    licence: str
+    present: bool
+    problem: Problem | None = None
+    """Why the file that is there cannot be used."""
+
+
+class Models(Protocol):
+    """The language models that can be had."""
+
+    def every(self) -> Sequence[ModelInfo]:
+        """Return what is here and what can be fetched; the default first."""
+        ...
+
+    def pull(
+        self,
+        name: str,
+        *,
+        source: Path | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> Path:
+        """Fetch a model, resuming what was begun, and return its file.
+
+        ``progress`` hears bytes done, bytes in all, and where they come from.
+
+        Raises:
+            ModelUnavailable: no source has it, or the bytes are wrong.
+            StoreError: there is no space for it.
+        """
+        ...
+
+
 class Planner(Protocol):
     """Turns an intent into a plan."""
 
     name: str
+    recipes: Recipes
+    models: Models
 
     async def propose(self, intent: Intent, context: PlanningContext) -> Proposal:
         """Return a plan for the intent.
@@ -141,9 +210,9 @@ class Approver(Protocol):
 
     async def approve(
         self, plan: Plan, values: Mapping[str, Value], *, run: str, why: str
-    ) -> Approval | Plan | None:
-        """Return an approval or rejection; an edited plan, which is asked about in turn; or None
-        where nobody can be asked."""
+    ) -> Approval | Proposal | None:
+        """Return an approval or rejection; what a person edited, which is asked about in turn; or
+        None where nobody can be asked."""
         ...
 
 

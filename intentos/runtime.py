@@ -255,10 +255,9 @@ class _Execution:
             why = policy.why(plan)
             self._record(ApprovalRequested(run_id=self.run_id, plan_digest=plan.digest, why=why))
             decision = await self._runtime._approver.approve(plan, values, run=self.run_id, why=why)
-            if isinstance(decision, Plan):
-                plan = self._registry.pin(decision)
-                known = {p.name for p in plan.parameters}
-                values = plan.accept({k: v for k, v in values.items() if k in known})
+            if isinstance(decision, Proposal):
+                plan = self._registry.pin(decision.plan)
+                values = plan.accept(decision.values)
                 self._record(PlanProposed(run_id=self.run_id, plan=plan, values=values))
                 continue
             if decision is None or not _approves(decision, plan):

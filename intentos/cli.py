@@ -1,0 +1,365 @@
+"""The command line: joins the parts and tells a person, or a program, what happens.
+
+Answers go to stdout and everything else to stderr; with ``--json`` stdout is exactly one object.
+Exit codes: 0 completed, 1 the run or a check failed, 2 wrong usage, 3 not approved, 4 something
+needed is missing, 130 canceled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import locale
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Annotated, TextIO, TypeVar, get_args
+
+import typer
+
+from intentos import config, messages
+from intentos.conversation import (
+    Conversation,
+    Options,
+    assignments,
+    make_intent,
+)
+from intentos.errors import IntentOSError, UsageError
+from intentos.plan import Plan
+from intentos.plan_file import dump_plan, read_plan
+from intentos.policy import ApproveAll, AskNobody, choose_executor
+from intentos.protocols import Approver
+from intentos.report import (
+    SCHEMA,
+    check_folder,
+    exit_code,
+    export,
+    problem_object,
+    report,
+    results_folder,
+)
+from intentos.run import Run, RunStatus
+from intentos.terminal import AskInTerminal, Terminal
+from intentos.types import Estimate, Language, Need, Value, language_of, new_id
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="intentos",
+    help="Say what you want computed, in Chinese or English. 用中文或英文说出想要计算的东西。",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Text = Annotated[str, typer.Argument(help="What you want computed. 想要计算的东西。")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Approve the plan without asking.")]
+Allow = Annotated[str, typer.Option(help="Needs beyond the sandbox to allow, by commas.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="name=value; may be repeated.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of everything random.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for exactly this run's artifacts.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+ModelName = Annotated[str | None, typer.Option(help="embedded, none, or a GGUF file.")]
+
+
+@app.command()
+def ask(
+    text: Text,
+    follow: Annotated[
+        list[str] | None, typer.Option(help="Goes on with the conversation; may be repeated.")
+    ] = None,
+    yes: Yes = False,
+    allow: Allow = "",
+    set_: Set = None,
+    seed: Seed = None,
+    model: ModelName = None,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Understand a wish, show the plan, run it and show what came out."""
+    call = Call(language=language_of(text), json_=json_, out=out)
+    options = call.guard(lambda: _options(set_, seed, allow, model))
+
+    async def work(conversation: Conversation) -> Run:
+        return await conversation.ask([text, *(follow or [])], options, call.terminal.show)
+
+    call.run(work, yes=yes)
+
+
+@app.command()
+def run(
+    plan: Annotated[Path, typer.Argument(help="A plan file, as `intentos plan -o` writes it.")],
+    yes: Yes = False,
+    allow: Allow = "",
+    set_: Set = None,
+    seed: Seed = None,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Run a plan file; a plan that was edited is asked about again."""
+    call = Call(language=None, json_=json_, out=out)
+    found = call.guard(lambda: read_plan(plan))
+    options = call.guard(lambda: _options(set_, seed, allow, None))
+    options.values = {**found.values, **options.values}
+    if found.edited:
+        call.terminal.note(
+            "plan.edited", digest=found.plan.digest[:12], recorded=found.recorded_digest[:12]
+        )
+    title = found.plan.title.text(call.terminal.language, options.values) or plan.stem
+
+    async def work(conversation: Conversation) -> Run:
+        intent = make_intent(title, conversation=new_id(), language=call.terminal.language)
+        return await conversation.run(intent, options, call.terminal.show, plan=found.plan)
+
+    call.run(work, yes=yes)
+
+
+@app.command()
+def rerun(
+    run: Annotated[str, typer.Argument(help="A run's id, its beginning or end, or `last`.")],
+    yes: Yes = False,
+    allow: Allow = "",
+    set_: Set = None,
+    seed: Seed = None,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Run a plan once more with other values; no model is used."""
+    call = Call(language=None, json_=json_, out=out)
+    options = call.guard(lambda: _options(set_, seed, allow, None))
+
+    async def work(conversation: Conversation) -> Run:
+        earlier = conversation.store.run(run)
+        if earlier.plan is None:
+            raise UsageError("rerun.no_plan", run=earlier.id)
+        options.values = {**earlier.values, **options.values}
+        options.seed = earlier.seed if seed is None else seed
+        call.terminal.language = earlier.intent.language
+        intent = make_intent(
+            earlier.intent.text,
+            conversation=earlier.intent.conversation,
+            language=earlier.intent.language,
+        )
+        return await conversation.run(
+            intent, options, call.terminal.show, plan=earlier.plan, parent_run=earlier.id
+        )
+
+    call.run(work, yes=yes)
+
+
+@app.command()
+def plan(
+    text: Text,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")] = None,
+    set_: Set = None,
+    model: ModelName = None,
+) -> None:
+    """Write the plan for a wish as YAML, without running anything."""
+    call = Call(language=language_of(text), json_=False, out=None)
+    options = call.guard(lambda: _options(set_, None, "", model))
+
+    async def work(conversation: Conversation) -> tuple[Plan, Mapping[str, Value]]:
+        intent = make_intent(text, conversation=new_id())
+        proposal = await conversation.runtime.propose(intent, model=model, emit=call.terminal.show)
+        return proposal.plan, proposal.plan.accept({**proposal.values, **options.values})
+
+    proposed, values = call.guard(lambda: asyncio.run(call.converse(work, AskNobody())))
+    call.terminal.pause()
+    document = dump_plan(proposed, values)
+    if output is None:
+        typer.echo(document, nl=False)
+        return
+    call.guard(lambda: _write(output, document))
+    call.terminal.console.print(call.terminal.card(proposed, values))
+    call.terminal.note("plan.written", path=str(output))
+
+
+class Call:
+    """One call of a command that runs something."""
+
+    at: float = 0.0
+    """When the process was called; timings count from here."""
+
+    def __init__(self, *, language: Language | None, json_: bool, out: Path | None) -> None:
+        self.terminal = Terminal(language or system_language())
+        self._json = json_
+        self._out = out
+        self.settings = self.guard(config.load)
+        self._conversation: Conversation | None = None
+        if self.settings.language != "auto":
+            self.terminal.language = self.settings.language
+
+    def guard(self, action: Callable[[], T]) -> T:
+        """Return what the action returns; an error is told and ends the process."""
+        return guard(self.terminal, action, json_=self._json)
+
+    def run(self, work: Callable[[Conversation], Awaitable[Run]], *, yes: bool) -> None:
+        """Run something to its end, tell how it went, and end the process."""
+        finished, conversation = self.guard(lambda: asyncio.run(self._run(work, yes=yes)))
+        self.terminal.pause()
+        self.guard(lambda: self._tell(finished, conversation))
+        raise typer.Exit(exit_code(finished))
+
+    async def converse(self, work: Callable[[Conversation], Awaitable[T]], approver: Approver) -> T:
+        """Open a conversation for some work and close it on every path."""
+        conversation = Conversation(self.settings, approver, called_at=self.at)
+        self._conversation = conversation
+        _cancel_on_sigterm()
+        try:
+            if self._out is not None:
+                check_folder(self._out, conversation.store)
+            return await work(conversation)
+        finally:
+            await conversation.close()
+
+    async def _run(
+        self, work: Callable[[Conversation], Awaitable[Run]], *, yes: bool
+    ) -> tuple[Run, Conversation]:
+        try:
+            run = await self.converse(work, self._approver(yes))
+        except asyncio.CancelledError:
+            # The runtime has ended the run and kept what it had finished.
+            if self._conversation is None or not self._conversation.runs:
+                raise
+            run = self._conversation.store.run(self._conversation.runs[-1])
+        assert self._conversation is not None
+        return run, self._conversation
+
+    def _approver(self, yes: bool) -> Approver:
+        if yes:
+            return ApproveAll("--yes")
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            return AskInTerminal(self.terminal, self._estimates)
+        return AskNobody()
+
+    def _estimates(self, plan: Plan, values: Mapping[str, Value]) -> dict[str, Estimate]:
+        assert self._conversation is not None
+        registry = self._conversation.registry
+        return {
+            step.id: choose_executor(step, registry).estimate(step, values) for step in plan.steps
+        }
+
+    def _tell(self, run: Run, conversation: Conversation) -> None:
+        store = conversation.store
+        language = self.terminal.language
+        if self._out is not None:
+            paths = export(run, self._out, store)
+        else:
+            paths = results_folder(run, self.settings, store)
+        if self._json:
+            document = report(
+                run,
+                paths=paths,
+                timings=conversation.timings,
+                runs=conversation.runs,
+                language=language,
+            )
+            typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+        else:
+            self.terminal.result(run, paths, conversation.timings)
+        if run.error is not None:
+            self.terminal.error(run.error.text(language))
+        elif run.status is RunStatus.REJECTED:
+            self._tell_rejected(run)
+
+    def _tell_rejected(self, run: Run) -> None:
+        if run.approval is None and run.plan is not None:
+            card = self.terminal.card(run.plan, run.values)
+            console = self.terminal.console if self._json else self.terminal.stdout()
+            console.print(card)
+            self.terminal.note("policy.not_approved")
+
+
+def guard(terminal: Terminal, action: Callable[[], T], *, json_: bool = False) -> T:
+    """Return what the action returns; an error is told and ends the process with its code."""
+    try:
+        return action()
+    except IntentOSError as error:
+        terminal.error(error.text(terminal.language))
+        if json_:
+            document: dict[str, object] = {
+                "schema": SCHEMA,
+                "run": None,
+                "status": "failed",
+                "error": problem_object(error.problem(), terminal.language),
+                "runs": [],
+            }
+            typer.echo(json.dumps(document, ensure_ascii=False))
+        raise typer.Exit(error.exit_code) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        terminal.pause()
+        raise typer.Exit(130) from None
+
+
+def system_language() -> Language:
+    """Return the language of the person's system."""
+    chosen = os.environ.get("INTENTOS_LANGUAGE", "")
+    if chosen in ("zh", "en"):
+        return "zh" if chosen == "zh" else "en"
+    name = next((os.environ[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(k)), "")
+    if not name and sys.platform in ("win32", "darwin"):
+        name = locale.getlocale()[0] or ""
+    return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
+
+
+def main(called_at: float) -> None:
+    """Run the command line; ``called_at`` is when the process was called, in seconds."""
+    from intentos import cli_look
+
+    Call.at = called_at
+    cli_look.register(app)
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except IntentOSError as error:
+        typer.echo("✗ " + error.text(system_language()), err=True)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        # The reader of our output has gone; Python must not try to flush it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+def _options(set_: list[str] | None, seed: int | None, allow: str, model: str | None) -> Options:
+    known: dict[str, Need] = {need: need for need in get_args(Need)}
+    wanted = [need.strip() for need in allow.split(",") if need.strip()]
+    for need in wanted:
+        if need not in known:
+            raise UsageError("allow.unknown", need=need, known=", ".join(known))
+    needs = frozenset(known[need] for need in wanted)
+    return Options(values=assignments(set_ or []), seed=seed, allow=needs, model=model)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(text, "utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(
+            "out.unusable", path=str(path), what=error.strerror or str(error)
+        ) from error
+
+
+def _cancel_on_sigterm() -> None:
+    if sys.platform == "win32":
+        return
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    typer.echo(f"⚠ {messages.message('cli.warning', system_language())}: {message}", err=True)

@@ -1,0 +1,318 @@
+"""The commands that look rather than run: runs, show, recipes, models, executors, doctor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from intentos import cli, config, doctor
+from intentos.config import Settings
+from intentos.conversation import Conversation, Options, make_intent
+from intentos.errors import ExecutorUnavailable
+from intentos.protocols import Planner, RecipeInfo
+from intentos.registry import Registry
+from intentos.report import Timings, last_named, report, results_folder
+from intentos.run import Run
+from intentos.store import Store
+from intentos.terminal import Terminal
+from intentos.types import new_id
+
+recipes_app = typer.Typer(help="The library of recipes.", rich_markup_mode=None)
+models_app = typer.Typer(help="Language models.", rich_markup_mode=None)
+executors_app = typer.Typer(help="What can run steps here.", rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(runs)
+    app.command()(show)
+    app.command("doctor")(doctor_command)
+    app.add_typer(recipes_app, name="recipes")
+    app.add_typer(models_app, name="models")
+    app.add_typer(executors_app, name="executors")
+
+
+def runs(
+    limit: Annotated[int, typer.Option("-n", min=1, help="How many, newest first.")] = 20,
+    json_: Json = False,
+) -> None:
+    """List runs, newest first."""
+    look = _Look()
+    store = look.store()
+    found = store.runs(limit)
+    store.close()
+    if json_:
+        _print_json([_summary(run) for run in found])
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "when", "status", "badge", "wish"):
+        table.add_column(look.say(f"list.{heading}"))
+    for run in found:
+        table.add_row(
+            run.id[-8:],
+            f"{run.created_at.astimezone():%m-%d %H:%M}",
+            look.say(f"status.{run.status.value}"),
+            look.say(f"badge.{run.badge}") if run.badge else "",
+            Text(run.intent.text.replace("\n", " ")[:60]),
+        )
+    look.out.print(table if found else look.say("list.no_runs"))
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="A run's id, its beginning or end, or `last`.")],
+    json_: Json = False,
+) -> None:
+    """Show a run: what was understood, what ran, what came out."""
+    look = _Look()
+    store = look.store()
+    found = store.run(run)
+    paths = results_folder(found, look.settings, store)
+    store.close()
+    if json_:
+        _print_json(
+            report(
+                found,
+                paths=paths,
+                timings=_timings(found),
+                runs=[found.id],
+                language=found.intent.language,
+            )
+        )
+        return
+    look.out.print(Text(found.intent.text, style="bold"))
+    if found.plan is not None:
+        look.out.print(look.terminal.card(found.plan, found.values, whole_code=True))
+    look.terminal.result(found, paths, _timings(found))
+    if found.error is not None:
+        look.terminal.error(found.error.text(look.terminal.language))
+
+
+def doctor_command(json_: Json = False) -> None:
+    """Look at this machine: what works, what is missing, and what to do about it."""
+    look = _Look()
+    findings = doctor.examine(look.settings, look.registry(), look.planner().models)
+    if json_:
+        _print_json([finding.model_dump() for finding in findings])
+    else:
+        for finding in findings:
+            mark, style = {
+                "ok": ("✓", "green"),
+                "missing": ("✗", "red"),
+                "limited": ("!", "yellow"),
+            }[finding.status]
+            text = finding.problem.text(look.terminal.language) if finding.problem else ""
+            line = Text(f"{mark} ", style=style) + Text(look.say(f"doctor.{finding.name}"))
+            look.out.print(line + Text(f"  {finding.detail}", style="dim"))
+            if text:
+                look.out.print(Text(f"    {text}"))
+    if any(finding.status == "missing" for finding in findings):
+        raise typer.Exit(4)
+
+
+@recipes_app.callback(invoke_without_command=True)
+def recipes(context: typer.Context, json_: Json = False) -> None:
+    """List the library."""
+    if context.invoked_subcommand is None:
+        look = _Look()
+        _show_recipes(look, look.planner().recipes.every(), json_)
+
+
+@recipes_app.command("search")
+def recipes_search(
+    text: Annotated[str, typer.Argument(help="What to look for, in Chinese or English.")],
+    json_: Json = False,
+) -> None:
+    """Find recipes by what they do."""
+    look = _Look()
+    _show_recipes(look, look.planner().recipes.search(text), json_)
+
+
+@recipes_app.command("check")
+def recipes_check(
+    path: Annotated[Path, typer.Argument(help="A recipe file.")], json_: Json = False
+) -> None:
+    """Read a recipe file and run it at its small test size, with its checks."""
+    call = cli.Call(language=None, json_=json_, out=None)
+
+    async def work(conversation: Conversation) -> Run:
+        planner = conversation.registry.planner(settings=conversation.settings)
+        proposal = planner.recipes.read(path)
+        language = call.terminal.language
+        intent = make_intent(
+            proposal.plan.title.text(language), conversation=new_id(), language=language
+        )
+        options = Options(values=proposal.values)
+        return await conversation.run(intent, options, call.terminal.show, plan=proposal.plan)
+
+    call.run(work, yes=True)
+
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, json_: Json = False) -> None:
+    """List the models that are here and those that can be fetched."""
+    if context.invoked_subcommand is not None:
+        return
+    look = _Look()
+    found = look.planner().models.every()
+    if json_:
+        _print_json(
+            [
+                {"name": m.name, "path": str(m.path), "size": m.size, "licence": m.licence,
+                 "present": m.present}
+                for m in found
+            ]
+        )  # fmt: skip
+        return
+    for model in found:
+        state = look.say("models.present" if model.present else "models.absent")
+        look.out.print(
+            Text(f"{model.name}  ", style="bold"),
+            Text(f"{model.size / 1e9:.2f} GB · {model.licence} · {state}"),
+        )
+        if model.problem is not None:
+            look.out.print(Text("  " + model.problem.text(look.terminal.language), style="red"))
+
+
+@models_app.command("pull")
+def models_pull(
+    name: Annotated[str, typer.Argument(help="Which model.")] = "embedded",
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="A file that you already have.")
+    ] = None,
+) -> None:
+    """Fetch a model; what was begun is resumed."""
+    look = _Look()
+    terminal = look.terminal
+    path = cli.guard(
+        terminal,
+        lambda: look.planner().models.pull(name, source=from_, progress=terminal.transfer),
+    )
+    terminal.note("models.ready", path=str(path))
+
+
+@executors_app.callback(invoke_without_command=True)
+def executors(context: typer.Context, json_: Json = False) -> None:
+    """List what can run steps here, and what is missing for the others."""
+    if context.invoked_subcommand is not None:
+        return
+    look = _Look()
+    registry = look.registry()
+    origins = registry.names("executors")
+    rows: list[dict[str, Any]] = []
+    for name, executor in registry.executors().items():
+        problem = None
+        try:
+            executor.check()
+        except ExecutorUnavailable as error:
+            problem = error.text(look.terminal.language)
+        rows.append(
+            {
+                "name": name,
+                "languages": sorted(executor.languages),
+                "isolation": executor.isolation,
+                "package": origins.get(name, "?"),
+                "available": problem is None,
+                "problem": problem,
+            }
+        )
+    if json_:
+        _print_json(rows)
+        return
+    for row in rows:
+        mark = Text("✓ ", style="green") if row["available"] else Text("✗ ", style="red")
+        text = f"{row['name']}  {', '.join(row['languages'])} · {row['isolation']}"
+        look.out.print(mark + Text(f"{text} · {row['package']}"))
+        if row["problem"]:
+            look.out.print(Text(f"    {row['problem']}"))
+
+
+@executors_app.command("check")
+def executors_check() -> None:
+    """Ask every executor whether it works here; exit 4 if one does not."""
+    look = _Look()
+    failed = False
+    for name, executor in look.registry().executors().items():
+        try:
+            executor.check()
+            look.out.print(Text("✓ ", style="green") + Text(name))
+        except ExecutorUnavailable as error:
+            failed = True
+            text = error.text(look.terminal.language)
+            look.out.print(Text("✗ ", style="red") + Text(f"{name}: {text}"))
+    if failed:
+        raise typer.Exit(4)
+
+
+class _Look:
+    """One call of a command that looks."""
+
+    def __init__(self) -> None:
+        self.terminal = Terminal(cli.system_language())
+        self.out = self.terminal.stdout()
+        self.settings: Settings = config.load()
+        if self.settings.language != "auto":
+            self.terminal.language = self.settings.language
+
+    def say(self, code: str) -> str:
+        return self.terminal.say(code)
+
+    def store(self) -> Store:
+        store = Store(self.settings)
+        store.sweep()
+        return store
+
+    def registry(self) -> Registry:
+        return Registry(plugins=self.settings.plugins)
+
+    def planner(self) -> Planner:
+        return self.registry().planner(settings=self.settings)
+
+
+def _show_recipes(look: _Look, found: Sequence[RecipeInfo], as_json: bool) -> None:
+    language = look.terminal.language
+    if as_json:
+        _print_json(
+            [{"id": r.id, "title": r.title.model_dump(), "source": str(r.source)} for r in found]
+        )
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for recipe in found:
+        table.add_row(
+            Text(recipe.id, style="cyan"),
+            Text(recipe.title.text(language), style="bold"),
+            Text(recipe.description.text(language)),
+        )
+    look.out.print(table if found else look.say("list.no_recipes"))
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "parent_run": run.parent_run,
+        "text": run.intent.text,
+        "status": run.status.value,
+        "badge": run.badge,
+        "plan": run.plan.digest if run.plan else None,
+        "answer": run.answer,
+        "created_at": run.created_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "artifacts": [artifact.name for artifact in last_named(run.artifacts)],
+    }
+
+
+def _timings(run: Run) -> Timings:
+    if run.finished_at is None:
+        return Timings()
+    return Timings(run_s=round((run.finished_at - run.created_at).total_seconds(), 3))
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))

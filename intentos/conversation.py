@@ -1,0 +1,168 @@
+"""A conversation on the command line: each intent on what the last one left on the table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from intentos.config import Settings
+from intentos.errors import UsageError
+from intentos.events import Event, FrameDrawn, PlanProposed, RunFinished
+from intentos.plan import Plan
+from intentos.protocols import Approver, Table
+from intentos.registry import Registry
+from intentos.report import Timings
+from intentos.run import Run, RunStatus
+from intentos.runtime import Runtime
+from intentos.store import Store
+from intentos.types import (
+    MAX_INTENT_CHARACTERS,
+    Intent,
+    Language,
+    Need,
+    Value,
+    language_of,
+    new_id,
+)
+
+
+class Listener(Protocol):
+    """Hears every event of a run as it happens."""
+
+    def __call__(self, event: Event) -> None: ...
+
+
+@dataclass(kw_only=True)
+class Options:
+    """What the command line says about how to run."""
+
+    values: Mapping[str, Value] = field(default_factory=dict)
+    seed: int | None = None
+    model: str | None = None
+    allow: frozenset[Need] = frozenset()
+
+
+class Conversation:
+    """Joins settings, store, registry and runtime, and runs one thing after another."""
+
+    def __init__(self, settings: Settings, approver: Approver, *, called_at: float) -> None:
+        """Open the store; runs whose owner is gone are marked as interrupted on the way."""
+        self.settings = settings
+        self.store = Store(settings)
+        self.store.sweep()
+        self.registry = Registry(plugins=settings.plugins)
+        self.runtime = Runtime(
+            settings=settings, store=self.store, registry=self.registry, approver=approver
+        )
+        self.timings = Timings()
+        self.runs: list[str] = []
+        self._id = new_id()
+        self._called_at = called_at
+
+    async def close(self) -> None:
+        """End workers; the store stays open for what is to be told."""
+        await self.runtime.close()
+
+    async def ask(self, texts: Sequence[str], options: Options, listen: Listener) -> Run:
+        """Run each text on what the one before left on the table; return the last run.
+
+        ``options.values`` hold for the first text, which the others may change. The conversation
+        ends at the first run that does not complete.
+        """
+        intents = [make_intent(text, conversation=self._id) for text in texts]
+        run: Run | None = None
+        for index, intent in enumerate(intents):
+            table = table_of(run) if run is not None else None
+            run = await self.run(
+                intent,
+                options if index == 0 else Options(**{**vars(options), "values": {}}),
+                listen,
+                table=table,
+                parent_run=run.id if run is not None else None,
+            )
+            if run.status is not RunStatus.COMPLETED:
+                break
+        assert run is not None
+        return run
+
+    async def run(
+        self,
+        intent: Intent,
+        options: Options,
+        listen: Listener,
+        *,
+        plan: Plan | None = None,
+        table: Table | None = None,
+        parent_run: str | None = None,
+    ) -> Run:
+        """Run one intent or plan to its end and return the run as it is stored."""
+        self.timings = Timings()
+        run_id = new_id()
+        self.runs.append(run_id)
+        async for event in self.runtime.run(
+            intent,
+            plan=plan,
+            values=options.values,
+            seed=options.seed,
+            model=options.model,
+            allow=options.allow,
+            table=table,
+            parent_run=parent_run,
+            run_id=run_id,
+        ):
+            self._time(event)
+            listen(event)
+        return self.store.run(run_id)
+
+    def _time(self, event: Event) -> None:
+        seconds = round(time.time() - self._called_at, 3)
+        match event:
+            case PlanProposed():
+                self.timings.plan_s = seconds
+            case FrameDrawn(index=0) if self.timings.first_frame_s is None:
+                self.timings.first_frame_s = seconds
+            case RunFinished():
+                self.timings.run_s = seconds
+            case _:
+                pass
+
+
+def make_intent(text: str, *, conversation: str, language: Language | None = None) -> Intent:
+    """Return the intent of a text.
+
+    Raises:
+        UsageError: it is empty, too long, or holds bytes that are no characters.
+    """
+    stripped = text.strip()
+    if not stripped:
+        raise UsageError("intent.empty")
+    for position, character in enumerate(stripped):
+        code = ord(character)
+        # Python marks bytes that are not UTF-8 as lone surrogates.
+        if (code < 32 and character not in "\t\n\r") or code == 127 or 0xD800 <= code <= 0xDFFF:
+            raise UsageError("intent.binary", what=f"U+{code:04X} at {position + 1}")
+    if len(stripped) > MAX_INTENT_CHARACTERS:
+        raise UsageError("intent.too_long", size=len(stripped), limit=MAX_INTENT_CHARACTERS)
+    return Intent(
+        text=stripped, language=language or language_of(stripped), conversation=conversation
+    )
+
+
+def table_of(run: Run) -> Table | None:
+    """Return what a run leaves on the table for the next intent."""
+    if run.plan is None:
+        return None
+    return Table(run=run.id, plan=run.plan, values=run.values)
+
+
+def assignments(texts: Sequence[str]) -> dict[str, Value]:
+    """Return ``name=value`` texts as a mapping; raises UsageError for anything else."""
+    found: dict[str, Value] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise UsageError("value.not_an_assignment", text=text[:80])
+        found[name.strip()] = value.strip()
+    return found

@@ -1,0 +1,181 @@
+"""What the command line tells of a run: the one JSON object, and the folder of its artifacts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from intentos.config import Settings
+from intentos.errors import StoreError, UsageError
+from intentos.run import Run, RunStatus
+from intentos.store import NO_SPACE, Store
+from intentos.types import Artifact, Problem
+
+SCHEMA = 1
+
+
+@dataclass(kw_only=True)
+class Timings:
+    """Seconds since the call, and the model's tokens."""
+
+    plan_s: float | None = None
+    run_s: float | None = None
+    first_frame_s: float | None = None
+
+
+def report(
+    run: Run, *, paths: dict[str, Path], timings: Timings, runs: Sequence[str], language: str
+) -> dict[str, Any]:
+    """Return the object that ``--json`` prints; ``paths`` says where each artifact lies."""
+    plan = run.plan
+    last = run.results[-1] if run.results else None
+    return {
+        "schema": SCHEMA,
+        "run": run.id,
+        "parent_run": run.parent_run,
+        "plan": plan.digest if plan else None,
+        "status": run.status.value,
+        "badge": run.badge,
+        "origin": plan.origin if plan else None,
+        "title": plan.title.text(language, run.values) if plan else None,
+        "interpretation": plan.interpretation.text(language, run.values) if plan else None,
+        "assumptions": [
+            {"text": a.text.text(language, run.values), "parameter": a.parameter}
+            for a in (plan.assumptions if plan else ())
+        ],
+        "answer": run.answer,
+        "values": {name: q.model_dump() for name, q in run.quantities.items()},
+        "parameters": dict(run.values),
+        "seed": run.seed,
+        "artifacts": [
+            {
+                "name": a.name,
+                "path": str(paths[a.name]),
+                "media_type": a.media_type,
+                "sha256": a.id,
+            }
+            for a in last_named(run.artifacts)
+            if a.name in paths
+        ],
+        "checks": [
+            {"name": c.name, "kind": c.kind, "status": c.status, "detail": c.detail}
+            for c in run.checks
+        ],
+        "timings": {
+            "plan_s": timings.plan_s,
+            "run_s": timings.run_s,
+            "first_frame_s": timings.first_frame_s,
+            "tokens": run.tokens,
+        },
+        "executor": last.executor if last else None,
+        "device": last.device if last else None,
+        "where": last.node if last else "here",
+        "error": problem_object(run.error, language) if run.error else None,
+        "runs": list(runs),
+    }
+
+
+def problem_object(problem: Problem, language: str) -> dict[str, Any]:
+    """Return an error as JSON: its code, its sentence and its arguments."""
+    return {
+        "code": problem.code,
+        "message": problem.text(language),
+        "arguments": problem.arguments,
+    }
+
+
+def exit_code(run: Run) -> int:
+    """Return what the process ends with; see the table in the documentation."""
+    match run.status:
+        case RunStatus.COMPLETED:
+            return 1 if run.badge == "failed" else 0
+        case RunStatus.REJECTED:
+            return 3
+        case RunStatus.CANCELED:
+            return 130
+        case _:
+            return run.error.exit_code if run.error else 1
+
+
+def last_named(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """Return one artifact for each name: the last that was saved under it."""
+    return list({artifact.name: artifact for artifact in artifacts}.values())
+
+
+def check_folder(folder: Path, store: Store) -> None:
+    """Make sure that ``--out`` can hold exactly one run's artifacts.
+
+    A folder that holds other people's files is refused; what an earlier run left is replaced.
+
+    Raises:
+        UsageError: it holds something else, or is no folder that can be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        others = [p.name for p in sorted(folder.iterdir()) if not _ours(p, store)]
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise UsageError("out.unusable", path=str(folder), what=what) from error
+    if others:
+        raise UsageError("out.not_empty", path=str(folder), others=", ".join(others[:5]))
+
+
+def export(run: Run, folder: Path, store: Store, *, link: bool = False) -> dict[str, Path]:
+    """Make ``folder`` hold exactly the run's artifacts under their names, and return their paths.
+
+    With ``link`` the files are second names of the store's own (read-only) files where the file
+    system allows it, and cost no space.
+
+    Raises:
+        UsageError: the folder holds something else.
+        StoreError: it cannot be written; no file in it is half an artifact.
+    """
+    check_folder(folder, store)
+    paths: dict[str, Path] = {}
+    try:
+        for old in folder.iterdir():
+            old.unlink()
+        for artifact in last_named(run.artifacts):
+            target = folder / artifact.name
+            temporary = folder / f".{artifact.id}.tmp"
+            _copy(store.path(artifact.id), temporary, link=link)
+            os.replace(temporary, target)
+            paths[artifact.name] = target.absolute()
+    except OSError as error:
+        for half in folder.glob(".*.tmp"):
+            with suppress(OSError):
+                half.unlink()
+        code = "store.no_space" if error.errno in NO_SPACE else "store.cannot_write"
+        what = error.strerror or str(error)
+        raise StoreError(code, name=str(folder), path=str(folder), what=what) from error
+    return paths
+
+
+def results_folder(run: Run, settings: Settings, store: Store) -> dict[str, Path]:
+    """Return paths under which a person finds the run's artifacts by their names."""
+    if not run.artifacts:
+        return {}
+    return export(run, settings.home / "results" / run.id, store, link=True)
+
+
+def _copy(source: Path, target: Path, *, link: bool) -> None:
+    if link:
+        try:
+            os.link(source, target)
+            return
+        except OSError:
+            pass  # another file system, or one without hard links: a copy does as well
+    shutil.copyfile(source, target)
+
+
+def _ours(path: Path, store: Store) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return store.knows(hashlib.file_digest(file, "sha256").hexdigest())

@@ -1,0 +1,342 @@
+"""The terminal: a plan as a person reads it, the question about it, and progress on stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from intentos.checks import plain
+from intentos.errors import IntentOSError
+from intentos.events import (
+    Event,
+    FrameDrawn,
+    ProgressMade,
+    RunFinished,
+    RunQueued,
+    StepStarted,
+    TrialRan,
+)
+from intentos.messages import message
+from intentos.plan import Approval, Plan, Step
+from intentos.plan_file import dump_plan, load_plan
+from intentos.protocols import Proposal
+from intentos.report import Timings
+from intentos.run import Run, RunStatus
+from intentos.types import Estimate, Language, Value
+
+CODE_LINES = 60
+
+
+class Terminal:
+    """Progress, plans and questions on stderr, in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language: Language = language
+        self.console = Console(stderr=True, highlight=False)
+        self._progress: Progress | None = None
+        self._stage = ""
+
+    def say(self, code: str, /, **arguments: object) -> str:
+        """Return a sentence of the catalogue."""
+        return message(code, self.language, **arguments)
+
+    def show(self, event: Event) -> None:
+        """Tell a person what an event means for them, if anything."""
+        match event:
+            case RunQueued(resource=resource, place=place):
+                self._advance(self.say(f"stage.queue_{resource}", place=place), None)
+            case ProgressMade(stage=stage, fraction=fraction):
+                self._advance(self.say(stage), fraction)
+            case FrameDrawn(index=index, count=count):
+                self._advance(self.say("stage.drawing"), (index + 1) / count)
+            case StepStarted(executor=executor):
+                self._advance(f"{self.say('stage.running')} · {executor}", None)
+            case TrialRan(seconds=seconds):
+                self._advance(self.say("stage.tried", seconds=seconds), None)
+            case RunFinished():
+                self.pause()
+            case _:
+                pass
+
+    def transfer(self, done: int, total: int, source: str) -> None:
+        """Show how much of something has arrived."""
+        self._advance(f"{self.say('stage.fetching')} · {source}", done / total if total else None)
+
+    def pause(self) -> None:
+        """Take the progress line away, so that something else can be said."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def note(self, code: str, /, **arguments: object) -> None:
+        """Print a sentence of the catalogue."""
+        self.pause()
+        self.console.print(Text(self.say(code, **arguments)))
+
+    def stdout(self) -> Console:
+        """Return a console for answers."""
+        return Console(highlight=False)
+
+    def result(self, run: Run, paths: Mapping[str, Path], timings: Timings) -> None:
+        """Print what came out: the answer, how far it can be trusted, and where things lie."""
+        self.pause()
+        out = self.stdout()
+        if run.status is RunStatus.COMPLETED and run.badge is not None:
+            style = {"verified": "green", "failed": "red"}.get(run.badge, "yellow")
+            mark = "✗" if run.badge == "failed" else "✓"
+            out.print(Text(f"{mark} ", style=style) + Text(run.answer or self.say("card.done")))
+        for check in run.checks:
+            title = check.title.text(self.language, run.values) or check.name
+            mark = {"passed": "✓", "failed": "✗", "unknown": "?"}[check.status]
+            style = {"passed": "dim", "failed": "red", "unknown": "yellow"}[check.status]
+            out.print(Text(f"  {mark} {title}: {check.detail}", style=style))
+        for result in run.results:
+            for text in (result.stdout, result.stderr if result.status != "ok" else ""):
+                if text.strip():
+                    out.print(Text(text.rstrip(), style="dim"))
+            if result.note is not None:
+                out.print(Text("  ! " + result.note.text(self.language), style="yellow"))
+        for name, path in paths.items():
+            out.print(Text(f"  {name}", style="cyan"), Text(str(path)), soft_wrap=True)
+        self.console.print(Text(self._facts(run, timings), style="dim"))
+
+    def _facts(self, run: Run, timings: Timings) -> str:
+        facts = [self.say(f"status.{run.status.value}")]
+        if run.badge is not None:
+            facts.append(self.say(f"badge.{run.badge}"))
+        if run.plan is not None:
+            facts.append(self.say(f"origin.{run.plan.origin}"))
+        facts += [result.device for result in run.results if result.device]
+        if timings.run_s is not None:
+            facts.append(f"{timings.run_s:.1f} s")
+        if run.tokens:
+            facts.append(self.say("card.tokens", tokens=run.tokens))
+        return " · ".join([*facts, self.say("card.run", run=run.id)])
+
+    def error(self, text: str) -> None:
+        """Print an error."""
+        self.pause()
+        self.console.print(Text("✗ ", style="bold red") + Text(text))
+
+    def _advance(self, description: str, fraction: float | None) -> None:
+        if not self.console.is_terminal:
+            if description != self._stage:  # one line for each stage in a log
+                self.console.print(f"… {description}")
+            self._stage = description
+            return
+        if self._progress is None:
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TimeElapsedColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self._progress.add_task(description, total=None)
+            self._progress.start()
+        completed = 0.0 if fraction is None else fraction
+        total = None if fraction is None else 1.0
+        self._progress.update(
+            self._progress.task_ids[0], description=description, total=total, completed=completed
+        )
+
+    def card(
+        self,
+        plan: Plan,
+        values: Mapping[str, Value],
+        *,
+        estimates: Mapping[str, Estimate] | None = None,
+        whole_code: bool = False,
+    ) -> RenderableType:
+        """Return the plan as a person reads it before saying yes."""
+        language = self.language
+        parts: list[RenderableType] = [
+            Text(self.say("card.understood", text=plan.interpretation.text(language, values)))
+        ]
+        for assumption in plan.assumptions:
+            parts.append(Text("  · " + assumption.text.text(language, values), style="dim"))
+        if plan.parameters:
+            parts += [Text(), self._parameters(plan, values)]
+        for number, step in enumerate(plan.steps, start=1):
+            parts += [Text(), *self._step(number, step, whole_code)]
+        parts += [Text(), Text(self._needs(plan)), Text(self._estimate(estimates or {}))]
+        origin = self.say(f"origin.{plan.origin}")
+        title = f"[bold]{plan.title.text(language, values)}[/bold]  ({origin})"
+        return Panel(Group(*parts), title=title, title_align="left", subtitle=plan.digest[:12])
+
+    def explain(self, plan: Plan, values: Mapping[str, Value]) -> RenderableType:
+        """Return everything about a plan: whole code, limits, checks, what approval means."""
+        lines: list[RenderableType] = [self.card(plan, values, whole_code=True)]
+        for step in plan.steps:
+            limits = step.limits
+            lines.append(
+                Text(
+                    self.say(
+                        "card.limits",
+                        step=step.id,
+                        seconds=plain(limits.wall_time),
+                        megabytes=limits.memory_bytes // 1024**2,
+                        processes=limits.processes,
+                    )
+                )
+            )
+        for check in plan.checks:
+            title = check.title.text(self.language, values) or check.name
+            lines.append(Text(self.say("card.check", title=title, formula=check.expect)))
+        lines.append(Text(self.say("card.approval", digest=plan.digest), style="dim"))
+        return Group(*lines)
+
+    def _parameters(self, plan: Plan, values: Mapping[str, Value]) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for parameter in plan.parameters:
+            low, high = parameter.minimum, parameter.maximum
+            span = ""
+            if low is not None or high is not None:
+                ends = ("−∞" if low is None else plain(low), "∞" if high is None else plain(high))
+                span = f"{ends[0]} … {ends[1]}"
+            elif parameter.choices:
+                span = " | ".join(parameter.choices)
+            value = plain(values.get(parameter.name, parameter.default))
+            table.add_row(
+                Text("  " + parameter.name, style="cyan"),
+                Text(f"{value} {parameter.unit}".strip(), style="bold"),
+                Text(span, style="dim"),
+                Text(parameter.label.text(self.language)),
+            )
+        return table
+
+    def _step(self, number: int, step: Step, whole: bool) -> list[RenderableType]:
+        title = step.title.text(self.language) or step.id
+        head = Text(f"{number}. {title}", style="bold")
+        if step.language == "kernel":
+            arguments = ", ".join(f"{key}={value}" for key, value in step.arguments.items())
+            kernel = self.say("card.kernel", name=step.code, hash=step.code_hash[:12])
+            return [head, Text(f"   {kernel}"), Text(f"   {arguments}", style="dim")]
+        lines = step.code.rstrip().splitlines()
+        shown = lines if whole else lines[:CODE_LINES]
+        language = "python" if step.language == "python" else "rust"
+        code: list[RenderableType] = [
+            Syntax("\n".join(shown), language, line_numbers=True, word_wrap=True)
+        ]
+        if len(shown) < len(lines):
+            code.append(Text(self.say("card.more_lines", count=len(lines) - len(shown))))
+        return [head, *code]
+
+    def _needs(self, plan: Plan) -> str:
+        wide = sorted(plan.needs - {"gpu"})
+        if not wide:
+            return self.say("card.needs_gpu" if "gpu" in plan.needs else "card.needs_nothing")
+        return self.say("card.needs", needs=", ".join(wide))
+
+    def _estimate(self, estimates: Mapping[str, Estimate]) -> str:
+        seconds = [e.seconds for e in estimates.values() if e.seconds is not None]
+        memory = [e.memory_bytes for e in estimates.values() if e.memory_bytes is not None]
+        known = []
+        if seconds and len(seconds) == len(estimates):
+            known.append(f"{sum(seconds):.1f} s")
+        if memory:
+            known.append(f"{max(memory) / 1024**2:.0f} MB")
+        if not known:
+            return self.say("card.estimate_unknown")
+        return self.say("card.estimate", text=" · ".join(known))
+
+
+EstimatePlan = Callable[[Plan, Mapping[str, Value]], Mapping[str, Estimate]]
+
+
+class AskInTerminal:
+    """Shows the plan and asks y / n / e / x until there is a decision."""
+
+    def __init__(self, terminal: Terminal, estimate: EstimatePlan) -> None:
+        self._terminal = terminal
+        self._estimate = estimate
+
+    async def approve(
+        self, plan: Plan, values: Mapping[str, Value], *, run: str, why: str
+    ) -> Approval | Proposal | None:
+        """Return the person's decision; end of input or Ctrl-C cancels."""
+        terminal = self._terminal
+        terminal.pause()
+        terminal.console.print(terminal.card(plan, values, estimates=self._estimate(plan, values)))
+        terminal.console.print(Text(terminal.say(why), style="dim"))
+        while True:
+            reply = _ask(terminal, terminal.say("card.question"))
+            match reply.strip().lower():
+                case "y" | "yes" | "是" | "好":
+                    return _decision(plan, "approve")
+                case "n" | "no" | "否" | "不":
+                    return _decision(plan, "reject")
+                case "x":
+                    terminal.console.print(terminal.explain(plan, values))
+                case "e":
+                    edited = self._edit(plan, values)
+                    if edited is not None:
+                        return edited
+                case _:
+                    terminal.console.print(terminal.say("card.answers"))
+
+    def _edit(self, plan: Plan, values: Mapping[str, Value]) -> Proposal | None:
+        before = dump_plan(plan, values)
+        try:
+            after = _in_editor(before)
+            if after == before:
+                self._terminal.console.print(self._terminal.say("card.unchanged"))
+                return None
+            found = load_plan(after, "plan.yaml")
+        except IntentOSError as error:
+            self._terminal.error(error.text(self._terminal.language))
+            return None
+        diff = "\n".join(
+            difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
+        )
+        self._terminal.console.print(Syntax(diff, "diff"))
+        return Proposal(plan=found.plan, values=found.values)
+
+
+def _decision(plan: Plan, decision: str) -> Approval:
+    return Approval.model_validate(
+        {"plan_digest": plan.digest, "decision": decision, "by": "terminal", "scope": "plan"}
+    )
+
+
+def _ask(terminal: Terminal, question: str) -> str:
+    # asyncio turns the first Ctrl-C into a cancellation that a blocking read would never see.
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        terminal.console.print(Text(question, style="bold"), end=" ")
+        return input()
+    except (KeyboardInterrupt, EOFError):
+        terminal.console.print()
+        raise asyncio.CancelledError from None
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+
+
+def _in_editor(text: str) -> str:
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    if sys.platform == "win32" and editor == "vi":
+        editor = "notepad"
+    with tempfile.TemporaryDirectory(prefix="intentos-") as folder:
+        path = Path(folder) / "plan.yaml"
+        path.write_text(text, "utf-8")
+        try:
+            subprocess.run([*shlex.split(editor), str(path)], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise IntentOSError("card.no_editor", editor=editor, what=str(error)) from error
+        return path.read_text("utf-8")
