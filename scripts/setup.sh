@@ -56,7 +56,7 @@ find_python() { # the first Python that is new enough and can make a virtual env
   return 1
 }
 
-any() { [ -n "$(find -L "${@:2}" -maxdepth 6 -iname "$1" -print -quit 2>/dev/null)" ]; } # name, folders…
+any() { [ -n "$(find -L "${@:2}" -maxdepth 4 -iname "$1" -print -quit 2>/dev/null)" ]; } # name, folders…
 
 has() { # is this thing here?
   case "$1" in
@@ -110,8 +110,8 @@ install_with_apt() { # packages…
   fi
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
   say "Installing system packages: $*" "正在安装系统软件包：$*"
-  # stdin stays sudo's; apt itself asks nothing
-  "${root[@]+"${root[@]}"}" "${apt[@]}" update >&2 || fetch_failed "apt-get update"
+  # A stranger's package list that cannot be fetched is no reason to stop: the install will tell.
+  "${root[@]+"${root[@]}"}" "${apt[@]}" update >&2 || true
   "${root[@]+"${root[@]}"}" "${apt[@]}" install --no-install-recommends "$@" >&2 ||
     fetch_failed "apt-get install $*"
 }
