@@ -272,16 +272,16 @@ export class ProgramPlayer {
     return { name, dtype: output.dtype, shape: output.shape, data: new ARRAYS[output.dtype](bytes) };
   }
 
-  // Shows the frame on a canvas of the program's size; style scales it. A canvas that already has a
-  // 2D context is painted through memory, any other directly from the GPU.
+  // Shows the frame on a canvas of the program's size; style scales it. The 2D context works
+  // everywhere. A canvas that was given a `webgpu` context before is painted without leaving the
+  // GPU; that is not the default because it takes a software adapter's GPU process down.
   async present(canvas) {
     const { width, height } = this.#program;
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
-    const context = canvas.getContext("webgpu");
-    if (context) return this.#queue(() => this.#paint(context));
-    const image = new ImageData(await this.readPixels(), width, height);
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    const flat = canvas.getContext("2d");
+    if (!flat) return this.#queue(() => this.#paint(canvas.getContext("webgpu")));
+    flat.putImageData(new ImageData(await this.readPixels(), width, height), 0, 0);
   }
 
   destroy() {

@@ -20,12 +20,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import intentos.program
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+import intentos.program
 from intentos.program import GpuProgram
 from intentos.types import DEFAULT_SEED, Json, Value
-from numpy.typing import NDArray
 
 START_SECONDS = 60.0
 CLOSE_SECONDS = 15.0
@@ -136,8 +137,11 @@ class Chromium:
 
 
 @contextmanager
-def chromium() -> Iterator[Chromium]:
-    """Start a local server and a browser; both are gone afterwards, whatever happened."""
+def chromium(*flags: str) -> Iterator[Chromium]:
+    """Start a local server and a browser; both are gone afterwards, whatever happened.
+
+    ``flags`` are given to the browser besides those that it always needs.
+    """
     executable = find_chromium()
     with _server() as address, _loop() as call:
         playwright = browser = None
@@ -146,7 +150,7 @@ def chromium() -> Iterator[Chromium]:
 
             playwright = call(async_playwright().start(), START_SECONDS)
             browser = call(
-                playwright.chromium.launch(executable_path=executable, args=list(FLAGS)),
+                playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *flags]),
                 START_SECONDS,
             )
             page = call(browser.new_page(), START_SECONDS)
