@@ -60,11 +60,7 @@ class Sandbox:
             str(find()), "--die-with-parent", "--info-fd", str(self.info),
             "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts",
             "--unshare-cgroup-try", "--hostname", "sandbox",
-            *self._rights(),
-            *_system(),
-            *_bind(Path(__file__).with_name("harness.py"), HARNESS),
-            *(_bind(self.font_cache, FONT_CACHE) if self.font_cache else ()),
-            *(word for inside, file in self.inputs.items() for word in _bind(file, inside)),
+            *self._rights(), *_folders(self._files()), *self._files(),
             "--proc", "/proc", "--dev", "/dev",
             "--perms", "1777", "--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm",
             "--remount-ro", "/dev",
@@ -72,6 +68,14 @@ class Sandbox:
             "--remount-ro", "/", "--chdir", WORK, "--",
             f"{PYTHON}/bin/python", "-S", "-s", "-P", "-B", HARNESS, str(self.control),
         ]  # fmt: skip
+
+    def _files(self) -> list[str]:
+        return [
+            *_system(),
+            *_bind(Path(__file__).with_name("harness.py"), HARNESS),
+            *(_bind(self.font_cache, FONT_CACHE) if self.font_cache else ()),
+            *(word for inside, file in self.inputs.items() for word in _bind(file, inside)),
+        ]
 
     def _rights(self) -> list[str]:
         rights = ["--cap-drop", "ALL"]
@@ -207,6 +211,15 @@ def _packages() -> list[tuple[Path, str]]:
     folders = [Path(p) for p in sys.path if Path(p).name in ("site-packages", "dist-packages")]
     kept = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
     return [(folder, f"{INSIDE}/packages/{index}") for index, folder in enumerate(kept)]
+
+
+def _folders(words: list[str]) -> list[str]:
+    # Folders that bubblewrap makes by itself can be entered by their owner only.
+    targets = [Path(words[i + 2]) for i, word in enumerate(words) if word.startswith("--ro-bind")]
+    parents = {parent for target in targets for parent in target.parents if parent != Path("/")}
+    return [
+        word for parent in sorted(parents) for word in ("--perms", "0755", "--dir", str(parent))
+    ]
 
 
 def _bind(source: Path, inside: str) -> list[str]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import importlib
 import io
 import json
 import linecache
@@ -157,9 +158,9 @@ class Saver:
                 default, write = found
                 return self._report.file(name if extension else name + default, write)
         raise TypeError(
-            f"save({name!r}, …) cannot save {type(thing).__name__} as {extension or 'a file'}: give "
-            "a Matplotlib figure, a picture, an array, a list of rows, a dict, text or bytes with "
-            "an extension; numbers go through report()"
+            f"save({name!r}, …) cannot save {type(thing).__name__} as {extension or 'a file'}: "
+            "give a Matplotlib figure, a picture, an array, a list of rows, a dict, text or bytes "
+            "with an extension; numbers go through report()"
         )
 
     def open_figures(self) -> None:
@@ -276,12 +277,13 @@ def _from_dict(thing: Any, extension: str) -> Form | None:
     if not isinstance(thing, Mapping):
         return None
     numpy = sys.modules.get("numpy")
-    arrays = bool(numpy and thing) and all(isinstance(a, numpy.ndarray) for a in thing.values())
-    if numpy and extension in ("", ".npz") and arrays:
+    arrays = numpy and thing and all(isinstance(a, numpy.ndarray) for a in thing.values())
+    if numpy and arrays and extension in ("", ".npz"):
         if any(array.dtype.hasobject for array in thing.values()):
             raise TypeError("an array of Python objects cannot be saved; give it a number type")
-        named = {str(key): array for key, array in thing.items()}
-        return ".npz", lambda file: numpy.savez_compressed(file, **named)
+        buffer = io.BytesIO()  # NumPy wants a file that it could also read
+        numpy.savez_compressed(buffer, **{str(key): array for key, array in thing.items()})
+        return ".npz", lambda file: file.write(buffer.getbuffer())
     if extension in ("", ".json"):
         return ".json", lambda file: file.write(_json(thing))
     return None
@@ -331,7 +333,7 @@ def _rgba(picture: Any) -> Any:
     if (figure := _figure_of(picture)) is not None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        canvas = FigureCanvasAgg(figure)
+        canvas: Any = FigureCanvasAgg(figure)
         canvas.draw()
         picture = numpy.asarray(canvas.buffer_rgba())
     elif _is_pillow(picture):
@@ -389,16 +391,15 @@ def _prepare(code: str, seed: int) -> None:
         os.environ["MPLCONFIGDIR"] = folder
     if not re.search(r"numpy|scipy|matplotlib", code):
         return  # 0.2 s saved
-    import numpy
-
-    numpy.random.seed(seed % 2**32)
-    fresh, streams = numpy.random.default_rng, iter(range(2**31))
+    random_module: Any = importlib.import_module("numpy.random")
+    random_module.seed(seed % 2**32)
+    fresh, streams = random_module.default_rng, iter(range(2**31))
 
     def default_rng(entropy: Any = None) -> Any:
         # Asked for without a seed it would differ from run to run.
         return fresh([seed, next(streams)] if entropy is None else entropy)
 
-    numpy.random.default_rng = default_rng
+    random_module.default_rng = default_rng
 
 
 def _describe(error: BaseException) -> dict[str, object]:
@@ -415,6 +416,13 @@ def _describe(error: BaseException) -> dict[str, object]:
     if isinstance(error, SyntaxError) and error.filename == STEP:
         line = error.lineno
     return {"reason": _reason(error), "what": what[:1000], "line": line}
+
+
+def _from_step(trace: types.TracebackType | None) -> types.TracebackType | None:
+    """Return a traceback without the frames that led to the step's own code."""
+    while trace is not None and trace.tb_frame.f_code.co_filename != STEP:
+        trace = trace.tb_next
+    return trace
 
 
 def _reason(error: BaseException | None) -> str:
@@ -490,12 +498,11 @@ def main() -> None:
             report.send("done")
             _finish(0)
         _more_memory()
+        told = _describe(error)
         if not isinstance(error, SystemExit):
-            traceback.print_exception(
-                error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
-            )
+            traceback.print_exception(error.with_traceback(_from_step(error.__traceback__)))
         if os.getpid() == process:
-            report.send("error", **_describe(error))
+            report.send("error", **told)
         _finish(1)
     if os.getpid() == process:
         report.send("done")

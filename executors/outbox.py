@@ -38,6 +38,11 @@ _MEDIA_TYPES = {
 Save = Callable[[str, bytes | Path, str], Awaitable[Artifact]]
 
 
+def size(count: int) -> str:
+    """Return a number of bytes for a person."""
+    return f"{count / 1024**2:.0f} MiB"
+
+
 class Violation(Exception):
     """The sandbox broke a limit or the rules of the stream; the step is over."""
 
@@ -152,12 +157,12 @@ class Outbox:
             raise Violation("sandbox.protocol", what="bytes of no file")
         self._room -= len(piece)
         if self._room < 0:
-            raise Violation("sandbox.storage", bytes=self._most)
+            raise Violation("sandbox.storage_together", storage=size(self._most))
         if self._film is not None:
             piece = await asyncio.to_thread(_unpack, piece, self._film)
             self._film_room -= len(piece)
             if self._film_room < 0:
-                raise Violation("sandbox.film_long", bytes=MAX_FILM_BYTES)
+                raise Violation("sandbox.film_long", storage=size(MAX_FILM_BYTES))
             self._film.count += 1
         self._file.write(piece)
 
@@ -178,7 +183,7 @@ class Outbox:
         media_type = _MEDIA_TYPES.get(extension) or mimetypes.guess_type(name)[0]
         stored = await self._save(name, path, media_type or "application/octet-stream")
         self.artifacts.append(stored)
-        path.unlink(missing_ok=True)
+        await asyncio.to_thread(path.unlink, missing_ok=True)
 
     def _drop(self) -> None:
         """Forget a file that was begun and never ended."""
@@ -200,11 +205,11 @@ async def _line(stream: asyncio.StreamReader) -> bytes:
 
 
 async def _piece(stream: asyncio.StreamReader, message: dict[str, Json]) -> bytes:
-    size = message.get("size")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= PIECE_BYTES:
+    count = message.get("size")
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= PIECE_BYTES:
         raise Violation("sandbox.protocol", what="a piece of impossible size")
     try:
-        return await stream.readexactly(size)
+        return await stream.readexactly(count)
     except asyncio.IncompleteReadError:
         return b""  # stopped in the middle; the end never comes, so the file is dropped
 
@@ -246,13 +251,13 @@ def _file_name(message: dict[str, Any]) -> str:
 
 
 def _unpack(piece: bytes, film: Film) -> bytes:
-    size = film.width * film.height * 4
+    expected = film.width * film.height * 4
     unpacker = zlib.decompressobj()
     try:
-        picture = unpacker.decompress(piece, size + 1)
+        picture = unpacker.decompress(piece, expected + 1)
     except zlib.error as error:
         raise Violation("sandbox.protocol", what=f"a frame of {film.name!r}: {error}") from error
-    if len(picture) != size:
+    if len(picture) != expected:
         raise Violation("sandbox.protocol", what=f"a frame of {film.name!r} has a wrong size")
     return picture
 
@@ -267,5 +272,3 @@ def _error(message: dict[str, Any]) -> Problem:
         return Problem(code="sandbox.exception_anywhere", arguments={"what": what})
     arguments = {"what": what, "line": line if placed else "?"}
     return Problem(code=f"sandbox.{reason}", arguments=arguments)
-
-

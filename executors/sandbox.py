@@ -16,6 +16,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,10 +27,10 @@ from intentos.events import OutputWritten, ProgressMade
 from intentos.plan import Step
 from intentos.protocols import StepContext
 from intentos.run import StepResult, StepStatus
-from intentos.types import Estimate, Isolation, Json, Limits, Problem, Value, now
+from intentos.types import Artifact, Estimate, Isolation, Json, Limits, Problem, Value, now
 
-from . import bubblewrap, fonts, session
-from .outbox import Outbox
+from . import bubblewrap, bytecode, fonts, session
+from .outbox import Outbox, size
 
 ADDRESS_SPACE_BEYOND_MEMORY = 512 * 1024**2
 """Libraries reserve addresses that they never use; memory itself is watched from outside."""
@@ -68,7 +69,9 @@ class SandboxExecutor:
         if self._works:
             return
         bubblewrap.find()
-        asyncio.run(self._probe())
+        # The caller's thread may run an event loop already.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, self._probe()).result()
         self._works = True
 
     def estimate(self, step: Step, values: Mapping[str, Value]) -> Estimate:
@@ -83,6 +86,7 @@ class SandboxExecutor:
         """
         started = now()
         await asyncio.to_thread(self.check)
+        await bytecode.compile_for(step.code)
         font_cache = None
         if fonts.are_needed(step.code):
             folder = self._cache or config.load().cache
@@ -116,9 +120,7 @@ class SandboxExecutor:
             )
 
         def progressed(fraction: float) -> None:
-            context.emit(
-                ProgressMade(stage="stage.computing", fraction=fraction, step_id=step.id)
-            )
+            context.emit(ProgressMade(stage="stage.computing", fraction=fraction, step_id=step.id))
 
         limits, user = context.limits, bubblewrap.free_user()
         inputs = await asyncio.to_thread(_inputs, context, user)
@@ -182,7 +184,7 @@ class SandboxExecutor:
     async def _build_fonts(self, code: str, folder: Path) -> None:
         """Let code of our own save files into a folder."""
 
-        async def save(name: str, data: bytes | Path, media_type: str) -> fonts.Artifact:
+        async def save(name: str, data: bytes | Path, media_type: str) -> Artifact:
             assert isinstance(data, Path)
             shutil.copyfile(data, folder / name)
             return fonts.artifact(name, data, media_type)
@@ -204,7 +206,7 @@ class SandboxExecutor:
                 raise ExecutorError("sandbox.no_fonts", what=finished.stderr.text[-500:])
 
 
-async def _refuse(name: str, data: bytes | Path, media_type: str) -> fonts.Artifact:
+async def _refuse(name: str, data: bytes | Path, media_type: str) -> Artifact:
     raise AssertionError("the probe saves nothing")
 
 
@@ -212,8 +214,7 @@ async def _encode_films(outbox: Outbox, context: StepContext) -> None:
     for film in outbox.films:
         from .film import encode_film
 
-        made = await asyncio.to_thread(
-            encode_film,
+        made = await encode_film(
             film.raw,
             width=film.width,
             height=film.height,
@@ -248,8 +249,8 @@ def _judge(finished: _Finished, limits: Limits) -> tuple[StepStatus, Problem | N
         return StepStatus.FAILED, ending.violation.problem
     if outbox.error is not None:
         extra: dict[str, Json] = {
-            "memory": _size(limits.memory_bytes),
-            "storage": _size(limits.artifact_bytes),
+            "memory": size(limits.memory_bytes),
+            "storage": size(limits.artifact_bytes),
             "processes": limits.processes,
         }
         arguments = extra | outbox.error.arguments
@@ -258,10 +259,6 @@ def _judge(finished: _Finished, limits: Limits) -> tuple[StepStatus, Problem | N
         return StepStatus.OK, None
     code = ending.returncode or 0
     if code > 128 and (number := code - 128) in signal.valid_signals():
-        arguments = {"signal": signal.Signals(number).name, "memory": _size(limits.memory_bytes)}
+        arguments = {"signal": signal.Signals(number).name, "memory": size(limits.memory_bytes)}
         return StepStatus.FAILED, Problem(code="sandbox.killed", arguments=arguments)
     return StepStatus.FAILED, Problem(code="sandbox.ended_early", arguments={"status": code})
-
-
-def _size(count: int) -> str:
-    return f"{count / 1024**2:.0f} MiB"

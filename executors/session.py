@@ -20,7 +20,7 @@ from typing import Any
 from intentos.types import Limits
 
 from . import bubblewrap, seccomp, watch
-from .outbox import LINE_BYTES, Outbox, Violation
+from .outbox import LINE_BYTES, Outbox, Violation, size
 
 MAX_FILES_INSIDE = 100_000
 LOOK_EVERY = 0.1
@@ -96,7 +96,9 @@ async def run(
         guard = await _start(command, environment, pipes.handed_down, info)
         pipes.close_handed_down()
         process = guard.process
-        assert process.stdin and process.stdout and process.stderr
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         work = [
             asyncio.ensure_future(part)
             for part in (
@@ -179,7 +181,7 @@ class _Guard:
         while first is not None and self.process.returncode is None:
             used = watch.memory_bytes(first, most=limits.memory_bytes)
             if used > limits.memory_bytes:
-                raise Violation("sandbox.memory_together", bytes=limits.memory_bytes)
+                raise Violation("sandbox.memory_together", memory=size(limits.memory_bytes))
             if watch.files_in(first, bubblewrap.WORK) > MAX_FILES_INSIDE:
                 raise Violation("sandbox.many_files", count=MAX_FILES_INSIDE)
             await asyncio.sleep(LOOK_EVERY)
