@@ -13,7 +13,7 @@ check() {
 check ruff check .
 check ruff format --check .
 check mypy
-check pytest -q
+check pytest --durations=10
 if [ -n "$failed" ]; then
   echo "not content:$failed" >&2
   exit 1
