@@ -12,11 +12,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -38,6 +37,9 @@ from intentos.protocols import Proposal
 from intentos.report import Timings
 from intentos.run import Run, RunStatus
 from intentos.types import Estimate, Language, Value
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 CODE_LINES = 60
 
@@ -140,6 +142,14 @@ class Terminal:
             self._stage = description
             return
         if self._progress is None:
+            from rich.progress import (
+                BarColumn,
+                Progress,
+                SpinnerColumn,
+                TextColumn,
+                TimeElapsedColumn,
+            )
+
             self._progress = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
@@ -228,6 +238,8 @@ class Terminal:
             arguments = ", ".join(f"{key}={value}" for key, value in step.arguments.items())
             kernel = self.say("card.kernel", name=step.code, hash=step.code_hash[:12])
             return [head, Text(f"   {kernel}"), Text(f"   {arguments}", style="dim")]
+        from rich.syntax import Syntax  # brings pygments, a tenth of a second
+
         lines = step.code.rstrip().splitlines()
         shown = lines if whole else lines[:CODE_LINES]
         language = "python" if step.language == "python" else "rust"
@@ -302,6 +314,8 @@ class AskInTerminal:
         except IntentOSError as error:
             self._terminal.error(error.text(self._terminal.language))
             return None
+        from rich.syntax import Syntax
+
         diff = "\n".join(
             difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
         )
