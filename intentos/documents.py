@@ -51,7 +51,9 @@ def validate(model: type[M], data: Json, *, text: str, source: str) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key is both unknown and missing; the unknown one is in the text.
+        errors = error.errors(include_url=False)
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
         raise InvalidPlan(
             "document.invalid",
             source=source,

@@ -1,0 +1,70 @@
+"""Badges are never kinder than their evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from intentos.checks import answer, badge, judge
+from intentos.plan import CheckSpec
+from intentos.types import Check, Quantity, Words
+
+from .parts import plan_of
+
+
+def check(kind: str, status: str) -> Check:
+    """Return a judged check."""
+    return Check.model_validate({"name": "c", "kind": kind, "status": status})
+
+
+@pytest.mark.parametrize(
+    ("origin", "checks", "accounted", "expected"),
+    [
+        ("recipe", [("physical", "passed")], True, "verified"),
+        ("recipe", [("physical", "passed")], False, "plausible"),
+        ("recipe", [("generic", "passed")], True, "plausible"),
+        ("recipe", [("physical", "passed"), ("generic", "failed")], True, "failed"),
+        ("recipe", [("physical", "passed"), ("oracle", "unknown")], True, "plausible"),
+        ("recipe", [], True, "unchecked"),
+        ("generated", [("generic", "passed")], True, "unchecked"),
+        ("generated", [("physical", "passed")], True, "unchecked"),
+        ("generated", [("oracle", "passed")], True, "verified"),
+        ("composed", [], True, "unchecked"),
+        ("edited", [("physical", "passed")], True, "unchecked"),
+    ],
+)
+def test_badge(origin: str, checks: list[tuple[str, str]], accounted: bool, expected: str) -> None:
+    assert badge(origin, [check(*pair) for pair in checks], accounted=accounted) == expected
+
+
+@pytest.mark.parametrize(
+    ("expect", "status"),
+    [
+        ("cars_end == cars", "passed"),
+        ("cars_end == cars + 1", "failed"),
+        ("1 / (cars - 500) > 0", "failed"),
+        ("trams == 1", "unknown"),
+    ],
+)
+def test_a_plans_checks_are_judged_with_their_numbers(expect: str, status: str) -> None:
+    plan = plan_of("say hi", checks=(CheckSpec(name="c", expect=expect),))
+    (judged,) = judge(plan, {"cars": 500}, {"cars_end": Quantity(value=500)})
+    assert judged.status == status
+    assert judged.detail
+
+
+@pytest.mark.parametrize(
+    ("template", "language", "expected"),
+    [
+        (Words(en="{n} primes", zh="{n} 个素数"), "zh", "78498 个素数"),
+        (Words(en="{n:,} primes"), "zh", "78,498 primes"),
+        (Words(en="{missing} stays"), "en", "{missing} stays"),
+        (Words(en="{n.__class__}"), "en", "{n.__class__}"),
+        (Words(), "en", "n: 78498"),
+    ],
+)
+def test_the_answer_holds_the_numbers(template: Words, language: str, expected: str) -> None:
+    plan = plan_of("say hi", answer=template)
+    quantities: dict[str, Any] = {"n": Quantity(value=78498)}
+    assert answer(plan, {}, quantities, language) == expected
