@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping
 
 from intentos.errors import InvalidProgram
-from intentos.program import SIZES, STANDARD_UNIFORMS, GpuProgram, UniformType, View
+from intentos.program import SIZES, STANDARD_UNIFORMS, GpuProgram, UniformType, View, fits
 from intentos.types import Json, Value
 
 
@@ -23,7 +23,7 @@ def bind(program: GpuProgram, values: Mapping[str, Value]) -> dict[str, Json]:
     """Return each own uniform's value with ``$parameter`` replaced.
 
     Raises:
-        InvalidProgram: a parameter has no value or is no number.
+        InvalidProgram: a parameter has no value, is no number, or is one that does not fit.
     """
     bound: dict[str, Json] = {}
     for uniform in program.uniforms:
@@ -32,6 +32,10 @@ def bind(program: GpuProgram, values: Mapping[str, Value]) -> dict[str, Json]:
             if value[1:] not in values:
                 raise InvalidProgram("program.no_value", name=uniform.name, parameter=value[1:])
             value = number_of(values[value[1:]])
+            if not fits(uniform.type, value):
+                raise InvalidProgram(
+                    "program.does_not_fit", name=uniform.name, type=uniform.type, value=value
+                )
         bound[uniform.name] = value
     return bound
 

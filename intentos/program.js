@@ -23,6 +23,7 @@ const STANDARD_UNIFORMS = [
   ["zoom", "f32"], ["spin", "f32"], ["pan", "vec2f"], ["pointer", "vec4f"],
 ];
 
+const FLOAT32_MAX = 3.4028234663852886e38;
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array };
 
 // One submit should take less than this, so that stopping is quick and the page stays alive.
@@ -84,9 +85,7 @@ export function pack(program, values) {
     if (type === "u32" || type === "i32") {
       // BigInt wraps a large number exactly as Python's `& 0xFFFFFFFF` does.
       const whole = BigInt(Math.trunc(Number(list[0])));
-      if (type === "u32") view.setUint32(offset, Number(BigInt.asUintN(32, whole)), true);
-      else if (BigInt.asIntN(32, whole) === whole) view.setInt32(offset, Number(whole), true);
-      else throw refuse(`uniform '${name}' is an i32 and cannot hold ${whole}`);
+      view.setUint32(offset, Number(BigInt.asUintN(32, whole)), true);
     } else {
       const count = SIZES[type] / 4;
       for (let i = 0; i < count; i++) {
@@ -127,9 +126,20 @@ export function bind(program, parameters) {
       }
       value = numberOf(parameters[parameter]);
     }
+    if (!fits(uniform.type, value)) {
+      throw refuse(`uniform '${uniform.name}' of type ${uniform.type} cannot hold ${value}`);
+    }
     bound[uniform.name] = value;
   }
   return bound;
+}
+
+// A u32 wraps, nothing else does.
+function fits(type, value) {
+  const numbers = [value].flat();
+  if (type === "i32") return numbers[0] >= -(2 ** 31) && numbers[0] < 2 ** 31;
+  const most = type === "u32" ? 2 ** 53 : FLOAT32_MAX;
+  return numbers.every((n) => Math.abs(n) <= most);
 }
 
 function numberOf(value) {

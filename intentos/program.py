@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from intentos.errors import InvalidProgram
 from intentos.types import Frozen, Json, Sha256
@@ -44,6 +44,7 @@ DTYPES: dict[str, tuple[str, int]] = {
 }  # fmt: skip
 """NumPy dtype name and number of components of one element."""
 
+FLOAT32_MAX = 3.4028234663852886e38
 MAX_STORAGE_BUFFERS = 8
 MAX_BINDING_BYTES = 128 * 1024**2
 MAX_WORKGROUPS = 65_535
@@ -104,6 +105,8 @@ class Buffer(Frozen):
 class Pass(Frozen):
     """One dispatch of one entry point."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     entry: Identifier
     dispatch: tuple[Integer, Integer, Integer]
     """Workgroups in x, y, z."""
@@ -123,6 +126,8 @@ class Output(Frozen):
 
 class Probe(Frozen):
     """A number read from a buffer every few frames: a series for checks, values and charts."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     buffer: Identifier
     name: Identifier
@@ -145,6 +150,8 @@ class Probe(Frozen):
 class View(Frozen):
     """The camera at the start; kernels that have none ignore it."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     yaw: float = 0.0
     pitch: float = 0.0
     distance: float = 3.0
@@ -155,6 +162,8 @@ class View(Frozen):
 
 class GpuProgram(Frozen):
     """A compute program without host code."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     schema_number: Literal[1] = Field(1, alias="schema")
     name: str = ""
@@ -220,7 +229,12 @@ class GpuProgram(Frozen):
                     f"{largest // SIZES[buffer.type]} elements, fit"
                 )
             if buffer.data is not None:
-                components = DTYPES[buffer.type][1] * buffer.length
+                dtype, components = DTYPES[buffer.type]
+                if buffer.data.dtype != dtype:
+                    raise ValueError(
+                        f"data of buffer {buffer.name!r} is {buffer.data.dtype}, not {dtype}"
+                    )
+                components *= buffer.length
                 if _product(buffer.data.shape) != components:
                     raise ValueError(f"data of buffer {buffer.name!r} has another length")
         for first, second in self.swaps:
@@ -245,10 +259,16 @@ class GpuProgram(Frozen):
 
     def _check_readbacks(self) -> None:
         by_name = {b.name: b for b in self.buffers}
-        readers: list[Output | Probe] = [*self.outputs, *self.probes]
-        for item in readers:
-            if item.buffer not in by_name:
-                raise ValueError(f"{item.name!r} reads buffer {item.buffer!r}, which is not there")
+        kinds: tuple[tuple[Output | Probe, ...], ...] = (self.outputs, self.probes)
+        for readers in kinds:
+            names = [item.name for item in readers]
+            for item in readers:
+                if item.buffer not in by_name:
+                    raise ValueError(
+                        f"{item.name!r} reads buffer {item.buffer!r}, which is not there"
+                    )
+                if names.count(item.name) > 1:
+                    raise ValueError(f"the name {item.name!r} is used twice")
         for output in self.outputs:
             buffer = by_name[output.buffer]
             dtype, components = DTYPES[buffer.type]
@@ -312,6 +332,18 @@ def _check_uniform_value(uniform: Uniform) -> None:
         or (components is not None and len(numbers) != components)
     ):
         raise ValueError(f"uniform {uniform.name!r} of type {uniform.type} got {value!r}")
+    if not fits(uniform.type, value):
+        raise ValueError(f"uniform {uniform.name!r} of type {uniform.type} cannot hold {value!r}")
+
+
+def fits(kind: UniformType, value: Json) -> bool:
+    """Return whether a uniform can hold a number or list; a u32 wraps, nothing else does."""
+    numbers = value if isinstance(value, list | tuple) else [value]
+    if kind == "i32":
+        return all(-(2**31) <= n < 2**31 for n in numbers[:1])
+    # Beyond 2^53 JavaScript no longer knows every whole number.
+    most = 2**53 if kind == "u32" else FLOAT32_MAX
+    return all(abs(n) <= most for n in numbers)
 
 
 def _product(numbers: tuple[int, ...]) -> int:
