@@ -231,7 +231,9 @@ def _dumper() -> Any:
     kind.ignore_aliases = lambda self, data: True
 
     def text(dumper: Any, data: str) -> Any:
-        style = "|" if "\n" in data else None
+        # Other line ends and controls survive only as escapes between double quotes.
+        odd = any(c in "\r\x85\u2028\u2029" or (c < " " and c not in "\n\t") for c in data)
+        style = '"' if odd else "|" if "\n" in data else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
     def number(dumper: Any, data: float) -> Any:

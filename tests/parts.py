@@ -20,7 +20,7 @@ from intentos.protocols import (
 )
 from intentos.registry import Registry
 from intentos.run import StepResult, StepStatus
-from intentos.types import Artifact, Estimate, Intent, Problem, Quantity, Value, Words
+from intentos.types import Artifact, Estimate, Intent, Isolation, Problem, Quantity, Value, Words
 
 
 class InstantExecutor:
@@ -28,7 +28,7 @@ class InstantExecutor:
 
     name = "instant"
     languages = frozenset({"words"})
-    isolation = "process"
+    isolation: Isolation = "process"
     substitute = False
 
     def check(self) -> None:

@@ -17,7 +17,7 @@ from intentos.types import Words
 
 def knob(kind: str, default: Any, **fields: Any) -> Parameter:
     """Return a parameter."""
-    return Parameter(name="knob", label=Words(en="knob"), kind=kind, default=default, **fields)  # type: ignore[arg-type]
+    return Parameter(name="knob", label=Words(en="knob"), kind=kind, default=default, **fields)
 
 
 @pytest.mark.parametrize(

@@ -89,10 +89,4 @@ def test_any_code_and_any_words_survive(code: str, title: str) -> None:
         title=Words(en=title),
         steps=(Step(id="s1", language="words", code=code),),
     )
-    try:
-        found = load_plan(dump_plan(plan, {}), "p.yaml")
-    except InvalidPlan as error:
-        # YAML has no way to write some control characters, and says so.
-        assert any(ord(c) < 32 or 0x7F <= ord(c) for c in code + title), error
-        return
-    assert found.plan == plan
+    assert load_plan(dump_plan(plan, {}), "p.yaml").plan == plan

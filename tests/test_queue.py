@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 
 import pytest
@@ -75,17 +74,19 @@ async def test_model_and_gpu_are_two_queues(settings: Settings) -> None:
 async def test_another_process_holds_its_turn_until_it_is_gone(
     settings: Settings, killed: bool
 ) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True)
-    try:
-        assert holder.stdout is not None
-        assert await asyncio.to_thread(holder.stdout.readline) == "holding\n"
-        heard: list[RunQueued] = []
-        waiting = asyncio.create_task(enter(settings, heard))
-        await asyncio.sleep(0.3)
-        assert not waiting.done()
-        assert [event.place for event in heard] == [1]
-        holder.kill() if killed else holder.terminate()
-        await asyncio.wait_for(waiting, 20)
-    finally:
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLDER, stdout=asyncio.subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"holding\n"
+    heard: list[RunQueued] = []
+    waiting = asyncio.create_task(enter(settings, heard))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    assert [event.place for event in heard] == [1]
+    if killed:
         holder.kill()
-        holder.communicate()
+    else:
+        holder.terminate()
+    await holder.wait()
+    await asyncio.wait_for(waiting, 20)
