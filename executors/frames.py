@@ -1,0 +1,467 @@
+"""What the executors that draw frames share: the worker process, its watchdog, the artifacts.
+
+``FrameExecutor.execute`` starts a worker, builds the program while the worker imports, reads its
+lines, and turns what it left into artifacts, values and checks. Whatever happens (cancellation,
+the wall time, a worker that is silent), the worker's whole session is killed and waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from intentos import errors
+from intentos.bindings import connect
+from intentos.config import load as load_settings
+from intentos.errors import ExecutorError, IntentOSError, InvalidProgram, NotApproved, StoreError
+from intentos.events import FrameDrawn, ProbeRead, ProgressMade
+from intentos.plan import Step
+from intentos.program import GpuProgram
+from intentos.program import load as load_program
+from intentos.protocols import Evidence, Kernel, StepContext
+from intentos.registry import Registry
+from intentos.run import StepResult, StepStatus
+from intentos.types import (
+    Artifact,
+    Check,
+    Estimate,
+    Isolation,
+    Json,
+    Problem,
+    Quantity,
+    Value,
+    Words,
+    now,
+)
+
+from . import child
+
+RAW_SHARE = 16
+"""Raw frames may take this many times the artifacts' bytes: a film is far smaller than they are."""
+
+STDERR_BYTES = 4000
+
+# Which errors of the worker are about the program, and so a failed step and not a broken executor.
+_FAULTS = {"gpu.out_of_memory", "gpu.device_lost", "numpy.failed"}
+
+
+class _Stopped(Exception):
+    """The step ends here with this status."""
+
+    def __init__(self, status: StepStatus, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.status = status
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Work:
+    """A step made ready: its program, and its kernel where it has one."""
+
+    program: GpuProgram
+    arguments: Mapping[str, Json]
+    kernel: Kernel | None
+
+
+@dataclass
+class Drawn:
+    """What the worker left."""
+
+    raw: Path
+    device: str = ""
+    frames: int = 0
+    distinct: int = 0
+    series: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    outputs: dict[str, Path] = field(default_factory=dict)
+
+
+class Worker:
+    """One worker process; leaving the block kills it."""
+
+    def __init__(self, work: str, adapter: str, folder: Path) -> None:
+        self._work = work
+        self._adapter = adapter
+        self._folder = folder
+        self._stderr = b""
+
+    async def __aenter__(self) -> Self:
+        command = worker_command(self._work, self._adapter)
+        # Graphics libraries complain on stderr where a headless machine has no such folder.
+        runtime = {} if "XDG_RUNTIME_DIR" in os.environ else {"XDG_RUNTIME_DIR": str(self._folder)}
+        self._process = await child.start(command, folder=self._folder, environment=runtime)
+        self._complaints = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await child.end(self._process)
+        finally:
+            self._complaints.cancel()
+
+    async def send(self, job: dict[str, Any]) -> None:
+        """Hand the job over."""
+        assert self._process.stdin is not None
+        # A worker that is gone already is found out by reading.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            await self._process.stdin.drain()
+
+    async def read(self, silence: float | None) -> dict[str, Any]:
+        """Return the worker's next message."""
+        assert self._process.stdout is not None
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), silence)
+        except TimeoutError:
+            problem = Problem(code="gpu.hung", arguments={"seconds": silence})
+            raise _Stopped(StepStatus.TIMED_OUT, problem) from None
+        if not line.endswith(b"\n"):
+            code = await self._process.wait()
+            await self._complaints
+            tail = self._stderr.decode("utf-8", "replace").strip()[-500:]
+            what = f"{_ending(code)}{': ' if tail else ''}{tail}"
+            raise _Stopped(
+                StepStatus.FAILED, Problem(code="gpu.worker_died", arguments={"what": what})
+            )
+        message: dict[str, Any] = json.loads(line)
+        if message["kind"] == "error":
+            raise _error(message)
+        return message
+
+    async def _listen(self) -> None:
+        assert self._process.stderr is not None
+        while piece := await self._process.stderr.read(65_536):
+            self._stderr = (self._stderr + piece)[-STDERR_BYTES:]
+
+
+class FrameExecutor:
+    """Base of the executors that draw frames in a worker process."""
+
+    name: str
+    languages: frozenset[str]
+    isolation: Isolation = "process"
+    work: str
+    """What the worker is started for: ``gpu`` or ``twin``."""
+
+    def __init__(self, *, adapter: str | None = None, silence: float | None = 30.0) -> None:
+        """``adapter``: part of an adapter's name, by default the setting; ``silence``: seconds
+        after which a worker that says nothing is killed, or None."""
+        self._adapter = adapter
+        self._silence = silence
+
+    @cached_property
+    def adapter(self) -> str:
+        """Part of the name of the adapter to prefer."""
+        return load_settings().adapter if self._adapter is None else self._adapter
+
+    @cached_property
+    def _registry(self) -> Registry:
+        return Registry(plugins=load_settings().plugins)
+
+    def check(self) -> None:
+        """Return if steps can run here."""
+
+    def estimate(self, step: Step, values: Mapping[str, Value]) -> Estimate:
+        """Return the memory that the program's buffers take; the time is not known."""
+        try:
+            program = self._prepare(step, values, frozenset(), pinned=False).program
+        except IntentOSError:
+            return Estimate()  # the step itself will say what is wrong
+        return Estimate(memory_bytes=program.memory_bytes)
+
+    async def execute(self, step: Step, context: StepContext) -> StepResult:
+        """Draw the step's frames under the context's limits.
+
+        Raises:
+            ExecutorUnavailable: there is no adapter, or not the one that the settings name.
+            NotApproved: the kernel is not the one that the plan was approved with.
+            StoreError: the disk is full.
+        """
+        if step.language not in self.languages:
+            raise ExecutorError("gpu.language", executor=self.name, language=step.language)
+        started = now()
+        drawn = Drawn(context.workdir / "frames.rgba")
+        try:
+            async with asyncio.timeout(context.limits.wall_time):
+                work = await self._draw(step, context, drawn)
+                artifacts = await _deliver(work.program, drawn, context, step)
+                values, checks = await asyncio.to_thread(_conclude, work, drawn)
+        except _Stopped as stop:
+            return self._result(step, started, drawn, status=stop.status, error=stop.problem)
+        except TimeoutError:
+            problem = Problem(code="gpu.wall_time", arguments={"seconds": context.limits.wall_time})
+            status = StepStatus.TIMED_OUT
+            return self._result(step, started, drawn, status=status, error=problem)
+        except InvalidProgram as error:
+            problem = error.problem()
+            return self._result(step, started, drawn, status=StepStatus.FAILED, error=problem)
+        return self._result(
+            step,
+            started,
+            drawn,
+            status=StepStatus.OK,
+            values=dict(values),
+            artifacts=tuple(artifacts),
+            checks=checks,
+            note=await asyncio.to_thread(self._note),
+        )
+
+    def _result(self, step: Step, started: Any, drawn: Drawn, **more: Any) -> StepResult:
+        return StepResult(
+            step_id=step.id,
+            executor=self.name,
+            device=drawn.device,
+            started_at=started,
+            finished_at=now(),
+            **more,
+        )
+
+    def _note(self) -> Problem | None:
+        return None
+
+    def _prepare(
+        self, step: Step, values: Mapping[str, Value], live: frozenset[str], *, pinned: bool = True
+    ) -> Work:
+        arguments = step.resolved_arguments(values)
+        if step.language != "kernel":
+            arguments["uniforms"] = _open_uniforms(step.arguments, arguments)
+            return Work(load_program({**arguments, "source": step.code}), arguments, None)
+        kernel = self._registry.kernel(step.code)
+        if pinned and step.code_hash != kernel.code_hash:
+            raise NotApproved("gpu.code_changed", kernel=step.code)
+        program = connect(kernel.build(arguments), step.arguments, live)
+        return Work(program, arguments, kernel)
+
+    async def _draw(self, step: Step, context: StepContext, drawn: Drawn) -> Work:
+        async with Worker(self.work, self.adapter, context.workdir) as worker:
+            work = await asyncio.to_thread(self._prepare, step, context.values, context.live)
+            _refuse_excess(work.program, context)
+            await worker.send(await asyncio.to_thread(_job, work, step, context, drawn.raw))
+            await self._follow(worker, work.program, step, context, drawn)
+        return work
+
+    async def _follow(
+        self, worker: Worker, program: GpuProgram, step: Step, context: StepContext, drawn: Drawn
+    ) -> None:
+        while True:
+            message = await worker.read(self._silence)
+            match message["kind"]:
+                case "device":
+                    drawn.device = message["text"]
+                case "frame":
+                    index = drawn.frames = message["index"]
+                    drawn.frames += 1
+                    for name, number in message["probes"].items():
+                        drawn.series.setdefault(name, []).append((index, number))
+                    _tell_frame(program, step, context, drawn, message["probes"])
+                case "done":
+                    drawn.distinct = message["distinct"]
+                    drawn.outputs = {n: Path(path) for n, path in message["outputs"].items()}
+                    return
+
+
+def worker_command(work: str, adapter: str) -> list[str]:
+    """Return the command that starts a worker; ``-P``: nothing is imported from its folder."""
+    module = "intentos.executors.gpu_worker"
+    return [sys.executable, "-P", "-m", module, work, str(os.getpid()), adapter]
+
+
+def frames_judged(program: GpuProgram, drawn: Drawn) -> Check:
+    """Judge a program without a kernel: every frame is there and, in a film, something moved."""
+    complete = drawn.frames == program.frames
+    moves = program.frames == 1 or not program.draw or drawn.distinct > 1
+    return Check(
+        name="frames_drawn",
+        title=Words(en="All frames were drawn", zh="所有画面都已绘制"),
+        status="passed" if complete and moves else "failed",
+        detail=f"{drawn.frames}/{program.frames}, distinct {drawn.distinct}",
+    )
+
+
+def _open_uniforms(given: Mapping[str, Json], resolved: Mapping[str, Json]) -> list[Json]:
+    """Leave ``$parameter`` in uniforms as it is: binding turns colours into numbers too."""
+    pairs = zip(given.get("uniforms", ()), resolved.get("uniforms", ()), strict=True)
+    return [
+        {**new, "value": old["value"]}
+        if isinstance(old, dict) and isinstance(old.get("value"), str)
+        else new
+        for old, new in pairs
+    ]
+
+
+def _refuse_excess(program: GpuProgram, context: StepContext) -> None:
+    limits = context.limits
+    if program.memory_bytes > limits.memory_bytes:
+        raise InvalidProgram("gpu.memory", wanted=program.memory_bytes, limit=limits.memory_bytes)
+    if not program.draw:
+        return
+    frame = program.width * program.height * 4
+    wanted, room = frame * program.frames, limits.artifact_bytes * RAW_SHARE
+    if wanted > room:
+        raise InvalidProgram(
+            "gpu.film_too_long",
+            frames=program.frames,
+            width=program.width,
+            height=program.height,
+            wanted=wanted,
+            largest=room // frame,
+        )
+    if wanted > shutil.disk_usage(context.workdir).free:
+        raise StoreError("film.no_space", path="frames.rgba")
+
+
+def _job(work: Work, step: Step, context: StepContext, raw: Path) -> dict[str, Any]:
+    wanted = {b.data.sha256 for b in work.program.buffers if b.data is not None}
+    arrays = {}
+    if wanted:
+        for path in context.inputs.values():
+            digest = file_sha256(path)
+            if digest in wanted:
+                arrays[digest] = str(path)
+    return {
+        "program": work.program.model_dump(mode="json"),
+        "values": dict(context.values),
+        "seed": context.seed,
+        "arrays": arrays,
+        "kernel": step.code if work.kernel is not None else None,
+        "arguments": dict(work.arguments),
+        "memory_bytes": context.limits.memory_bytes,
+        "frames": str(raw),
+        "folder": str(context.workdir),
+    }
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hexadecimal sha256 of a file."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _tell_frame(
+    program: GpuProgram,
+    step: Step,
+    context: StepContext,
+    drawn: Drawn,
+    probes: Mapping[str, float],
+) -> None:
+    index = drawn.frames - 1
+    if program.draw:
+        context.emit(
+            FrameDrawn(
+                step_id=step.id,
+                index=index,
+                count=program.frames,
+                width=program.width,
+                height=program.height,
+                reference=str(drawn.raw),
+            )
+        )
+    for name, number in probes.items():
+        context.emit(ProbeRead(step_id=step.id, name=name, frame=index, value=number))
+    fraction = min(1.0, drawn.frames / program.frames)
+    context.emit(ProgressMade(stage="stage.drawing", fraction=fraction, step_id=step.id))
+
+
+async def _deliver(
+    program: GpuProgram, drawn: Drawn, context: StepContext, step: Step
+) -> list[Artifact]:
+    """Encode, and save everything that the step leaves."""
+    from .film import encode_film, encode_png
+
+    made: list[tuple[Path, str]] = []
+    if program.draw and drawn.frames == 1:
+        picture = context.workdir / "picture.png"
+        pixels = await asyncio.to_thread(drawn.raw.read_bytes)
+        png = await asyncio.to_thread(encode_png, pixels, program.width, program.height)
+        await asyncio.to_thread(picture.write_bytes, png)
+        made.append((picture, "image/png"))
+    elif program.draw:
+        film, gif = await encode_film(
+            drawn.raw,
+            width=program.width,
+            height=program.height,
+            count=drawn.frames,
+            frames_per_second=program.frames_per_second,
+            folder=context.workdir,
+            progress=lambda fraction: context.emit(
+                ProgressMade(stage="stage.encoding", fraction=fraction, step_id=step.id)
+            ),
+        )
+        made += [(film, "video/mp4"), (gif, "image/gif")]
+    if drawn.series:
+        table = context.workdir / "series.csv"
+        await asyncio.to_thread(table.write_text, series_csv(program, drawn.series), "utf-8")
+        made.append((table, "text/csv"))
+    made += [(path, "application/x-npy") for path in drawn.outputs.values()]
+    _refuse_weight([path for path, _ in made], context.limits.artifact_bytes)
+    return [await context.save(path.name, path, media) for path, media in made]
+
+
+def _refuse_weight(paths: list[Path], limit: int) -> None:
+    size = sum(path.stat().st_size for path in paths)
+    if size > limit:
+        problem = Problem(code="gpu.artifacts", arguments={"size": size, "limit": limit})
+        raise _Stopped(StepStatus.FAILED, problem)
+
+
+def series_csv(program: GpuProgram, series: Mapping[str, list[tuple[int, float]]]) -> str:
+    """Return the probes as a table: frame, time, one column a probe, empty where not read."""
+    rows: dict[int, dict[str, float]] = {}
+    for name, pairs in series.items():
+        for frame, number in pairs:
+            rows.setdefault(frame, {})[name] = number
+    lines = [",".join(["frame", "time", *series])]
+    for frame, numbers in sorted(rows.items()):
+        time = frame * program.steps_per_frame * program.dt
+        cells = [repr(numbers[name]) if name in numbers else "" for name in series]
+        lines.append(",".join([str(frame), f"{time:.9g}", *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def _conclude(work: Work, drawn: Drawn) -> tuple[Mapping[str, Quantity], tuple[Check, ...]]:
+    if work.kernel is None:
+        units = {probe.name: probe.unit for probe in work.program.probes}
+        values = {
+            name: Quantity(value=pairs[-1][1], unit=units[name])
+            for name, pairs in drawn.series.items()
+        }
+        return values, (frames_judged(work.program, drawn),)
+    import numpy as np
+
+    evidence = Evidence(
+        arguments=work.arguments,
+        series={name: tuple(pairs) for name, pairs in drawn.series.items()},
+        outputs={name: np.load(path) for name, path in drawn.outputs.items()},
+        frames=drawn.frames,
+        distinct_frames=drawn.distinct,
+    )
+    return work.kernel.conclude(evidence)
+
+
+def _error(message: dict[str, Any]) -> Exception:
+    """Return the exception to raise for an error that the worker told."""
+    code, arguments = message["code"], message["arguments"]
+    if code in _FAULTS:
+        return _Stopped(StepStatus.FAILED, Problem(code=code, arguments=arguments))
+    kind: type[IntentOSError] = getattr(errors, message["error"], ExecutorError)
+    return kind(code, **arguments)
+
+
+def _ending(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

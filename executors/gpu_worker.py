@@ -1,0 +1,209 @@
+"""The child process that draws frames, on the GPU or with a kernel's NumPy twin.
+
+``python -m intentos.executors.gpu_worker gpu|twin|probe PARENT ADAPTER`` reads one JSON line, the
+job, and answers with JSON lines; the raw frames go to a file. It ends with its parent, with its
+standard input, or when it is killed, which may be at any moment. Start-up counts, so only what the
+kind of work needs is imported, and the imports run while the parent still builds the program.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from intentos.errors import ExecutorError, IntentOSError, StoreError
+
+from .child import tie_to_parent
+
+if TYPE_CHECKING:
+    import numpy
+
+HEARTBEAT_SECONDS = 0.5
+
+
+class _Voice:
+    """Writes lines to the parent; everything that a library prints goes to stderr instead."""
+
+    def __init__(self) -> None:
+        self._out = os.fdopen(os.dup(1), "wb", buffering=0)
+        os.dup2(2, 1)
+        self._last = 0.0
+
+    def say(self, kind: str, **data: Any) -> None:
+        self._last = time.monotonic()
+        self._out.write(json.dumps({"kind": kind, **data}).encode() + b"\n")
+
+    def alive(self) -> None:
+        if time.monotonic() - self._last > HEARTBEAT_SECONDS:
+            self.say("alive")
+
+
+class _Film:
+    """The file of raw frames, and how many of them differ from the one before."""
+
+    def __init__(self, path: str, voice: _Voice) -> None:
+        try:
+            self._file: BinaryIO = open(path, "wb", buffering=0)
+        except OSError as error:
+            raise _disk_problem(error, path) from error
+        self._path = path
+        self._voice = voice
+        self._before: bytes | None = None
+        self.distinct = 0
+
+    def add(self, index: int, pixels: bytes, probes: Mapping[str, float]) -> None:
+        left = memoryview(pixels)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise _disk_problem(error, self._path) from error
+        self.distinct += pixels != self._before
+        self._before = pixels
+        self._voice.say("frame", index=index, probes=probes)
+
+
+def main(arguments: list[str]) -> None:
+    """Do one job."""
+    work, parent, adapter = arguments
+    tie_to_parent(int(parent))
+    voice = _Voice()
+    try:
+        if work == "probe":
+            from .gpu import choose_adapter, describe
+
+            voice.say("device", text=describe(choose_adapter(adapter)).text)
+            return
+        draw = _prepare_gpu(adapter, voice) if work == "gpu" else _draw_twin
+        job = json.loads(sys.stdin.buffer.readline() or b"null")
+        if job is None:
+            return
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+        film = _Film(job["frames"], voice)
+        outputs = draw(job, film, voice)
+        voice.say("done", distinct=film.distinct, outputs=_save(outputs, job["folder"]))
+    except IntentOSError as error:
+        _tell(voice, error)
+    except MemoryError as error:
+        _tell(voice, ExecutorError("gpu.out_of_memory", what=str(error) or "MemoryError"))
+    except ImportError as error:
+        _tell(voice, ExecutorError("gpu.no_wgpu", what=str(error)))
+
+
+Draw = Callable[[dict[str, Any], _Film, _Voice], "Mapping[str, numpy.ndarray[Any, Any]]"]
+
+
+def _prepare_gpu(adapter: str, voice: _Voice) -> Draw:
+    """Import and find the adapter before the job is there."""
+    from intentos.program import load
+
+    from .gpu import ProgramRunner, choose_adapter
+
+    chosen = choose_adapter(adapter)
+
+    def draw(
+        job: dict[str, Any], film: _Film, voice: _Voice
+    ) -> Mapping[str, numpy.ndarray[Any, Any]]:
+        runner = ProgramRunner(
+            load(job["program"]),
+            job["values"],
+            job["seed"],
+            arrays={sha: Path(path).read_bytes() for sha, path in job["arrays"].items()},
+            alive=voice.alive,
+            chosen=chosen,
+        )
+        voice.say("device", text=runner.device.text)
+        for index, pixels in runner.frames():
+            film.add(index, pixels, _latest(runner.series.items(), index))
+        return runner.outputs()
+
+    return draw
+
+
+def _draw_twin(
+    job: dict[str, Any], film: _Film, voice: _Voice
+) -> Mapping[str, numpy.ndarray[Any, Any]]:
+    _limit_memory(job["memory_bytes"])
+    import numpy as np
+
+    from intentos.bindings import fold_seed
+    from intentos.config import load as settings
+    from intentos.program import load
+    from intentos.registry import Registry
+
+    kernel = Registry(plugins=settings().plugins).kernel(job["kernel"])
+    every = {probe.name: probe.every for probe in load(job["program"]).probes}
+    voice.say("device", text=f"NumPy {np.__version__} · CPU")
+    buffers: Mapping[str, numpy.ndarray[Any, Any]] = {}
+    try:
+        snapshots = kernel.reference(job["arguments"], seed=fold_seed(job["seed"]))
+        for index, snapshot in enumerate(snapshots):
+            due = {
+                name: float(number)
+                for name, number in snapshot.probes.items()
+                if index % every.get(name, 1) == 0
+            }
+            pixels = np.ascontiguousarray(snapshot.pixels, np.uint8)
+            film.add(index, pixels.tobytes(), due)
+            buffers = snapshot.buffers
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ExecutorError("numpy.failed", kernel=job["kernel"], what=what[:500]) from error
+    return buffers
+
+
+def _latest(series: Iterable[tuple[str, list[tuple[int, float]]]], index: int) -> dict[str, float]:
+    return {name: pairs[-1][1] for name, pairs in series if pairs and pairs[-1][0] == index}
+
+
+def _save(outputs: Mapping[str, numpy.ndarray[Any, Any]], folder: str) -> dict[str, str]:
+    if not outputs:
+        return {}
+    import numpy as np
+
+    saved = {}
+    for name, array in outputs.items():
+        path = os.path.join(folder, f"{name}.npy")
+        try:
+            np.save(path, array, allow_pickle=False)
+        except OSError as error:
+            raise _disk_problem(error, path) from error
+        saved[name] = path
+    return saved
+
+
+def _limit_memory(amount: int) -> None:
+    if sys.platform == "linux":
+        import resource
+
+        # The interpreter and NumPy themselves take up to a quarter of a gigabyte of data.
+        limit = amount + 256 * 1024**2
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _end_with_stdin() -> None:
+    while os.read(0, 4096):
+        continue
+    os._exit(1)
+
+
+def _disk_problem(error: OSError, path: str) -> StoreError:
+    name = os.path.basename(path)
+    if error.errno == errno.ENOSPC:
+        return StoreError("film.no_space", path=name)
+    return StoreError("store.cannot_write", name=name, path=path, what=str(error))
+
+
+def _tell(voice: _Voice, error: IntentOSError) -> None:
+    voice.say("error", error=type(error).__name__, code=error.code, arguments=error.arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
