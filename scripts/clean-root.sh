@@ -10,7 +10,8 @@
 #   --cache DIR      keep the person's ~/.cache in this folder, so that a second proof is quicker
 #   --user           be an ordinary user with sudo inside, not root
 #   --folder DIR     work in this folder (a new one under $TMPDIR or /tmp)
-#   --keep           leave the folder there, to look inside
+#   --keep           leave the folder there, to look inside; the next call with the same --folder
+#                    goes on in that root with the newest commit (quick, but no proof from nothing)
 #
 # Needs root, debootstrap, git and about 6 GB. bubblewrap fails in a plain chroot, so the root is
 # entered by new mount and process namespaces and pivot_root; the network is this machine's.
@@ -54,7 +55,7 @@ while [ $# -gt 0 ]; do
     --user) person=person; shift ;;
     --folder) mkdir -p "$2"; folder=$(realpath "$2"); shift 2 ;;
     --keep) keep=yes; shift ;;
-    --help) sed -n '2,17s/^# \{0,1\}//p' "$self"; exit ;;
+    --help) sed -n '2,18s/^# \{0,1\}//p' "$self"; exit ;;
     -*) echo "unknown option $1; see --help" >&2; exit 2 ;;
     *) break ;;
   esac
@@ -98,39 +99,53 @@ bootstrap() {
   debootstrap --variant=minbase "$suite" "$root" ${mirror:+"$mirror"} >"$folder/debootstrap.log" 2>&1 ||
     { tail -n 20 "$folder/debootstrap.log" >&2; return 1; }
 }
-took "a fresh Debian $suite" bootstrap
 
-cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
-printf 'Acquire::Retries "3";\nAPT::Sandbox::User "root";\n' >"$root/etc/apt/apt.conf.d/90clean-root"
-environment="$root/etc/clean-root-environment"
-env | grep -iE '^(http|https|no|ftp|all)_proxy=' | sed "s/=\(.*\)/='\1'/" >"$environment" || true
-if [ -n "$ca" ]; then # beside the system's own, so that ca-certificates must still be installed
-  cp -L "$ca" "$root/etc/network-certificates.pem"
-  for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE; do
-    echo "$name=/etc/network-certificates.pem" >>"$environment"
-  done
-  echo 'Acquire::https::CAInfo "/etc/network-certificates.pem";' >>"$root/etc/apt/apt.conf.d/90clean-root"
+make_root() {
+  took "a fresh Debian $suite" bootstrap
+
+  cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
+  printf 'Acquire::Retries "3";\nAPT::Sandbox::User "root";\n' >"$root/etc/apt/apt.conf.d/90clean-root"
+  environment="$root/etc/clean-root-environment"
+  env | grep -iE '^(http|https|no|ftp|all)_proxy=' | sed "s/=\(.*\)/='\1'/" >"$environment" || true
+  if [ -n "$ca" ]; then # beside the system's own, so that ca-certificates must still be installed
+    cp -L "$ca" "$root/etc/network-certificates.pem"
+    for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE; do
+      echo "$name=/etc/network-certificates.pem" >>"$environment"
+    done
+    echo 'Acquire::https::CAInfo "/etc/network-certificates.pem";' >>"$root/etc/apt/apt.conf.d/90clean-root"
+  fi
+
+  home=/root
+  if [ "$person" != root ]; then
+    home=/home/$person
+    chroot "$root" useradd --create-home --shell /bin/bash "$person"
+    mkdir -p "$root/etc/sudoers.d"
+    echo "$person ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/$person"
+  fi
+  echo "$home" >"$root/etc/clean-root-home"
+  git clone -q . "$root$home/intentos"
+  mkdir -p "$root$home/.cache"
+  chroot "$root" chown -R "$person:" "$home"
+  if [ -n "$cache" ]; then chown "$(stat -c %u "$root$home"):" "$cache"; fi
+
+  # What a reader types first: make (and sudo, where not root) are not in a minimal Debian.
+  extra="make"
+  [ "$person" = root ] || extra="make sudo"
+  took "apt-get install $extra" chroot "$root" env DEBIAN_FRONTEND=noninteractive bash -c \
+    "apt-get -q update && apt-get -q -y install --no-install-recommends $extra" >"$folder/apt.log" 2>&1 ||
+    { tail -n 20 "$folder/apt.log" >&2; exit 1; }
+}
+
+if [ -e "$root/etc/clean-root-ready" ]; then
+  echo "==> going on in $root" >&2
+  home=$(cat "$root/etc/clean-root-home") person=$(cat "$root/etc/clean-root-ready")
+  git -c safe.directory='*' -C "$root$home/intentos" fetch -q "$PWD" HEAD
+  git -c safe.directory='*' -C "$root$home/intentos" reset -q --hard FETCH_HEAD
+  chown -R --reference="$root$home" "$root$home/intentos"
+else
+  make_root
+  echo "$person" >"$root/etc/clean-root-ready"
 fi
-
-home=/root
-if [ "$person" != root ]; then
-  home=/home/$person
-  chroot "$root" useradd --create-home --shell /bin/bash "$person"
-  mkdir -p "$root/etc/sudoers.d"
-  echo "$person ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/$person"
-fi
-echo "$home" >"$root/etc/clean-root-home"
-git clone -q . "$root$home/intentos"
-mkdir -p "$root$home/.cache"
-chroot "$root" chown -R "$person:" "$home"
-if [ -n "$cache" ]; then chown "$(stat -c %u "$root$home"):" "$cache"; fi
-
-# What a reader types first: make (and sudo, where not root) are not in a minimal Debian.
-extra="make"
-[ "$person" = root ] || extra="make sudo"
-took "apt-get install $extra" chroot "$root" env DEBIAN_FRONTEND=noninteractive bash -c \
-  "apt-get -q update && apt-get -q -y install --no-install-recommends $extra" >"$folder/apt.log" 2>&1 ||
-  { tail -n 20 "$folder/apt.log" >&2; exit 1; }
 
 status=0
 for number in "${!commands[@]}"; do
