@@ -1,0 +1,301 @@
+"""The one door to language models: what there is, and how to open one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from intentos.config import Settings
+from intentos.errors import IntentOSError, ModelUnavailable, PlanningError
+
+from .model import Completion, Model, Prompt
+from .model_file import DEFAULT, ModelFile, inspect, sha256_of
+
+CONTEXT = 4096
+"""Tokens of prompt and answer together."""
+BATCH = 128
+"""Prompt tokens at a time: small, so that the cores are soon free again."""
+_CLOSING = 5.0
+_log = logging.getLogger(__name__)
+
+
+def catalogue() -> list[ModelFile]:
+    """Return the model files that can be fetched; the first is the embedded default."""
+    return [DEFAULT]
+
+
+def open_model(name: str, settings: Settings) -> Model | None:
+    """Return the model called ``name``; nothing is loaded before the first question.
+
+    ``none`` is no model, ``embedded`` the default, else a catalogue name or a path to a GGUF file.
+
+    Raises:
+        ModelUnavailable: the file is missing, truncated or not GGUF, the name is unknown, or
+            llama-cpp-python is not installed.
+    """
+    if name == "none":
+        return None
+    pinned = next((m for m in catalogue() if name in ("embedded", m.name)), None)
+    if pinned is None and not name.endswith(".gguf"):
+        known = ", ".join(["none", "embedded", *(m.name for m in catalogue())])
+        raise ModelUnavailable("model.unknown", name=name, known=known)
+    path = pinned.path(settings) if pinned else Path(name).expanduser().resolve()
+    inspect(path, pinned.size if pinned else None)
+    if importlib.util.find_spec("llama_cpp") is None:
+        raise ModelUnavailable("model.no_llama", remedy="pip install 'intentos-runtime[local]'")
+    return EmbeddedModel(path, settings, sha256=pinned.sha256 if pinned else None)
+
+
+class EmbeddedModel:
+    """A GGUF model in a worker process of its own, started at the first question.
+
+    One question at a time; others wait. Canceling a question kills the worker, and the next one
+    starts it anew. May be used from one event loop after another.
+    """
+
+    def __init__(self, path: Path, settings: Settings, *, sha256: str | None = None) -> None:
+        """``sha256``: what the file must have; None: whatever it has."""
+        self.name = path.stem
+        self._path = path
+        self._settings = settings
+        self._sha256 = sha256
+        self._worker: _Worker | None = None
+        self._lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+
+    @property
+    def process(self) -> int | None:
+        """The worker's process id while it runs."""
+        worker = self._worker
+        return worker.process.pid if worker and worker.process.poll() is None else None
+
+    async def complete(
+        self,
+        prompt: Prompt,
+        *,
+        grammar: str,
+        max_tokens: int = 512,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """Return the likeliest text under a GBNF grammar; the prefill is not repeated in it.
+
+        Raises:
+            ModelUnavailable: the model cannot be loaded, or its worker died.
+            PlanningError: the prompt is too long.
+            ValueError: the grammar cannot be parsed, or ``max_tokens`` is below 1.
+        """
+        if max_tokens < 1:
+            raise ValueError(f"max_tokens is {max_tokens}, must be at least 1")
+        question = {"op": "complete", "grammar": grammar, "max_tokens": max_tokens}
+        done = await self._ask(question | _texts(prompt), on_text)
+        return Completion(text=done["text"], tokens=done["tokens"], stopped=done["stopped"])
+
+    async def score(self, prompt: Prompt, choices: Sequence[str]) -> tuple[list[float], int]:
+        """Return the natural log-probability that each choice's first token comes next, out of
+        the whole vocabulary, and the tokens read for it.
+
+        Raises:
+            ModelUnavailable: the model cannot be loaded, or its worker died.
+            PlanningError: the prompt is too long.
+            ValueError: a choice is empty, or two share their first token.
+        """
+        if not choices or not all(choices):
+            raise ValueError(f"choices must not be empty: {choices!r}")
+        question = {"op": "score", "choices": list(choices)}
+        done = await self._ask(question | _texts(prompt), None)
+        return done["scores"], done["tokens"]
+
+    async def close(self) -> None:
+        """End the worker, after it has written the state it keeps; the model can be used again."""
+        async with self._turn():
+            worker, self._worker = self._worker, None
+            if worker:
+                await asyncio.to_thread(worker.close)
+
+    async def _ask(
+        self, question: dict[str, Any], on_text: Callable[[str], None] | None
+    ) -> dict[str, Any]:
+        async with self._turn():
+            worker = await self._running()
+            answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+            worker.listen(asyncio.get_running_loop(), answers)
+            finished = False
+            try:
+                await asyncio.to_thread(worker.ask, question)
+                while True:
+                    answer = await answers.get()
+                    if answer["kind"] == "text" and on_text:
+                        on_text(answer["text"])
+                    elif answer["kind"] in ("done", "error"):
+                        finished = answer.get("error") in (None, "too_long", "value")
+                        break
+            finally:
+                worker.listen(None, None)
+                if not finished:  # canceled, crashed, or on_text raised: it may be decoding still
+                    self._worker = None
+                    worker.kill()
+            if answer["kind"] == "error":
+                raise self._problem(answer)
+            return answer
+
+    async def _running(self) -> _Worker:
+        if self._worker is None or self._worker.process.poll() is not None:
+            self._worker = None
+            inspect(self._path)
+            sha256 = await self._verified()
+            options = {
+                "path": str(self._path),
+                "sha256": sha256,
+                "states": str(self._settings.cache / "kv"),
+                "context": CONTEXT,
+                "batch": BATCH,
+                "threads": _threads(),
+                "parent": os.getpid(),
+            }
+            self._worker = _Worker(options)
+            weakref.finalize(self, self._worker.kill)
+        return self._worker
+
+    async def _verified(self) -> str:
+        """Return the file's sha256, which is computed only when the file is new or has changed."""
+        canceled = threading.Event()
+        try:
+            actual = await asyncio.to_thread(
+                sha256_of, self._path, self._settings, stop=canceled.is_set
+            )
+        finally:
+            canceled.set()
+        if self._sha256 not in (None, actual):
+            raise ModelUnavailable(
+                "model.damaged",
+                path=str(self._path),
+                what=f"sha256 {actual}",
+                command="intentos models pull",
+            )
+        return actual
+
+    def _problem(self, answer: dict[str, Any]) -> Exception:
+        what = answer["what"]
+        problem: IntentOSError
+        match answer["error"]:
+            case "value":
+                return ValueError(what)
+            case "too_long":
+                problem = PlanningError("model.too_long", tokens=what[0], limit=what[1])
+            case "damaged":
+                problem = ModelUnavailable(
+                    "model.damaged",
+                    path=str(self._path),
+                    what=what,
+                    command="intentos models pull",
+                )
+            case _:
+                problem = ModelUnavailable("model.crashed", name=self.name, what=what)
+        return problem
+
+    def _turn(self) -> asyncio.Lock:
+        loop = asyncio.get_running_loop()
+        if self._lock is None or self._lock[0] is not loop:
+            self._lock = (loop, asyncio.Lock())
+        return self._lock[1]
+
+
+class _Worker:
+    """The parent's end of the worker process; a thread reads what it answers."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._complaints = tempfile.TemporaryFile()
+        # -P: no module out of the current folder may stand in for a library. Threads that spin
+        # while they wait are eight times slower as soon as anything else wants the cores.
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "intentos.planners.llama_worker", json.dumps(options)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            env={"OMP_WAIT_POLICY": "passive"} | os.environ,
+        )
+        self._guard = threading.Lock()
+        self._listener: tuple[asyncio.AbstractEventLoop, asyncio.Queue[dict[str, Any]]] | None
+        self._listener = None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def listen(
+        self,
+        loop: asyncio.AbstractEventLoop | None,
+        answers: asyncio.Queue[dict[str, Any]] | None,
+    ) -> None:
+        """Deliver what comes from now on to ``answers``, or nowhere."""
+        with self._guard:
+            self._listener = (loop, answers) if loop and answers else None
+
+    def ask(self, question: dict[str, Any]) -> None:
+        """Send a question; one that comes too late is answered by the process's end."""
+        stdin = self.process.stdin
+        assert stdin
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            stdin.write(json.dumps(question).encode() + b"\n")
+            stdin.flush()
+
+    def close(self) -> None:
+        """Let the process finish what it does, but not for long."""
+        self.ask({"op": "close"})
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_CLOSING)
+        self.kill()
+
+    def kill(self) -> None:
+        """Stop the process at once, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+
+    def _read(self) -> None:
+        stdout, stdin = self.process.stdout, self.process.stdin
+        assert stdout
+        assert stdin
+        for line in stdout:
+            answer = json.loads(line)
+            if answer["kind"] == "note":
+                _log.warning("%s", answer["what"])
+            else:
+                self._deliver(answer)
+        code = self.process.wait()
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode("utf-8", "replace").split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        self._deliver({"kind": "error", "error": "crashed", "what": f"{how} {last}".strip()})
+        self._complaints.close()
+        stdout.close()
+        with contextlib.suppress(OSError):  # closing flushes a question that nobody reads
+            stdin.close()
+
+    def _deliver(self, answer: dict[str, Any]) -> None:
+        with self._guard:
+            if self._listener is None:
+                return
+            loop, answers = self._listener
+            with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+                loop.call_soon_threadsafe(answers.put_nowait, answer)
+
+
+def _texts(prompt: Prompt) -> dict[str, str]:
+    return {"system": prompt.system, "user": prompt.user, "prefill": prompt.prefill}
+
+
+def _threads() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(cores, 8)
