@@ -18,15 +18,23 @@ import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from keyword import iskeyword
-from typing import Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import numpy as np
+from pydantic import BeforeValidator, Field
 
 from intentos.errors import InvalidProgram
 
 from .functions import CONSTANTS, FUNCTIONS, Function, Kind
 
 MAX_CHARACTERS = 2000
+
+Formula = Annotated[
+    str,
+    BeforeValidator(lambda v: repr(v) if type(v) in (int, float) else v),
+    Field(max_length=MAX_CHARACTERS),
+]
+"""An argument that is an expression; a plain number is one too."""
 MAX_NODES = 500
 MAX_DEPTH = 40
 LARGEST = float(np.finfo(np.float32).max)

@@ -26,6 +26,12 @@ fn pack_rgba(colour: vec3f) -> u32 {
   return c.x | (c.y << 8u) | (c.z << 16u) | 0xff000000u;
 }
 
+// False for infinities and for what is not a number; comparing floats may be optimised away.
+fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
+
+// x, or 0 where it is not finite.
+fn finite(x: f32) -> f32 { return select(0.0, x, is_finite(x)); }
+
 // What the expression language calls; see functions.py.
 
 fn square(x: f32) -> f32 { return x * x; }
