@@ -1,0 +1,140 @@
+"""What a finished automaton tells: counts, and checks that recount them independently."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intentos.protocols import Evidence
+from intentos.types import Check, Quantity, Words
+
+if TYPE_CHECKING:
+    from .automaton import AutomatonArguments
+
+Cells = NDArray[np.int64]
+LABELS = {
+    "counts_agree": Words(en="A recount gives the same numbers", zh="重新计数得到相同结果"),
+    "states_exist": Words(en="Every cell is in a state of the rule", zh="每个细胞的状态都合法"),
+    "grains_are_kept": Words(en="No grain appears or vanishes", zh="沙粒守恒"),
+    "energy_agrees": Words(en="The energy equals the sum of its changes", zh="能量等于其变化之和"),
+    "rule_holds": Words(en="The last row follows from the one before", zh="末行符合规则"),
+}
+
+
+def judge(a: AutomatonArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
+    """Return values and checks for the rule's family."""
+    series = {name: np.array([v for _, v in p]) for name, p in evidence.series.items()}
+    words = evidence.outputs["cells"].astype(np.int64)
+    steps = (evidence.frames - 1) * a.steps_per_frame
+    cells = words if a.kind == "sandpile" else words & 0xFFFF
+    values = {"steps": Quantity(value=steps)}
+    match a.kind:
+        case "sandpile":
+            values |= _sand_values(series)
+            checks = [_grains(a, series, cells, evidence)]
+        case "ising":
+            values |= _ising_values(series)
+            checks = [_energy(a, series, cells), _states(a, series, cells)]
+        case "fire":
+            values |= {
+                "trees": Quantity(value=round(100 * series["trees"][-1] / cells.size, 2), unit="%"),
+                "largest_fire": Quantity(value=round(series["burning"].max())),
+            }
+            counted = {"trees": int((cells == 1).sum()), "burning": int((cells == 2).sum())}
+            checks = [_counts(series, counted, cells.size), _states(a, series, cells)]
+        case "elementary":
+            row = cells[steps % a.rows]
+            values |= _population(series, row.size)
+            counted = {"population": int(row.sum())}
+            checks = [_counts(series, counted, row.size), _states(a, series, cells)]
+            checks.append(_last_row(a, cells, steps))
+        case _:
+            values |= _population(series, cells.size)
+            counted = {"population": int((cells == 1).sum())}
+            checks = [_counts(series, counted, cells.size), _states(a, series, cells)]
+    return values, checks
+
+
+def _check(
+    name: str, good: Any, detail: str, kind: Literal["generic", "physical", "oracle"] = "generic"
+) -> Check:
+    status: Literal["passed", "failed"] = "passed" if good else "failed"
+    return Check(name=name, title=LABELS[name], kind=kind, status=status, detail=detail)
+
+
+def _population(series: dict[str, Any], size: int) -> dict[str, Quantity]:
+    last = round(series["population"][-1])
+    return {
+        "population_start": Quantity(value=round(series["population"][0])),
+        "population_end": Quantity(value=last),
+        "share": Quantity(value=round(100 * last / size, 2), unit="%"),
+    }
+
+
+def _counts(series: dict[str, Any], counted: dict[str, int], size: int) -> Check:
+    inside = all(0 <= s.min() and s.max() <= size for n, s in series.items() if n in counted)
+    same = all(round(series[name][-1]) == n for name, n in counted.items())
+    told = ", ".join(f"{name} {round(series[name][-1])} = {n}" for name, n in counted.items())
+    return _check("counts_agree", inside and same, f"{told} of {size}")
+
+
+def _states(a: AutomatonArguments, series: dict[str, Any], cells: Cells) -> Check:
+    wrong = int(series["invalid"].max()) + int((cells >= a.state_count).sum())
+    return _check("states_exist", wrong == 0, f"{wrong} cells beyond state {a.state_count - 1}")
+
+
+def _sand_values(series: dict[str, Any]) -> dict[str, Quantity]:
+    return {
+        "grains": Quantity(value=round(series["grains"][-1])),
+        "lost": Quantity(value=round(series["lost"][-1])),
+    }
+
+
+def _grains(
+    a: AutomatonArguments, series: dict[str, Any], cells: Cells, evidence: Evidence
+) -> Check:
+    """Judge in every frame: grains on the grid + lost = grains at the start + added."""
+    frames = np.array([frame for frame, _ in evidence.series["grains"]])
+    added = frames * a.steps_per_frame * a.drop
+    missing = series["grains"] + series["lost"] - series["grains"][0] - added
+    if a.start != "random":
+        missing = missing + series["grains"][0] - a.grains * "".join(a.pattern).count("#")
+    worst = round(float(np.abs(missing).max()))
+    same = int(cells.sum()) == round(series["grains"][-1])
+    detail = f"{cells.sum()} on the grid, {round(series['lost'][-1])} lost, {worst} unexplained"
+    return _check("grains_are_kept", worst == 0 and same, detail, "physical")
+
+
+def _ising_values(series: dict[str, Any]) -> dict[str, Quantity]:
+    late = slice(len(series["energy"]) // 2, None)
+    return {
+        "magnetisation": Quantity(
+            value=round(float(np.abs(series["magnetisation"][late]).mean()), 4)
+        ),
+        "energy": Quantity(value=round(float(series["energy"][late].mean()), 4), unit="J"),
+    }
+
+
+def _energy(a: AutomatonArguments, series: dict[str, Any], cells: Cells) -> Check:
+    """Judge the energy: kept up by its changes, counted on the GPU, and counted here at the end."""
+    spins = 2 * cells - 1
+    if a.periodic:
+        bonds = (spins * np.roll(spins, -1, 0)).sum() + (spins * np.roll(spins, -1, 1)).sum()
+    else:
+        bonds = (spins[1:] * spins[:-1]).sum() + (spins[:, 1:] * spins[:, :-1]).sum()
+    apart = np.abs(series["energy"] - series["energy_by_changes"]).max() * cells.size
+    here = abs(-float(bonds) - series["energy"][-1] * cells.size)
+    detail = f"E = {-bonds} J; greatest difference {max(apart, here):.3g} J"
+    return _check("energy_agrees", apart < 0.5 and here < 0.5, detail, "physical")
+
+
+def _last_row(a: AutomatonArguments, cells: Cells, steps: int) -> Check:
+    if steps == 0:
+        return _check("rule_holds", True, "no step was made")
+    before, after = cells[(steps - 1) % a.rows], cells[steps % a.rows]
+    padded = np.pad(before, 1, mode="wrap" if a.periodic else "constant")
+    key = 4 * padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    wrong = int(np.count_nonzero((a.number >> key & 1) != after))
+    return _check("rule_holds", wrong == 0, f"{wrong} of {a.columns} cells differ", "oracle")
