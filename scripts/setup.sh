@@ -221,5 +221,5 @@ say "Installing IntentOS into .venv" "正在把 IntentOS 安装到 .venv"
 sync
 install_llama
 say "Fetching the language model (1.1 GB, once)" "正在获取语言模型（1.1 GB，只需一次）"
-.venv/bin/intentos models pull >&2 || fetch_failed "intentos models pull"
+.venv/bin/intentos models pull >&2 # its own message and exit code
 say "Everything is in place." "一切就绪。"
