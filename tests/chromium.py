@@ -25,6 +25,7 @@ import pytest
 from numpy.typing import NDArray
 
 import intentos.program
+from intentos.executors.gpu import ProgramRunner
 from intentos.program import GpuProgram
 from intentos.types import DEFAULT_SEED, Json, Value
 
@@ -104,7 +105,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Played:
-    """What the browser made of a job."""
+    """What came of a job."""
 
     frames: list[NDArray[np.uint8]]
     """RGBA8, shape (height, width, 4)."""
@@ -171,6 +172,14 @@ def run_in_browser(jobs: Sequence[Job], *, seconds: float = 120.0) -> list[Playe
     """Run programs in a browser that is started for them alone."""
     with chromium() as browser:
         return browser.run(jobs, seconds=seconds)
+
+
+def run_here(job: Job) -> Played:
+    """Run the same job on wgpu."""
+    runner = ProgramRunner(job.program, job.values, job.seed, arrays=job.arrays)
+    shape = (job.program.height, job.program.width, 4)
+    frames = [np.frombuffer(data, np.uint8).reshape(shape) for _, data in runner.frames() if data]
+    return Played(frames, runner.outputs(), runner.series, None)
 
 
 def find_chromium() -> str:

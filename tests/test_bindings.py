@@ -204,8 +204,11 @@ def test_a_value_that_does_not_fit_is_refused(kind: Any, value: Any) -> None:
 
 
 def test_the_extremes_fit() -> None:
-    values = {"f32": [3.4028234663852886e38, -1e-45], "i32": [2**31 - 1, -(2**31)],
-              "u32": [0, 2**32 - 1, -1, 2**53]}  # fmt: skip
+    values: dict[str, list[float]] = {
+        "f32": [3.4028234663852886e38, -1e-45],
+        "i32": [2**31 - 1, -(2**31)],
+        "u32": [0, 2**32 - 1, -1, 2**53],
+    }
     for kind, numbers in values.items():
         for number in numbers:
             one = program(Uniform.model_validate({"name": "a", "type": kind, "value": "$speed"}))

@@ -30,7 +30,7 @@ from intentos.program import (
 )
 from intentos.types import Json, sha256
 
-from .chromium import Chromium, Job, Played, chromium, find_chromium
+from .chromium import Chromium, Job, Played, chromium, find_chromium, run_here
 
 BROWSER_ONLY = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -458,7 +458,7 @@ def test_a_small_program_gives_the_same_in_the_browser(
     played: dict[str, tuple[Job, Played]], name: str
 ) -> None:
     job, browser = played[name]
-    here = played_here(job)
+    here = run_here(job)
     assert browser.problem is None
     assert len(browser.frames) == len(here.frames)
     for ours, theirs in zip(here.frames, browser.frames, strict=True):
@@ -473,14 +473,6 @@ def test_a_small_program_gives_the_same_in_the_browser(
         np.testing.assert_allclose(
             [number for _, number in browser.series[key]], [number for _, number in series]
         )
-
-
-def played_here(job: Job) -> Played:
-    """The same job on wgpu."""
-    runner = ProgramRunner(job.program, job.values, job.seed, arrays=job.arrays)
-    shape = (job.program.height, job.program.width, 4)
-    frames = [np.frombuffer(data, np.uint8).reshape(shape) for _, data in runner.frames() if data]
-    return Played(frames, runner.outputs(), runner.series, None)
 
 
 def test_the_small_programs_do_what_they_say(played: dict[str, tuple[Job, Played]]) -> None:

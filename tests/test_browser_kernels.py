@@ -1,0 +1,161 @@
+"""Every kernel and every recipe's GPU steps, compiled and run in Chromium and compared with wgpu.
+
+naga, the compiler that wgpu uses, accepts shaders that browsers refuse, so a kernel that runs here
+may still be useless in the live canvas and on a phone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from intentos.bindings import connect
+from intentos.config import Settings
+from intentos.gpu_kernels.kernel import Compare, KernelBase
+from intentos.planners.library import Library
+from intentos.program import GpuProgram
+from intentos.protocols import Evidence
+from intentos.registry import Registry
+from intentos.types import Json
+
+from .chromium import Chromium, Job, Played, chromium, run_here
+
+SMALL: dict[str, Json] = {"width": 64, "height": 64, "frames": 3}
+RECIPE_FRAMES = 4
+FIRST_FIVE = {"particles", "automaton", "field", "traffic", "pixels"}
+
+VARIANTS: dict[str, list[dict[str, Json]]] = {
+    "automaton": [
+        {"rule": rule, "columns": 64}
+        for rule in ("life", "brain", "cyclic", "fire", "ising", "rule30")
+    ]
+    + [{"rule": "sandpile", "columns": 64, "start": "centre"}],
+    "pixels": [
+        {"value": "0.5 + 0.5*sin(6*x + t)*cos(5*y)"},
+        {"red": "x*x + 0.1*t", "green": "abs(y)", "blue": "r", "samples": 3},
+        {"iterate": {"max_iterations": 40}, "zoom": "1 + t"},
+    ],
+    "traffic": [{"layout": layout, "cars": 60} for layout in ("city", "ring")]
+    + [{"layout": "road", "cars": 15, "road_cells": 60}],
+}
+"""Arguments that lead to different shaders; a kernel that is not named here runs at its defaults.
+The recipes below go through many more."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    with chromium() as browser:
+        yield browser
+
+
+def kernel_of(name: str) -> KernelBase[Any]:
+    kernel = Registry().kernel(name)
+    assert isinstance(kernel, KernelBase)
+    return kernel
+
+
+def test_the_first_five_kernels_are_installed() -> None:
+    assert set(Registry().names("kernels")) >= FIRST_FIVE
+
+
+@pytest.mark.parametrize("name", sorted(FIRST_FIVE | set(Registry().names("kernels"))))
+def test_a_kernel_gives_the_same_in_the_browser(browser: Chromium, name: str) -> None:
+    kernel = kernel_of(name)
+    variants = [SMALL | extra for extra in VARIANTS.get(name, [{}])]
+    jobs = [Job(kernel.build(arguments)) for arguments in variants]
+    for arguments, job, there in zip(variants, jobs, browser.run(jobs), strict=True):
+        here = run_here(job)
+        assert_alike(kernel.compare, there, here, str(arguments))
+        assert len(there.frames) == 3
+        assert verdicts(kernel, arguments, there) == verdicts(kernel, arguments, here)
+        assert "failed" not in verdicts(kernel, arguments, there).values()
+
+
+@dataclass(frozen=True)
+class RecipeStep:
+    """A kernel step of a recipe at its test size."""
+
+    recipe: str
+    kernel: KernelBase[Any]
+    job: Job
+
+
+def recipe_steps(settings: Settings) -> list[RecipeStep]:
+    registry, found = Registry(), []
+    for recipe in Library(registry, settings).all():
+        plan = recipe.plan(registry)
+        values = plan.accept(recipe.test)
+        live = frozenset(p.name for p in plan.parameters if p.live)
+        for step in plan.steps:
+            if step.language != "kernel":
+                continue
+            kernel = kernel_of(step.code)
+            program = kernel.build(step.resolved_arguments(values))
+            program = few_frames(connect(program, step.arguments, live), kernel.compare)
+            found.append(RecipeStep(recipe.id, kernel, Job(program, values)))
+    return found
+
+
+def few_frames(program: GpuProgram, compare: Compare) -> GpuProgram:
+    frames = min(program.frames, RECIPE_FRAMES, compare.frames)
+    return program.model_copy(update={"frames": frames})
+
+
+def test_every_recipe_gives_the_same_in_the_browser(browser: Chromium, settings: Settings) -> None:
+    steps = recipe_steps(settings)
+    assert {step.kernel.name for step in steps} >= FIRST_FIVE
+    played = browser.run([step.job for step in steps], seconds=300)
+    for step, there in zip(steps, played, strict=True):
+        assert_alike(step.kernel.compare, there, run_here(step.job), step.recipe)
+        assert there.frames
+
+
+def assert_alike(compare: Compare, there: Played, here: Played, where: str) -> None:
+    """Compare what the browser made with what wgpu made, by the kernel's own rule."""
+    assert there.problem is None, f"{where}: {there.problem}"
+    assert len(there.frames) == len(here.frames)
+    assert there.outputs.keys() == here.outputs.keys()
+    assert there.series.keys() == here.series.keys()
+    for name, wanted in here.outputs.items():
+        got = there.outputs[name]
+        assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape)
+        if compare.rule == "exact":
+            np.testing.assert_array_equal(got, wanted, err_msg=f"{where}: {name}")
+        elif compare.rule == "tolerance":
+            np.testing.assert_allclose(
+                got, wanted, rtol=compare.relative, atol=compare.absolute,
+                err_msg=f"{where}: {name}",
+            )  # fmt: skip
+        else:
+            assert np.isfinite(got).all(), f"{where}: {name}"
+    for name, series in here.series.items():
+        assert [frame for frame, _ in there.series[name]] == [frame for frame, _ in series]
+        assert all(math.isfinite(number) for _, number in there.series[name]), f"{where}: {name}"
+    if compare.rule != "invariants":
+        for index, (got, wanted) in enumerate(zip(there.frames, here.frames, strict=True)):
+            off = np.abs(got.astype(np.int16) - wanted.astype(np.int16)).mean()
+            assert off <= compare.pixels, f"{where}: frame {index} is off by {off:.2f} levels"
+
+
+def verdicts(
+    kernel: KernelBase[Any], arguments: Mapping[str, Json], played: Played
+) -> dict[str, str]:
+    """What the kernel's own checks say of a run."""
+    frames = played.frames
+    changes = sum(not np.array_equal(a, b) for a, b in itertools.pairwise(frames))
+    _, checks = kernel.conclude(
+        Evidence(
+            arguments=arguments,
+            series={name: tuple(series) for name, series in played.series.items()},
+            outputs=played.outputs,
+            frames=len(frames),
+            distinct_frames=changes + 1,
+        )
+    )
+    return {check.name: check.status for check in checks}
