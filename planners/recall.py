@@ -1,0 +1,259 @@
+"""Recall: a short list by search, a choice by the model, values by code first.
+
+Where search is sure, no model is asked. Where it is not, the model scores the candidates' letters
+and that of "none of these" in one forward pass; its margin decides. Without a model, search alone
+decides, by score and by margin.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+
+from intentos.errors import ValueOutOfRange
+from intentos.parameters import Parameter
+from intentos.plan import Plan
+from intentos.protocols import Proposal
+from intentos.registry import Registry
+from intentos.types import Value
+
+from . import numbers
+from .generate import not_used
+from .library import Recipe
+from .linking import Links, accepted, link, occurrences, value_for
+from .model import Model, Prompt
+from .search import Hit, terms, without_values
+
+SHORT_LIST = 6
+SURE = 0.85
+"""Score at which search alone decides: the wish is nearly a recipe's own phrasing."""
+SURE_MARGIN = 0.12
+"""How far the next recipe must be behind it."""
+ENOUGH = 0.45
+"""Score that a choice without any model takes, with half the margin."""
+MARGIN = 0.0
+"""Log-odds by which a recipe's letter must beat "none of these"."""
+
+
+@dataclass
+class Choice:
+    """Which recipe is meant, if any, and what it cost to find out."""
+
+    recipe: Recipe | None
+    tokens: int = 0
+    margins: dict[str, float] = field(default_factory=dict)
+    """Recipe → log-odds against "none of these"."""
+
+
+def decisive(hits: Sequence[Hit]) -> Recipe | None:
+    """Return the recipe that search alone is sure of."""
+    return _leader(hits, SURE, SURE_MARGIN)
+
+
+def without_model(hits: Sequence[Hit]) -> Recipe | None:
+    """Return the recipe that search takes where no model can be asked."""
+    return _leader(hits, ENOUGH, SURE_MARGIN / 2)
+
+
+@cache
+def system() -> str:
+    """Return the constant part of the prompt."""
+    return resources.files(__package__).joinpath("prompts/choose.md").read_text("utf-8")
+
+
+async def choose(text: str, hits: Sequence[Hit], model: Model, language: str) -> Choice:
+    """Return what the model takes from the short list; raises ModelUnavailable."""
+    shown = hits[:SHORT_LIST]
+    if not shown:
+        return Choice(None)
+    letters = string.ascii_uppercase[: len(shown) + 1]
+    lines = [f"Wish: {' '.join(text.split())[:600]}", "", "Programs:"]
+    for letter, hit in zip(letters, shown, strict=False):
+        recipe = hit.recipe
+        title, description = recipe.title.text(language), recipe.description.text(language)
+        lines.append(f"{letter}. {title}: {description[:160]}")
+    lines += [f"{letters[-1]}. none of these", "", "Which letter?"]
+    prompt = Prompt(system=system(), user="\n".join(lines), prefill="Letter: ")
+    scores, tokens = await model.score(prompt, list(letters))
+    none = scores[-1]
+    margins = {hit.recipe.id: score - none for hit, score in zip(shown, scores, strict=False)}
+    best = max(range(len(shown)), key=lambda i: scores[i])
+    taken = shown[best].recipe if scores[best] - none > MARGIN else None
+    return Choice(taken, tokens, margins)
+
+
+async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | None) -> Proposal:
+    """Return the recipe's plan with the values that the text gives.
+
+    Raises:
+        ValueOutOfRange: a number that is clearly meant for a parameter is outside its range.
+        ModelUnavailable: the model cannot be used.
+    """
+    plan = recipe.plan(registry)
+    links = link(text, plan.parameters, context=_context(recipe))
+    _named_choices(text, plan.parameters, links)
+    _factors(text, plan.parameters, links)
+    tokens = 0
+    if model is not None:
+        tokens += await _ask_numbers(text, plan, links, model)
+        tokens += await _ask_choices(text, recipe, plan, links, model)
+    dropped = tuple(not_used(m.text) for m in links.unused)
+    plan = plan.model_copy(update={"assumptions": (*plan.assumptions, *dropped)})
+    accounted = not dropped and not strange(text, recipe, links.values)
+    return Proposal(plan=plan, values=links.values, tokens=tokens, accounted=accounted)
+
+
+def strange(text: str, recipe: Recipe, values: Mapping[str, Value] = {}) -> list[str]:
+    """Return the terms of the text that the recipe knows nothing of: what it may have missed."""
+    known = set(terms(_context(recipe)))
+    for parameter in recipe.parameters:
+        words = (*parameter.aliases, *parameter.choices, parameter.label.en, parameter.label.zh)
+        known |= {t for word in words for t in terms(word.replace("_", " "))}
+    known |= {t for value in values.values() for t in terms(str(value))}
+    return [t for t in terms(without_values(text)) if t not in known]
+
+
+def _leader(hits: Sequence[Hit], enough: float, margin: float) -> Recipe | None:
+    if not hits or hits[0].score < enough:
+        return None
+    if len(hits) > 1 and hits[0].score - hits[1].score < margin:
+        return None
+    return hits[0].recipe
+
+
+def _context(recipe: Recipe) -> str:
+    texts = [recipe.title, recipe.description]
+    return "\n".join(
+        [*(t.en for t in texts), *(t.zh for t in texts), *recipe.phrasings.en, *recipe.phrasings.zh]
+    )
+
+
+def _named_choices(text: str, parameters: Sequence[Parameter], links: Links) -> None:
+    """Set every choice whose own word stands in the text."""
+    said = set(terms(text))
+    for parameter in parameters:
+        if parameter.kind != "choice" or parameter.name in links.values:
+            continue
+        named = [
+            c for c in parameter.choices if (t := set(terms(c.replace("_", " ")))) and t <= said
+        ]
+        if len(named) == 1:
+            links.values[parameter.name] = named[0]
+
+
+def _factors(text: str, parameters: Sequence[Parameter], links: Links) -> None:
+    """Apply "twice as …" to the default of the one parameter whose word stands beside it."""
+    plain = numbers.normal(text)
+    for mention in (m for m in numbers.read(text) if m.kind == "factor"):
+        near = []
+        for parameter in parameters:
+            if parameter.kind not in ("number", "integer") or parameter.name in links.values:
+                continue
+            gaps = [
+                max(start - mention.end, mention.start - end)
+                for start, end in occurrences(plain, parameter)
+            ]
+            if gaps and min(gaps) < 12:
+                near.append((min(gaps), parameter))
+        if near:
+            parameter = min(near, key=lambda pair: pair[0])[1]
+            links.values[parameter.name] = scaled(parameter, parameter.default, mention.number)
+
+
+def scaled(parameter: Parameter, value: Value, factor: float) -> Value:
+    """Return ``value * factor``, whole where it must be, and inside the range."""
+    number = float(value) * factor
+    if parameter.minimum is not None:
+        number = max(number, parameter.minimum)
+    if parameter.maximum is not None:
+        number = min(number, parameter.maximum)
+    if parameter.kind == "integer":
+        return parameter.accept(round(number))
+    return parameter.accept(float(f"{number:.12g}"))
+
+
+async def _ask_numbers(text: str, plan: Plan, links: Links, model: Model) -> int:
+    """Let the model say what the numbers mean that code could not place; return the tokens."""
+    tokens = 0
+    for mention in list(links.unused):
+        places = [p for p in plan.parameters if p.name not in links.values and _may_be(mention, p)]
+        if not places:
+            continue
+        letters = string.ascii_uppercase[: len(places) + 1]
+        lines = [f"Wish: {' '.join(text.split())[:600]}", f"Program: {plan.title.en}"]
+        lines += [f"What does the number {mention.text} in the wish mean?"]
+        for letter, place in zip(letters, places, strict=False):
+            lines.append(f"{letter}. {place.label.en} ({place.label.zh})")
+        lines += [f"{letters[-1]}. something else", "Which letter?"]
+        prompt = Prompt(system=system(), user="\n".join(lines), prefill="Letter: ")
+        scores, used = await model.score(prompt, list(letters))
+        tokens += used
+        best = max(range(len(scores)), key=lambda i: scores[i])
+        if best < len(places) and scores[best] - scores[-1] > 1.0:
+            links.values[places[best].name] = accepted(mention, places[best])
+            links.left.remove(mention)
+    return tokens
+
+
+def _may_be(mention: numbers.Mention, parameter: Parameter) -> bool:
+    value = value_for(mention, parameter)
+    try:
+        return value is not None and parameter.accept(value) is not None
+    except ValueOutOfRange:
+        return False
+
+
+async def _ask_choices(text: str, recipe: Recipe, plan: Plan, links: Links, model: Model) -> int:
+    """Let the model set choices and switches, where the text says something still unexplained."""
+    open_ones = [
+        p for p in plan.parameters if p.kind in ("choice", "boolean") and p.name not in links.values
+    ]
+    plain = numbers.normal(text)
+    mentioned = any(occurrences(plain, p) for p in open_ones)
+    if not open_ones or not (mentioned or strange(text, recipe, links.values)):
+        return 0
+    prompt = Prompt(
+        system="You set the switches of a program to what a person asks for. Answer with one JSON "
+        "object. Keep the default wherever the wish does not say otherwise.",
+        user="\n".join(
+            [
+                f"Program: {plan.title.en} ({plan.title.zh})",
+                *(f"{p.name}: {p.label.en} ({p.label.zh}); {_options(p)}" for p in open_ones),
+                f"Wish: {' '.join(text.split())[:600]}",
+            ]
+        ),
+    )
+    done = await model.complete(prompt, grammar=switch_grammar(open_ones), max_tokens=200)
+    for name, value in json.loads(done.text).items():
+        if value != plan.parameter(name).default:
+            links.values[name] = plan.parameter(name).accept(value)
+    return done.tokens
+
+
+def _options(parameter: Parameter) -> str:
+    options = ("true", "false") if parameter.kind == "boolean" else parameter.choices
+    default = json.dumps(parameter.default, ensure_ascii=False)
+    return f"one of {', '.join(options)}; default {default}"
+
+
+def switch_grammar(parameters: Sequence[Parameter]) -> str:
+    """Return the GBNF of one JSON object that holds a legal value for each parameter."""
+    pairs = [f'"{quoted(p.name)}: " {options(p)}' for p in parameters]
+    return 'root ::= "{" ' + ' ", " '.join(pairs) + ' "}"'
+
+
+def options(parameter: Parameter) -> str:
+    """Return the GBNF alternatives of a choice or switch."""
+    if parameter.kind == "boolean":
+        return '("true" | "false")'
+    return "(" + " | ".join(f'"{quoted(choice)}"' for choice in parameter.choices) + ")"
+
+
+def quoted(text: str) -> str:
+    """Return a JSON string as it stands inside a GBNF literal."""
+    return re.sub(r'(["\\])', r"\\\1", json.dumps(text, ensure_ascii=False))
