@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -76,6 +77,11 @@ DEFAULT = ModelFile(
 )
 
 
+def catalogue() -> list[ModelFile]:
+    """Return the model files that can be fetched; the first is the embedded default."""
+    return [DEFAULT]
+
+
 def inspect(path: Path, size: int | None = None) -> None:
     """Return if the file looks like a whole GGUF file, reading four bytes of it.
 
@@ -125,14 +131,15 @@ def sha256_of(
         if {key: known[key] for key in facts} == facts:
             return str(known["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
-        known = None  # a missing or damaged note only means reading the file again
+        pass  # a missing or damaged note only means reading the file again
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
             digest.update(block)
             if stop():
                 raise ModelUnavailable("fetch.canceled", file=path.name)
-    remember(path, settings, digest.hexdigest())
+    with contextlib.suppress(OSError):  # without the note it is read again the next time
+        remember(path, settings, digest.hexdigest())
     return digest.hexdigest()
 
 

