@@ -453,6 +453,7 @@ def _run(job: Mapping[str, Any], report: Report) -> None:
         parameters=job["parameters"],
         inputs=job["inputs"],
         seed=job["seed"],
+        language=job["language"],
         save=save,
         report=report.value,
         progress=report.progress,

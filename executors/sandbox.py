@@ -55,6 +55,7 @@ class SandboxExecutor:
     name = "sandbox"
     languages = frozenset({"python"})
     isolation: Isolation = "sandbox"
+    substitute = False
 
     def __init__(self, *, cache: Path | None = None) -> None:
         self._cache = cache
@@ -130,6 +131,7 @@ class SandboxExecutor:
             "parameters": dict(values),
             "inputs": {name: inside for name, (inside, _) in inputs.items()},
             "seed": context.seed,
+            "language": context.language,
             "user": user,
             "limits": {
                 "address_space_bytes": limits.memory_bytes + ADDRESS_SPACE_BEYOND_MEMORY,

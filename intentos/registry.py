@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +28,7 @@ class Registry:
 
     def __init__(self, *, plugins: bool = True) -> None:
         self._plugins = plugins
+        self._found: dict[str, dict[str, EntryPoint]] = {}
         self._loaded: dict[tuple[str, str], Any] = {}
 
     def names(self, kind: str) -> dict[str, str]:
@@ -90,7 +90,9 @@ class Registry:
         return step.model_copy(update={"code_hash": self.kernel(step.code).code_hash})
 
     def _points(self, kind: str) -> dict[str, EntryPoint]:
-        return _entry_points(f"intentos.{kind}", self._plugins)
+        if kind not in self._found:
+            self._found[kind] = _entry_points(f"intentos.{kind}", self._plugins)
+        return self._found[kind]
 
     def _load(self, kind: str, name: str) -> Any:
         key = (kind, name)
@@ -116,7 +118,6 @@ class Registry:
         return self._loaded[key]
 
 
-@cache
 def _entry_points(group: str, plugins: bool) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=group):
