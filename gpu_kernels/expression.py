@@ -97,14 +97,20 @@ class Expression:
     """The variables it mentions, fields included."""
 
     def wgsl(self, substitutions: Mapping[str, str] | None = None) -> str:
-        """Return WGSL of type f32 or bool; ``substitutions`` gives the WGSL of a variable."""
+        """Return WGSL of type f32 or bool.
+
+        Args:
+            substitutions: The WGSL of a variable by its name; ``&u`` stands for u where it is
+                handed to a function as a whole field.
+        """
         return _wgsl(self.root, substitutions or {})
 
     def numpy(self, environment: Mapping[str, Any], *, seed: int = 0) -> Any:
         """Return the value for arrays or numbers by name, in the precision of its inputs.
 
         Args:
-            environment: Every variable of ``names``; they broadcast against one another.
+            environment: Every variable of ``names``; they broadcast against one another. ``&u``,
+                where it is there, stands for u handed to a function as a whole field.
             seed: The folded 32-bit seed that noise and random draw from.
         """
         with np.errstate(all="ignore"):
@@ -348,7 +354,7 @@ def _wgsl(node: Node, substitutions: Mapping[str, str]) -> str:
             # A negative number in brackets: "--1" and "1--1" are not WGSL.
             return f"{value!r}f" if value >= 0 else f"({value!r}f)"
         case Name(name=name, kind="field"):
-            return name
+            return substitutions.get(f"&{name}", name)
         case Name(name=name):
             return substitutions.get(name, name)
         case Apply(function=function, arguments=arguments):
@@ -361,6 +367,8 @@ def _numpy(node: Node, environment: Mapping[str, Any], seed: int) -> Any:
             return bool(value)
         case Number(value=value):
             return value
+        case Name(name=name, kind="field") if f"&{name}" in environment:
+            return environment[f"&{name}"]
         case Name(name=name):
             return environment[name]
         case Apply(function=function, arguments=arguments):

@@ -68,7 +68,12 @@ class KernelBase(ABC, Generic[A]):
 
     def build(self, arguments: Mapping[str, Json]) -> GpuProgram:
         """Return the program; raises InvalidProgram naming the argument and its range."""
-        return self.program(self.validate(arguments))
+        typed = self.validate(arguments)
+        try:
+            return self.program(typed)
+        except ValidationError as error:  # a parameter named like a word of WGSL, for one
+            what = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            raise InvalidProgram("program.invalid", where=self.name, what=what) from error
 
     def reference(self, arguments: Mapping[str, Json], *, seed: int) -> Iterator[Snapshot]:
         """Yield the twin's frames."""
