@@ -126,7 +126,7 @@ make_root() {
   git clone -q . "$root$home/intentos"
   mkdir -p "$root$home/.cache"
   chroot "$root" chown -R "$person:" "$home"
-  if [ -n "$cache" ]; then chown "$(stat -c %u "$root$home"):" "$cache"; fi
+  if [ -n "$cache" ]; then chown -R --reference="$root$home" "$cache"; fi
 
   # What a reader types first: make (and sudo, where not root) are not in a minimal Debian.
   extra="make"
