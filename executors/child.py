@@ -21,16 +21,6 @@ if os.getppid() == int(sys.argv[1]): os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-def tie_to_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends (Linux only)."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os._exit(1)
-
-
 def tied(command: Sequence[str]) -> list[str]:
     """Return a command that runs ``command`` and dies with this process, where that is possible."""
     if sys.platform != "linux":

@@ -11,16 +11,18 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from intentos.errors import ExecutorError, IntentOSError, StoreError
-
-from .child import tie_to_parent
 
 if TYPE_CHECKING:
     import numpy
@@ -73,11 +75,11 @@ class _Film:
 def main(arguments: list[str]) -> None:
     """Do one job."""
     work, parent, adapter = arguments
-    tie_to_parent(int(parent))
+    _tie_to_parent(int(parent))
     voice = _Voice()
     try:
         if work == "probe":
-            from .gpu import choose_adapter, describe
+            from .adapter import choose_adapter, describe
 
             voice.say("device", text=describe(choose_adapter(adapter)).text)
             return
@@ -100,13 +102,40 @@ def main(arguments: list[str]) -> None:
 Draw = Callable[[dict[str, Any], _Film, _Voice], "Mapping[str, numpy.ndarray[Any, Any]]"]
 
 
+def _tie_to_parent(parent: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends (Linux only)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(1)
+
+
 def _prepare_gpu(adapter: str, voice: _Voice) -> Draw:
-    """Import and find the adapter before the job is there."""
-    from intentos.program import load
+    """Import and wake the driver before the job is there, side by side."""
+    import_module("wgpu.backends.wgpu_native")
 
-    from .gpu import ProgramRunner, choose_adapter
+    from wgpu import GPUError
 
-    chosen = choose_adapter(adapter)
+    from .adapter import choose_adapter
+
+    def wake() -> Any:
+        chosen = choose_adapter(adapter)
+        # A process's first device takes a fifth of a second, the next one a hundredth.
+        # If there is none, the runner asks again and tells why.
+        with suppress(RuntimeError, GPUError):
+            chosen.request_device_sync()
+        return chosen
+
+    with ThreadPoolExecutor(1) as thread:
+        waking = thread.submit(wake)
+        import_module("numpy")
+        from intentos.program import load
+
+        from .gpu import ProgramRunner
+
+        chosen = waking.result()
 
     def draw(
         job: dict[str, Any], film: _Film, voice: _Voice
