@@ -157,6 +157,9 @@ def _mapping(root: Any, source: str) -> dict[str, Json]:
         seen.add(id(node))
         if depth > MAX_DEPTH:
             raise _syntax(source, line, column, "nested too deep")
+        standard = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in standard:
+            raise _syntax(source, line, column, f"the tag {node.tag} is not allowed")
         if isinstance(node, yaml.SequenceNode):
             return [build(item, depth + 1) for item in node.value]
         if isinstance(node, yaml.MappingNode):

@@ -46,6 +46,14 @@ CONCEPTS: tuple[Concept, ...] = (
 )  # fmt: skip
 
 
+NUMBER = next(concept for concept in CONCEPTS if concept.name == "number")
+VERBS = (
+    (re.compile(r"\b(?:increase|raise|enlarge)\b|提高|增加|增大|加大|升高|调高|调大"), USUAL),
+    (re.compile(r"\b(?:decrease|reduce|lower|shrink)\b|降低|减少|减小|调低|调小"), 1 / USUAL),
+)
+"""Verbs that ask for more or less of the parameter that they name."""
+
+
 @dataclass(frozen=True)
 class Relative:
     """A relative word in a text: of which concept, which way, and where."""
@@ -90,12 +98,21 @@ def speaks_of(parameter: Parameter, concept: Concept) -> bool:
     return False
 
 
+def nouns(text: str) -> list[tuple[Concept, int, int]]:
+    """Return where the text names a quantity itself: "speed", "温度"."""
+    found = []
+    for concept in CONCEPTS:
+        latin, _, other = concept.nouns.partition("|")
+        form = rf"\b(?:{'|'.join(latin.split())})\b|{'|'.join(other.split())}"
+        found += [(concept, m.start(), m.end()) for m in re.finditer(form, text.lower())]
+    return found
+
+
 def _form(words: str) -> re.Pattern[str]:
     latin, _, other = words.partition("|")
     # 大 alone is no wish: it must be compared (更大, 大一点, 变大, 两倍大, 大两倍, 加大).
     chinese = "|".join(other.split())
+    chinese = f"(?:{chinese})(?<!提高)(?<!降低)(?<!升高)"
     before = r"(?:(?<=更)|(?<=再)|(?<=变)|(?<=加)|(?<=调)|(?<=减)|(?<=些)|(?<=倍)|(?<=太)|(?<=增)|(?<=转))"
     after = r"(?=一?[点些]|[一两二三四五六七八九十\d.]+倍|一半)"
-    return re.compile(
-        rf"\b(?:{'|'.join(latin.split())})\b|{before}(?:{chinese})|(?:{chinese}){after}"
-    )
+    return re.compile(rf"\b(?:{'|'.join(latin.split())})\b|{before}{chinese}|{chinese}{after}")

@@ -104,7 +104,7 @@ def evidence(text: str, mention: Mention, parameter: Parameter, others: Iterable
         return 0.0
     strength += near
     if strength > 0 and not _fits(value, parameter):
-        strength -= 1.0
+        strength -= 0.4  # still meant for it: then the range is named
     return strength
 
 
@@ -162,9 +162,9 @@ def _only_one_place(
         places = [p for p in parameters if p.kind in kinds]
         colour = kinds == ("colour",)
         said = [m for m in rest if (m.kind == "colour") is colour and not m.weak]
-        # The first colour of a plan is that of its subject.
-        if colour and len(said) == 1 and not any(p.name in links.values for p in places):
-            places = places[:1]
+        if colour:
+            # The first colour of a plan is that of its subject.
+            places = [p for p in places if p.name not in links.values][:1]
         if len(places) != 1 or len(said) != 1 or places[0].name in links.values:
             continue
         value = value_for(said[0], places[0])

@@ -127,7 +127,7 @@ _CN_DIGIT = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"�
 _CN_UNIT = {"十": 10, "百": 100, "千": 1000}
 _CN_BIG = {"万": 10**4, "亿": 10**8, "萬": 10**4, "億": 10**8}
 _CN = re.compile(r"[零〇一二两三四五六七八九十百千万亿萬億]+(?:点[零〇一二三四五六七八九]+)?半?")
-_CLASSIFIERS = "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片根对组行列格代轮倍帧点"
+_CLASSIFIERS = "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片根对组行列格代轮倍帧"
 _CN_PERCENT = re.compile(
     r"百分之(?P<body>[零〇一二两三四五六七八九十百]+(?:点[零〇一二三四五六七八九]+)?|[\d.]+)"
 )
@@ -150,6 +150,8 @@ def _chinese(text: str) -> list[Mention]:
         ordinal = text[: match.start()].endswith("第")
         # One numeral alone is often part of a word: 三体, 一起, 万花筒, 十字.
         if len(body) == 1 and unit is None and not classified and not ordinal:
+            continue
+        if text.startswith(("一点", "一些", "一下"), match.start()):
             continue
         if unit is None and re.match(r"[维角边体]", text[end:]) and len(body) == 1:
             continue
@@ -281,6 +283,8 @@ _FACTORS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<![\d.])(?P<n>\d+(?:\.\d+)?)\s*(?:x\b(?!\s*\d)|times\b(?!\s+\d)|×(?!\s*\d))", "n"),
         (rf"(?P<n>{_CN_NUMERAL})倍", "n"),
         (r"\b(?P<n>two|three|four|five|six|seven|eight|nine|ten)\s+times\b", "n"),
+        (r"\b(?:increase|raise|speed)\w*\b[^.,;\d]{0,40}?(?P<at>\bby\s+(?P<n>\d+(?:\.\d+)?)\s*%)", "more"),
+        (r"\b(?:decrease|reduce|lower|slow)\w*\b[^.,;\d]{0,40}?(?P<at>\bby\s+(?P<n>\d+(?:\.\d+)?)\s*%)", "less"),
         (r"(?P<n>\d+(?:\.\d+)?)\s*(?:%|percent)\s+(?:more|faster|bigger|larger|higher|hotter|"
          r"longer|stronger|greater)\b|(?:增加|提高|加快|增大|加大)了?(?P<m>\d+(?:\.\d+)?)%", "more"),
         (r"(?P<n>\d+(?:\.\d+)?)\s*(?:%|percent)\s+(?:less|fewer|slower|smaller|lower|cooler|"
@@ -297,7 +301,7 @@ def _factors(text: str) -> list[Mention]:
         for match in form.finditer(text):
             if _AND_A_HALF.search(text, max(0, match.start() - 24), match.start()):
                 continue
-            groups = {k: v for k, v in match.groupdict().items() if v}
+            groups = {k: v for k, v in match.groupdict().items() if v and k != "at"}
             said = next(iter(groups.values()), "")
             if meaning in ("n", "more", "less"):
                 value = _ONES.get(said.lower()) or _chinese_value(said)
@@ -307,7 +311,7 @@ def _factors(text: str) -> list[Mention]:
                     value = 1 + value / 100 * (1 if meaning == "more" else -1)
             else:
                 value = float(meaning)
-            start, end = match.span()
+            start, end = match.span("at" if "at" in form.groupindex else 0)
             found.append(Mention("factor", value, start, end, text[start:end]))
     return found
 

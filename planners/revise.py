@@ -23,7 +23,7 @@ from intentos.protocols import Proposal, Table
 from intentos.types import Value, Words
 
 from . import numbers
-from .concepts import Relative, relatives, speaks_of
+from .concepts import NUMBER, VERBS, Relative, nouns, relatives, speaks_of
 from .generate import not_used
 from .linking import Links, link, occurrences
 from .model import Model, Prompt
@@ -35,9 +35,9 @@ Action = Literal["set", "multiply", "add", "toggle", "default"]
 _NEAR = 14
 
 _REFERS = re.compile(
-    r"\b(?:make|change|turn|set|now|instead|again|increase|decrease|reduce|double|halve|twice|half"
+    r"\b(?:make|change|turn|set|now|instead|again|increase|decrease|reduce|double|halve|twice|half|times|more|fewer|less"
     r"|reset|faster|slower|bigger|smaller|hotter|colder|warmer|cooler)\b|\b(?:it|them|this)\b"
-    r"|改|换|变|调|现在|再|更|加快|减慢|加倍|翻倍|减半|恢复|重置|把它|让它|一点|一些|两倍|一半",
+    r"|改|换|变|调|设为|设成|提高|降低|增加|减少|现在|再|更|加快|减慢|加倍|翻倍|减半|恢复|重置|把它|让它|一点|一些|两倍|一半",
     re.IGNORECASE,
 )
 _RESET = re.compile(
@@ -167,7 +167,8 @@ async def revise(text: str, table: Table, model: Model | None) -> Proposal:
     notes += [not_used(m.text) for m in reading.unused if m.value not in used_numbers]
     # Assumptions are words, not acts: the digest stays, and so does an approval.
     kept = tuple(a for a in plan.assumptions if not _is_note(a))
-    plan = plan.model_copy(update={"assumptions": (*kept, *notes)})
+    if (*kept, *notes) != plan.assumptions:
+        plan = plan.model_copy(update={"assumptions": (*kept, *notes)})
     return Proposal(plan=plan, values=values, tokens=tokens, accounted=not notes)
 
 
@@ -248,15 +249,17 @@ def _read_relatives(text: str, plan: Plan, links: Links, reading: Reading) -> No
         factor = _nearest_factor(word, factors)
         if factor is not None:
             factors.remove(factor)
-        places = [p for p in numeric if speaks_of(p, word.concept) and p.name not in links.values]
-        noun = [p for p in places if _noun_behind(plain, word, p)]
-        places = noun or places
+        free = [p for p in numeric if p.name not in links.values]
+        places = [p for p in free if speaks_of(p, word.concept)]
+        # "More cars" is about the cars, whatever they call their number.
+        among = free if word.concept is NUMBER else places
+        places = [p for p in among if _noun_behind(plain, word, p)] or places
         amount = word.bare_factor if factor is None else factor.number
         if factor is not None and not word.up and amount > 1:
             amount = 1 / amount  # twice as slow
         _settle(plain[word.start : word.end], places, amount, reading)
     for factor in factors:
-        places = _places_beside(plain, factor, numeric)
+        places = _places_beside(plain, factor.start, factor.end, numeric)
         places = [p for p in places if p.name not in links.values]
         inside = [w for w in words if factor.start <= w.start < factor.end]
         if not places and inside:
@@ -264,6 +267,16 @@ def _read_relatives(text: str, plan: Plan, links: Links, reading: Reading) -> No
         if not places and len(numeric) == 1:
             places = numeric
         _settle(factor.text, places, factor.number, reading)
+    if not words and not any(m.kind == "factor" for m in numbers.read(text)):
+        _read_verbs(plain, [p for p in numeric if p.name not in links.values], reading)
+
+
+def _read_verbs(text: str, parameters: Sequence[Parameter], reading: Reading) -> None:
+    """Read "increase the speed", "降低温度"."""
+    for form, factor in VERBS:
+        for match in form.finditer(text):
+            places = _places_beside(text, match.start(), match.end(), parameters)
+            _settle(match.group(), places, factor, reading)
 
 
 def _settle(said: str, places: list[Parameter], factor: float, reading: Reading) -> None:
@@ -293,13 +306,15 @@ def _noun_behind(text: str, word: Relative, parameter: Parameter) -> bool:
     )
 
 
-def _places_beside(text: str, factor: Mention, parameters: Sequence[Parameter]) -> list[Parameter]:
+def _places_beside(
+    text: str, start: int, end: int, parameters: Sequence[Parameter]
+) -> list[Parameter]:
+    """Return the parameters whose words stand nearest to a place, or whose quantity does."""
     gaps = []
     for parameter in parameters:
-        distances = [
-            max(start - factor.end, factor.start - end)
-            for start, end in occurrences(text, parameter)
-        ]
+        spans = occurrences(text, parameter)
+        spans += [(a, b) for concept, a, b in nouns(text) if speaks_of(parameter, concept)]
+        distances = [max(a - end, start - b) for a, b in spans]
         if distances and min(distances) < _NEAR:
             gaps.append((min(distances), parameter))
     nearest = min((gap for gap, _ in gaps), default=0)

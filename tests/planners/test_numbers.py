@@ -1,0 +1,154 @@
+"""Numbers, units, factors and colours as people say them, in both languages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intentos.planners.numbers import read
+from intentos.planners.units import by_name, convert
+
+
+def said(text: str) -> list[object]:
+    """Return what the text says: value, or (value, unit)."""
+    return [(m.value, m.unit.symbol) if m.unit else m.value for m in read(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5,000 cars and 20k stars", [5000, 20000]),
+        ("two hundred and fifty-five, half a million, ten million", [255, 500_000, 10_000_000]),
+        ("a dozen; 1.5 million; 3 hundred thousand", [12, 1.5e6, 300_000]),
+        ("1e6 10^6 2**20 1_000_000", [10**6, 10**6, 2**20, 10**6]),
+        ("from -3 to 3", [-3, 3]),
+        ("two and a half hours", [(2.5, "h")]),
+        ("the 100th prime", [100]),
+        ("a 512x256 grid", [512, 256]),
+        ("一百二十 两万三 一千零五 一亿两千万", [120, 23000, 1005, 120_000_000]),
+        ("1到100万之间，3.5亿，三十万零五百", [1, 10**6, 3.5e8, 300_500]),
+        ("三点五 二〇二四 十二点五", [3.5, 2024, 12.5]),
+        ("１００辆车", [100]),
+        ("三个天体，第十个数", [3, 10]),
+    ],
+)
+def test_numbers(text: str, expected: list[object]) -> None:
+    assert said(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3.5 km at 20 m/s for 2 minutes", [(3.5, "km"), (20, "m/s"), (2, "min")]),
+        ("60 miles per hour", [(60, "mph")]),
+        ("每小时60公里", [(60, "km/h")]),
+        ("时速六十公里", [(60, "km/h")]),
+        ("每秒20米，45度", [(20, "m/s"), (45, "deg")]),
+        ("50% or 百分之五十", [(50, "%"), (50, "%")]),
+        ("100 °C, 300 K, 3m long", [(100, "°C"), (300, "K"), (3, "m")]),
+    ],
+)
+def test_units(text: str, expected: list[object]) -> None:
+    assert said(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3D heart, H2O, x2",
+        "三维 三体 一起 万花筒 十字",
+        "version 1.2.3",
+        "x^2",
+        "1e999",
+        "十" * 99,
+        "百分之",
+    ],
+)
+def test_what_is_no_number_is_left_alone(text: str) -> None:
+    assert said(text) == []
+
+
+def test_an_article_is_a_weak_number() -> None:
+    assert [m.weak for m in read("一颗爱心, one heart, 一点, 1 heart")] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "factors"),
+    [
+        ("twice as hot and half the speed", [2, 0.5]),
+        ("3x, three times, triple", [3, 3, 3]),
+        ("两倍 三倍 1.5倍 翻倍 一半", [2, 3, 1.5, 2, 0.5]),
+        ("20% faster", [1.2]),
+        ("20% slower", [0.8]),
+        ("increase the speed by 25%", [1.25]),
+        ("速度提高50%", [1.5]),
+    ],
+)
+def test_factors(text: str, factors: list[float]) -> None:
+    found = [m for m in read(text) if m.kind == "factor"]
+    assert [m.number for m in found] == pytest.approx(factors)
+
+
+def test_colours_in_both_languages_are_the_same() -> None:
+    pairs = [
+        ("blue", "蓝色"),
+        ("dark green", "深绿色"),
+        ("make it red", "改成红的"),
+        ("pink", "粉红色"),
+    ]
+    for english, chinese in pairs:
+        assert said(english) == said(chinese) != []
+    assert said("#FF8800") == ["#ff8800"]
+
+
+@pytest.mark.parametrize(
+    "text", ["black hole", "white noise", "Green's function", "红楼梦", "的士"]
+)
+def test_what_is_no_colour(text: str) -> None:
+    assert said(text) == []
+
+
+@given(st.text(max_size=80))
+def test_reads_any_text_and_keeps_to_it(text: str) -> None:
+    end = 0
+    for mention in read(text):
+        assert end <= mention.start < mention.end <= len(text)
+        end = mention.end
+
+
+@given(st.integers(0, 10**12))
+def test_reads_every_integer_as_written(number: int) -> None:
+    assert said(f"use {number:,} cars") == [number]
+    assert said(f"用{number}辆车") == [number]
+
+
+CHINESE = "零一二三四五六七八九"
+
+
+def chinese(number: int) -> str:
+    """Write 1..9999 as a Chinese speaker does."""
+    out, zero = "", False
+    for unit, name in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit, number = divmod(number, unit)
+        if digit:
+            out += ("零" if zero and out else "") + CHINESE[digit] + name
+            zero = False
+        else:
+            zero = True
+    return out
+
+
+@given(st.integers(1, 9999), st.integers(0, 9999))
+def test_reads_chinese_numerals(low: int, high: int) -> None:
+    text = chinese(low)
+    if high:
+        text = chinese(high) + "万" + ("零" if low < 1000 else "") + text
+    assert said(f"共{text}个") == [high * 10_000 + low]
+
+
+def test_converts_between_units_of_one_kind_only() -> None:
+    assert convert(72, by_name()["km/h"], "m/s") == 20
+    assert convert(0, by_name()["K"], "°C") == -273.15
+    assert convert(100, by_name()["deg"], "°C") == 100  # "100 degrees" of heat
+    assert convert(1, by_name()["km"], "s") is None
