@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from intentos.bindings import fold_seed
 from intentos.errors import InvalidProgram
@@ -21,7 +21,7 @@ from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity, Words
 
 from . import prelude
-from .equations import CELL, Equations
+from .field_equations import CELL, Equations
 from .expression import Formula, check_names, parse
 from .kernel import Arguments, Compare, KernelBase, workgroups
 
@@ -82,7 +82,7 @@ class FieldArguments(Arguments):
     unit: str = Field("", max_length=20)
     """Of what is shown."""
     time_unit: str = Field("s", max_length=20)
-    parameters: dict[str, float] = Field(default={}, max_length=32)
+    parameters: dict[str, FiniteFloat] = Field(default={}, max_length=32)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +16,9 @@ from intentos.errors import InvalidProgram
 from intentos.program import GpuProgram
 from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Json, Quantity, Words, sha256
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Arguments(BaseModel):
@@ -43,8 +46,23 @@ class Compare:
     absolute: float = 0.0
     """On outputs, in their own unit."""
     relative: float = 0.0
+    outliers: float = 0.0
+    """Share of an output's elements that may be further off: the edges of formulas and fractals."""
     pixels: float = 2.0
     """Mean absolute difference of the pictures, in 0–255 levels."""
+
+    def agree(self, got: NDArray[Any], wanted: NDArray[Any]) -> bool:
+        """Judge two outputs of one shape by the rule; ``invariants`` asks for finite ones only."""
+        import numpy as np
+
+        if got.shape != wanted.shape:
+            return False
+        if self.rule == "exact":
+            return bool(np.array_equal(got, wanted))
+        if self.rule == "invariants":
+            return bool(np.isfinite(got).all())
+        close = np.isclose(got, wanted, rtol=self.relative, atol=self.absolute, equal_nan=True)
+        return bool((~close).mean() <= self.outliers)
 
 
 class KernelBase(ABC, Generic[A]):
@@ -110,10 +128,13 @@ class KernelBase(ABC, Generic[A]):
 
     @cached_property
     def code_hash(self) -> str:
-        """sha256 over everything that shapes the program except the numbers."""
+        """sha256 over everything that shapes the program except the numbers.
+
+        A kernel's files are ``<kernel>.py``, ``<kernel>.wgsl`` and ``<kernel>_<part>.py``.
+        """
         here = Path(inspect.getfile(KernelBase)).parent
         own = Path(inspect.getfile(type(self)))
-        files = [own, own.with_suffix(".wgsl")]
+        files = [own, own.with_suffix(".wgsl"), *sorted(own.parent.glob(f"{own.stem}_*.py"))]
         shared = ("kernel.py", "prelude.py", "prelude.wgsl", "expression.py", "functions.py")
         files += [here / name for name in shared]
         return sha256(b"\0".join(f.read_bytes() for f in files if f.exists()))

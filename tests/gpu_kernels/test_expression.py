@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from intentos.bindings import fold_seed
 from intentos.errors import InvalidProgram
 from intentos.executors.gpu import ProgramRunner
-from intentos.gpu_kernels.expression import Apply, Expression, Name, Node, Number, check_names, parse
+from intentos.gpu_kernels.expression import (
+    Expression,
+    Name,
+    Node,
+    Number,
+    check_names,
+    parse,
+)
 from intentos.gpu_kernels.functions import FUNCTIONS, Function
 from intentos.gpu_kernels.prelude import prelude_wgsl
 from intentos.program import Buffer, GpuProgram, Output, Pass
