@@ -126,7 +126,7 @@ def find() -> Path:
     """
     if sys.platform != "linux":
         raise ExecutorUnavailable("sandbox.not_linux", system=platform.system())
-    return _find(os.environ.get("PATH", ""))
+    return _find(os.environ.get("PATH", os.defpath))
 
 
 @cache

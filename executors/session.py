@@ -23,6 +23,8 @@ from . import bubblewrap, seccomp, watch
 from .outbox import LINE_BYTES, Outbox, Violation, size
 
 MAX_FILES_INSIDE = 100_000
+OWN_PROCESSES = 1
+"""bubblewrap's first process inside."""
 LOOK_EVERY = 0.1
 """Seconds between two looks at what the sandbox uses."""
 
@@ -172,14 +174,18 @@ class _Guard:
         self._first = asyncio.ensure_future(_first_process(info))
 
     async def look(self, limits: Limits) -> None:
-        """Look at the sandbox's use of memory and files until it ends.
+        """Look at the sandbox's processes, memory and files until it ends.
 
         Raises:
             Violation: its processes together use more than they may.
         """
         first = await asyncio.shield(self._first)
         while first is not None and self.process.returncode is None:
-            used = watch.memory_bytes(first, most=limits.memory_bytes)
+            members = list(watch.family(first))
+            # The kernel keeps this limit too, but not everywhere for everybody.
+            if len(members) > limits.processes + OWN_PROCESSES:
+                raise Violation("sandbox.processes_together", processes=limits.processes)
+            used = watch.memory_bytes(members, most=limits.memory_bytes)
             if used > limits.memory_bytes:
                 raise Violation("sandbox.memory_together", memory=size(limits.memory_bytes))
             if watch.files_in(first, bubblewrap.WORK) > MAX_FILES_INSIDE:

@@ -23,13 +23,12 @@ def family(process: int) -> Iterator[int]:
             waiting += [int(child) for child in children.split()]
 
 
-def memory_bytes(process: int, *, most: int) -> int:
-    """Return the memory of a family of processes that no file on disk backs.
+def memory_bytes(members: list[int], *, most: int) -> int:
+    """Return the memory of some processes that no file on disk backs.
 
     Pages that several processes share count once; the slow way to find that out is only taken
     where the quick sum is above ``most``.
     """
-    members = list(family(process))
     quick = sum(_sum_of(member, "status", ("RssAnon:", "RssShmem:")) for member in members)
     if quick <= most:
         return quick
