@@ -21,8 +21,8 @@ from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity, Words
 
 from . import prelude
-from .field_equations import CELL, Equations
 from .expression import Formula, check_names, parse
+from .field_equations import CELL, Equations
 from .kernel import Arguments, Compare, KernelBase, workgroups
 
 MAX_STEPS_PER_FRAME = 5000

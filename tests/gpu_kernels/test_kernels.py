@@ -79,9 +79,9 @@ def test_gpu_and_twin_agree(name: str, arguments: dict[str, Any]) -> None:
         off = np.abs(picture.astype(int) - snapshot.pixels).mean()
         assert off <= compare.pixels, f"frame {frame} is off by {off:.2f} levels"
         for probe, points in series.items():
-            wanted = snapshot.probes[probe]
-            room = max(compare.absolute, 1e-4 * abs(wanted), 1e-5)
-            assert points[frame][1] == pytest.approx(wanted, abs=room), probe
+            number = float(snapshot.probes[probe])
+            room = max(compare.absolute, 1e-4 * abs(number), 1e-5)
+            assert points[frame][1] == pytest.approx(number, abs=room), probe
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES)
