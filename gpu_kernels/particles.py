@@ -1,0 +1,347 @@
+"""Up to a million points in space: surfaces, curves and clouds from formulas, and attractors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from intentos.bindings import number_of
+from intentos.errors import InvalidProgram
+from intentos.program import (
+    STANDARD_UNIFORMS,
+    Buffer,
+    GpuProgram,
+    Output,
+    Pass,
+    Probe,
+    Uniform,
+    View,
+)
+from intentos.protocols import Evidence, Snapshot
+from intentos.types import Check, Quantity, Words
+
+from .expression import Expression, check_names, parse
+from .kernel import Arguments, Compare, KernelBase, workgroups
+from .prelude import palette_wgsl, prelude_wgsl
+
+MAX_POINTS = 1_000_000
+OF_A_POINT = ("a", "b", "h1", "h2", "h3", "h4", "n", "t", "phase")
+"""What a formula knows: a and b spread the points evenly over 0..1, h1..h4 are chances in 0..1 that
+stay with a point, n runs from 0 to 1 through the points, t is time, phase the share of the film."""
+PLACED = (*OF_A_POINT, "x", "y", "z")
+MOVING = ("x", "y", "z", "t")
+LEAST_IN_VIEW = 0.05
+
+Formula = Annotated[str, Field(max_length=2000)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+HEART = (
+    "16/17 * sin(tau*a)^3 * sin(pi*b)",
+    "(13*cos(tau*a) - 5*cos(2*tau*a) - 2*cos(3*tau*a) - cos(4*tau*a) + 2.5)/17 * sin(pi*b)",
+    "cos(pi*b) * (0.2 + 0.375*smoothstep(-0.9, 0.5, y))",
+)
+
+
+class ParticlesArguments(Arguments):
+    """Formulas in the expression language; without any, a heart."""
+
+    width: int = Field(512, ge=16, le=2048)
+    height: int = Field(512, ge=16, le=2048)
+    points: int = Field(150_000, ge=1, le=MAX_POINTS)
+    x: Formula = HEART[0]
+    """Place of a point, of a, b, h1..h4, n, t, phase and the parameters; y is up. The formula of y
+    may use x, that of z both."""
+    y: Formula = HEART[1]
+    z: Formula = HEART[2]
+    dx: Formula = ""
+    """Rate of change, of x, y, z, t and the parameters; then x, y, z are where points start."""
+    dy: Formula = ""
+    dz: Formula = ""
+    solid: bool = True
+    """Whether x, y, z over a and b are a surface, lit and opaque; otherwise points of light."""
+    shade: Formula = "1"
+    """0..1 picks from the palette; without a palette it multiplies the colour."""
+    light: Formula = "1"
+    """Brightness of a point that is not part of a surface; 0 hides it."""
+    parameters: dict[str, float] = Field(default_factory=dict, max_length=24)
+    """Numbers that the formulas may use by name."""
+    colour: Colour = "#e0123c"
+    background: Colour = "#2a0f24"
+    palette: Literal["", "inferno", "viridis", "magma", "twilight", "fire", "ocean", "grey"] = ""
+    size: float = Field(1.0, ge=0.2, le=10)
+    """Of a point: pixels in a picture of 512, or, in a surface, distances between points."""
+    brightness: float = Field(0.25, ge=0.001, le=20)
+    """Of points of light."""
+    glow: float = Field(0.35, ge=0, le=5)
+    gloss: float = Field(1.0, ge=0, le=3)
+    """Of a surface."""
+    glitter: float = Field(0.5, ge=0, le=1)
+    """Share of a surface that sparkles."""
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """What the camera looks at."""
+    radius: float = Field(1.0, gt=0, le=1e6)
+    """How far from the centre the object reaches."""
+    up: Literal["y", "z"] = "y"
+    yaw: float = Field(0.0, ge=-360, le=360)
+    """Degrees, at the start."""
+    pitch: float = Field(12.0, ge=-90, le=90)
+    """Degrees from above."""
+    distance: float = Field(3.0, ge=1.05, le=50)
+    """Of the camera, in radii."""
+    turns: float = Field(1.0, ge=-20, le=20)
+    """Turns of the camera during the film; whole numbers close the loop."""
+    speed: float = Field(1.0, ge=0, le=1000)
+    """Units of t a second of film."""
+    steps_per_frame: int = Field(4, ge=1, le=200)
+    """Steps of integration, with rates."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        rates = [bool(r) for r in (self.dx, self.dy, self.dz)]
+        if any(rates) and not all(rates):
+            raise ValueError("dx, dy and dz come together")
+        if any(rates) and self.solid:
+            object.__setattr__(self, "solid", False)
+        return self
+
+    @property
+    def moves(self) -> bool:
+        """Whether the points follow rates."""
+        return bool(self.dx)
+
+    @property
+    def steps(self) -> int:
+        """Steps a frame; formulas need one."""
+        return self.steps_per_frame if self.moves else 1
+
+    @property
+    def dt(self) -> float:
+        """Time of a step."""
+        return max(self.speed, 1e-9) / self.frames_per_second / self.steps
+
+
+class Formulas:
+    """The parsed expressions of one set of arguments."""
+
+    def __init__(self, a: ParticlesArguments) -> None:
+        own = tuple(a.parameters)
+        check_names(own, {*PLACED, *(name for name, _ in STANDARD_UNIFORMS), *OWN_UNIFORMS})
+        self.place = [
+            _parsed(n, getattr(a, n), (*OF_A_POINT, *"xyz"[:i], *own)) for i, n in enumerate("xyz")
+        ]
+        self.shade = _parsed("shade", a.shade, (*PLACED, *own))
+        self.light = _parsed("light", a.light, (*PLACED, *own))
+        self.rates: list[Expression] = []
+        if a.moves:
+            self.rates = [_parsed(n, getattr(a, n), (*MOVING, *own)) for n in ("dx", "dy", "dz")]
+        self._own = {name: f"uniforms.{name}" for name in own}
+
+    def wgsl(self) -> str:
+        """Return the functions point, tone, light_of and rate."""
+        known = "a: f32, b: f32, h: vec4f, n: f32, t: f32"
+        of_point = {"h1": "h.x", "h2": "h.y", "h3": "h.z", "h4": "h.w", "phase": "phase()"}
+        here = {"x": "p.x", "y": "p.y", "z": "p.z"}
+        before = {"x": "at_x", "y": "at_y"}
+        place = "\n".join(
+            f"  let at_{name} = {e.wgsl(of_point | before | self._own)};"
+            for name, e in zip("xyz", self.place, strict=True)
+        )
+        rates = ", ".join(e.wgsl(here | self._own) for e in self.rates) or "0.0, 0.0, 0.0"
+        of_place = of_point | here | self._own
+        return f"""
+fn point({known}) -> vec3f {{
+{place}
+  return vec3f(at_x, at_y, at_z);
+}}
+fn tone({known}, p: vec3f) -> f32 {{ return {self.shade.wgsl(of_place)}; }}
+fn light_of({known}, p: vec3f) -> f32 {{ return {self.light.wgsl(of_place)}; }}
+fn rate(p: vec3f, t: f32) -> vec3f {{ return vec3f({rates}); }}
+"""
+
+
+def _parsed(name: str, text: str, names: tuple[str, ...]) -> Expression:
+    try:
+        return parse(text, names)
+    except InvalidProgram as error:
+        raise InvalidProgram(
+            "program.argument", kernel="particles", argument=name, what=str(error)
+        ) from error
+
+
+OWN_UNIFORMS = (
+    "points", "solid", "upright", "film", "centre_x", "centre_y", "centre_z", "radius", "size",
+    "brightness", "glow", "gloss", "glitter", "colour", "background",
+)  # fmt: skip
+
+
+class ParticlesKernel(KernelBase[ParticlesArguments]):
+    """Points in space, drawn by splatting."""
+
+    name = "particles"
+    arguments = ParticlesArguments
+    compare = Compare(rule="tolerance", frames=3, absolute=1e-3, relative=1e-3)
+
+    def program(self, arguments: ParticlesArguments) -> GpuProgram:
+        """Return the program; see ``particles.wgsl``.
+
+        Raises:
+            InvalidProgram: a formula cannot be read; names it and the place in it.
+        """
+        a = arguments
+        pixels = a.width * a.height
+        small = ((a.width + 3) // 4) * ((a.height + 3) // 4)
+        counters = 6 * pixels
+        ink = "return linear(uniforms.colour.xyz) * t;"
+        if a.palette:
+            ink = "return linear(palette(t));"
+        source = (
+            prelude_wgsl()
+            + (palette_wgsl(a.palette) if a.palette else "")
+            + f"fn ink(t: f32) -> vec3f {{ {ink} }}\n"
+            + Formulas(a).wgsl()
+            + self.wgsl
+        )
+        return GpuProgram(
+            name=self.name,
+            source=source,
+            uniforms=_uniforms(a),
+            buffers=(
+                Buffer(name="pixels", type="u32", length=pixels),
+                Buffer(name="positions", type="vec4f", length=a.points),
+                Buffer(name="facing", type="vec4f", length=a.points),
+                Buffer(name="nearest", type="atomic<u32>", length=pixels),
+                Buffer(name="accum", type="atomic<i32>", length=counters + 2),
+                Buffer(name="image", type="vec4f", length=pixels),
+                Buffer(name="halo", type="vec4f", length=2 * small),
+            ),
+            start=(_each_point(a, "place"),) if a.moves else (),
+            step=(_each_point(a, "integrate"),) if a.moves else (),
+            draw=_draw(a),
+            outputs=(
+                Output(buffer="positions", name="positions", dtype="float32", shape=(a.points, 4)),
+            ),
+            probes=(
+                Probe(
+                    buffer="accum",
+                    name="in_view",
+                    offset=counters,
+                    scale=1 / a.points,
+                    label_en="share of points in view",
+                    label_zh="可见点的比例",
+                ),
+                Probe(
+                    buffer="accum",
+                    name="not_finite",
+                    offset=counters + 1,
+                    label_en="points that are nowhere",
+                    label_zh="位置无效的点",
+                ),
+            ),
+            width=a.width,
+            height=a.height,
+            dt=a.dt,
+            steps_per_frame=a.steps,
+            frames=a.frames,
+            frames_per_second=a.frames_per_second,
+            view=view_of(a),
+        )
+
+    def twin(self, arguments: ParticlesArguments, *, seed: int) -> Iterator[Snapshot]:
+        """Yield the same frames; a surface's edge may differ by single points."""
+        from .particles_twin import frames
+
+        return frames(arguments, Formulas(arguments), seed)
+
+    def judge(
+        self, arguments: ParticlesArguments, evidence: Evidence
+    ) -> tuple[dict[str, Quantity], list[Check]]:
+        """Return how much was drawn, and judge that all points exist and are to be seen."""
+        a = arguments
+        shares = [v for _, v in evidence.series["in_view"]]
+        nowhere = max(v for _, v in evidence.series["not_finite"])
+        nowhere = max(nowhere, np.count_nonzero(~np.isfinite(evidence.outputs["positions"][:, :3])))
+        share = sum(shares) / len(shares)
+        values = {
+            "points": Quantity(value=a.points),
+            "turns": Quantity(value=a.turns),
+            "in_view": Quantity(value=round(100 * share, 1), unit="%"),
+        }
+        return values, [
+            Check(
+                name="positions_finite",
+                title=Words(en="Every point is somewhere", zh="每个点都有确定的位置"),
+                status="passed" if nowhere == 0 else "failed",
+                detail=f"{nowhere:.0f} of {a.points} points without a place",
+            ),
+            Check(
+                name="points_in_view",
+                title=Words(en="The points are in the picture", zh="点位于画面之内"),
+                status="passed" if share >= LEAST_IN_VIEW else "failed",
+                detail=f"{100 * share:.1f} % on average, at least {100 * LEAST_IN_VIEW:.0f} %",
+            ),
+        ]
+
+
+def view_of(a: ParticlesArguments) -> View:
+    """Return the camera: its spin makes ``turns`` turns in ``frames`` frames."""
+    return View(
+        yaw=math.radians(a.yaw),
+        pitch=math.radians(a.pitch),
+        distance=a.distance,
+        spin=math.tau * a.turns * a.frames_per_second / a.frames,
+    )
+
+
+def _each_point(a: ParticlesArguments, entry: str) -> Pass:
+    # Rows of 65,535 workgroups of 64; the shader counts on the 4,194,240 points of a row.
+    groups = workgroups(a.points, 64)
+    return Pass(entry=entry, dispatch=(min(groups, 65_535), workgroups(groups, 65_535), 1))
+
+
+def _draw(a: ParticlesArguments) -> tuple[Pass, ...]:
+    picture = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
+    quarter = (workgroups((a.width + 3) // 4, 8), workgroups((a.height + 3) // 4, 8), 1)
+    passes = [Pass(entry="clear", dispatch=(2048, 1, 1))]
+    if not a.moves:
+        passes.append(_each_point(a, "place"))
+    if a.solid:
+        passes.append(_each_point(a, "cover"))
+    passes += [
+        _each_point(a, "splat"),
+        Pass(entry="develop", dispatch=picture),
+        Pass(entry="shrink", dispatch=quarter),
+        Pass(entry="blur_across", dispatch=quarter),
+        Pass(entry="blur_down", dispatch=quarter),
+        Pass(entry="show", dispatch=picture),
+    ]
+    return tuple(passes)
+
+
+def _uniforms(a: ParticlesArguments) -> tuple[Uniform, ...]:
+    whole = {"points": a.points, "solid": int(a.solid), "upright": int(a.up == "z")}
+    real = {
+        "film": float(a.frames),
+        "centre_x": a.centre[0],
+        "centre_y": a.centre[1],
+        "centre_z": a.centre[2],
+        "radius": a.radius,
+        "size": a.size,
+        "brightness": a.brightness,
+        "glow": a.glow,
+        "gloss": a.gloss,
+        "glitter": a.glitter,
+        **a.parameters,
+    }
+    colours = {"colour": a.colour, "background": a.background}
+    return (
+        *(Uniform(name=n, type="u32", value=v) for n, v in whole.items()),
+        *(Uniform(name=n, type="f32", value=v) for n, v in real.items()),
+        *(Uniform(name=n, type="vec4f", value=number_of(v)) for n, v in colours.items()),
+    )
+
+
+kernel = ParticlesKernel()
