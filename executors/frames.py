@@ -154,6 +154,7 @@ class FrameExecutor:
     name: str
     languages: frozenset[str]
     isolation: Isolation = "process"
+    substitute = False
     work: str
     """What the worker is started for: ``gpu`` or ``twin``."""
 

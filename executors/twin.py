@@ -15,6 +15,7 @@ class NumPyExecutor(FrameExecutor):
     name = "numpy"
     languages = frozenset({"kernel"})
     work = "twin"
+    substitute = True
 
     def __init__(self) -> None:
         # A twin may think about one frame for as long as the step has time.

@@ -20,6 +20,7 @@ from .library import Library, Recipe
 from .model import Model
 from .models import open_model
 from .search import Hit, Index
+from .shelves import ModelShelf, RecipeShelf
 
 OTHER = 0.6
 """Search score from which a recipe may be meant although something is on the table."""
@@ -33,8 +34,10 @@ class DefaultPlanner:
     def __init__(self, *, registry: Registry, settings: Settings) -> None:
         self._registry = registry
         self._settings = settings
-        self._models: dict[str, Model] = {}
+        self._open: dict[str, Model] = {}
         self.library = Library(registry, settings)
+        self.recipes = RecipeShelf(self.library, registry)
+        self.models = ModelShelf(settings)
 
     async def propose(self, intent: Intent, context: PlanningContext) -> Proposal:
         """Return a plan for the intent; the plan on the table where it is a change of that.
@@ -61,7 +64,7 @@ class DefaultPlanner:
 
     async def close(self) -> None:
         """End the models' worker processes."""
-        models, self._models = list(self._models.values()), {}
+        models, self._open = list(self._open.values()), {}
         for model in models:
             await model.close()
 
@@ -133,13 +136,13 @@ class DefaultPlanner:
     async def _model_turn(self, context: PlanningContext) -> AsyncIterator[Model]:
         """Hold the one model while the block runs; raises ModelUnavailable."""
         name = context.model or self._settings.model
-        if name not in self._models:
+        if name not in self._open:
             model = open_model(name, self._settings)
             if model is None:
                 raise PlanningError("planning.no_model")
-            self._models[name] = model
+            self._open[name] = model
         async with turn(self._settings, "model", context.emit):
-            yield self._models[name]
+            yield self._open[name]
 
 
 def _with(tokens: int, proposal: Proposal) -> Proposal:
