@@ -67,17 +67,6 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
             "bar": False,
         }
     ],
-    "field": [
-        {"rates": {"u": "0.2*lap(u)"}, "initial": {"u": "x*x + sin(9*y)"}, "size": 64,
-         "columns": 64, "rows": 64, "diffusivity": "0.2", "contours": 5, "conserved": ["u"]},
-        {"rates": {"v": "c*c*lap(u)", "u": "v"}, "initial": {"u": "exp(-90*((x-0.4)**2+y*y))"},
-         "update": "staggered", "boundary": "fixed", "boundary_values": {"u": "0.1*sin(3*t)"},
-         "columns": 64, "rows": 48, "wave_speed": "c", "parameters": {"c": 1.5}, "show": "u",
-         "relief": 3, "low": "-1", "high": "1"},
-        {"rates": {"u": "-0.4*dx(u) + 0.01*lap(u) - 0.1*dy(u)"}, "boundary": "periodic",
-         "initial": {"u": "noise(9*x, 7*y)"}, "fixed_where": "x < 0.1 and y > 0.5",
-         "fixed_values": {"u": "2"}, "columns": 50, "rows": 40, "dt": 0.005, "bar": False},
-    ],
     "particles": [
         {"points": 6000},
         {"points": 5000, "solid": False, "x": "h1*cos(tau*a)", "y": "h2 - 0.5 + 0.1*sin(t)",
