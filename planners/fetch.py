@@ -144,19 +144,19 @@ def _from_sources(fetch: _Fetch) -> None:
 def _copy(fetch: _Fetch, source_file: Path) -> None:
     copy = fetch.path.with_name(fetch.path.name + ".copy")
     try:
-        with source_file.open("rb") as source:
-            _check_space(fetch)
-            with copy.open("wb") as target:
-                _append(fetch, iter(lambda: source.read(_BLOCK), b""), target, str(source_file))
+        source = source_file.open("rb")
     except OSError as error:
-        copy.unlink(missing_ok=True)
-        if error.filename is None or Path(error.filename) != source_file:
-            raise
         raise ModelUnavailable(
             "fetch.no_source", path=str(source_file), what=error.strerror
         ) from error
     try:
+        with source, copy.open("wb") as target:
+            _check_space(fetch)
+            _append(fetch, iter(lambda: source.read(_BLOCK), b""), target, str(source_file))
         _finish(fetch, copy, str(source_file))
+    except _SourceFailed as failure:
+        what = f"{source_file}: {failure}."
+        raise ModelUnavailable("fetch.failed", file=fetch.wanted.file, what=what) from failure
     finally:
         copy.unlink(missing_ok=True)
 
@@ -231,7 +231,7 @@ def _download(fetch: _Fetch, client: object, url: str, source: str) -> None:
         with fetch.part.open("rb+" if fetch.part.exists() else "wb") as target:
             target.truncate(here)
             target.seek(here)
-            _append(fetch, response.iter_bytes(1 << 16), target, source)
+            _append(fetch, response.iter_bytes(), target, source)
 
 
 def _append(fetch: _Fetch, blocks: Iterator[bytes], target: BinaryIO, source: str) -> None:

@@ -130,10 +130,12 @@ class EmbeddedModel:
         Raises:
             ModelUnavailable: the model cannot be loaded, or its worker died.
             PlanningError: the prompt is too long.
-            ValueError: the grammar cannot be parsed, or ``max_tokens`` is below 1.
+            ValueError: the grammar is empty or cannot be parsed, or ``max_tokens`` is below 1.
         """
         if max_tokens < 1:
             raise ValueError(f"max_tokens is {max_tokens}, must be at least 1")
+        if not grammar.strip():  # llama.cpp takes it for "anything goes"
+            raise ValueError("the GBNF grammar is empty")
         question = {"op": "complete", "grammar": grammar, "max_tokens": max_tokens}
         done = await self._ask(question | _texts(prompt), on_text)
         return Completion(text=done["text"], tokens=done["tokens"], stopped=done["stopped"])
