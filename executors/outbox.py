@@ -8,15 +8,19 @@ with :class:`Violation`. Files are built here, in a folder that the sandbox neve
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import mimetypes
 import re
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from intentos.errors import StoreError
 from intentos.types import Artifact, Json, Limits, Problem, Quantity
 
 LINE_BYTES = 2**20
@@ -81,7 +85,7 @@ class Outbox:
         self._film_room = MAX_FILM_BYTES
         self._save = save
         self._on_progress = on_progress
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._name = ""
         self._film: Film | None = None
         self._files = 0
@@ -91,6 +95,7 @@ class Outbox:
 
         Raises:
             Violation: the stream breaks its rules, or the step's artifacts are too large.
+            StoreError: the disk is full, or cannot be written.
         """
         try:
             for _ in range(MAX_LINES):
@@ -150,7 +155,8 @@ class Outbox:
             if not 0 < rate <= 240:
                 raise Violation("sandbox.protocol", what=f"{rate} frames a second")
             self._film = Film(name=self._name, raw=path, width=width, height=height, rate=rate)
-        self._file = path.open("xb")
+        with _written(self._name, self._folder):
+            self._file = path.open("xb", buffering=0)
 
     async def _append(self, piece: bytes) -> None:
         if self._file is None:
@@ -164,13 +170,16 @@ class Outbox:
             if self._film_room < 0:
                 raise Violation("sandbox.film_long", storage=size(MAX_FILM_BYTES))
             self._film.count += 1
-        self._file.write(piece)
+        with _written(self._name, self._folder):
+            view = memoryview(piece)
+            while view:
+                view = view[self._file.write(view) :]
 
     async def _end(self) -> None:
         if self._file is None:
             raise Violation("sandbox.protocol", what="end of no file")
         self._file.close()
-        path, film = Path(self._file.name), self._film
+        path, film = Path(str(self._file.name)), self._film
         self._file = self._film = None
         if film is None:
             await self.keep(self._name, path)
@@ -189,8 +198,19 @@ class Outbox:
         """Forget a file that was begun and never ended."""
         if self._file is not None:
             self._file.close()
-            Path(self._file.name).unlink(missing_ok=True)
+            Path(str(self._file.name)).unlink(missing_ok=True)
         self._file = self._film = None
+
+
+@contextmanager
+def _written(name: str, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StoreError("store.no_space", name=name, path=str(folder)) from error
+        what = error.strerror or str(error)
+        raise StoreError("store.cannot_write", name=name, path=str(folder), what=what) from error
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:

@@ -84,6 +84,7 @@ class SandboxExecutor:
 
         Raises:
             ExecutorUnavailable: no sandbox can be started here.
+            StoreError: the disk is full, or cannot be written.
         """
         started = now()
         await asyncio.to_thread(self.check)
@@ -94,7 +95,7 @@ class SandboxExecutor:
             font_cache = await fonts.cache(folder / "matplotlib", self._build_fonts)
         finished = await self._run(step, context, font_cache)
         try:
-            await _encode_films(finished.outbox, context)
+            await _encode_films(finished.outbox, context, step.id)
         finally:
             for film in finished.outbox.films:
                 film.raw.unlink(missing_ok=True)
@@ -212,7 +213,10 @@ async def _refuse(name: str, data: bytes | Path, media_type: str) -> Artifact:
     raise AssertionError("the probe saves nothing")
 
 
-async def _encode_films(outbox: Outbox, context: StepContext) -> None:
+async def _encode_films(outbox: Outbox, context: StepContext, step_id: str) -> None:
+    def encoded(fraction: float) -> None:
+        context.emit(ProgressMade(stage="stage.encoding", fraction=fraction, step_id=step_id))
+
     for film in outbox.films:
         from .film import encode_film
 
@@ -224,6 +228,7 @@ async def _encode_films(outbox: Outbox, context: StepContext) -> None:
             frames_per_second=film.rate,
             folder=context.workdir,
             name=film.name,
+            progress=encoded,
         )
         film.raw.unlink()
         for path in made:

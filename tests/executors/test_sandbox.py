@@ -16,6 +16,7 @@ import numpy
 import pytest
 from PIL import Image
 
+from intentos.errors import StoreError
 from intentos.events import OutputWritten, ProgressMade
 from intentos.executors.sandbox import SandboxExecutor
 from intentos.plan import Step
@@ -420,12 +421,15 @@ async def test_code_is_a_user_that_nobody_else_is_without_rights(recorder: Recor
         report("rights", int(status["CapEff"], 16) | int(status["CapPrm"], 16))
         report("locked", int(status["NoNewPrivs"]))
         report("filter", int(status["Seccomp"]))
+        net = open("/proc/net/dev")
+        report("network", " ".join(l.split(":")[0].strip() for l in net if ":" in l))
         report("environment", " ".join(sorted(os.environ)))
         report("root", " ".join(sorted(os.listdir("/"))))
     """
     values = {name: q.value for name, q in (await run(recorder, code)).values.items()}
     assert values["user"] != 0
     assert (values["rights"], values["locked"], values["filter"]) == (0, 1, 2)
+    assert values["network"] == "lo"
     assert not {"PATH", "HOME"} - set(values["environment"].split())
     assert "INTENTOS_HOME" not in values["environment"]
     assert set(values["root"].split()) <= {"dev", "etc", "intentos", "lib", "lib64", "proc", "usr"}
@@ -442,6 +446,19 @@ async def test_new_namespaces_cannot_be_made(recorder: Recorder) -> None:
     """
     values = {name: q.value for name, q in (await run(recorder, code)).values.items()}
     assert values == {"unshare": -1, "error": 1, "mount": -1, "memfd": -1}
+
+
+async def test_a_disk_that_cannot_be_written_is_no_fault_of_the_code(recorder: Recorder) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(StoreError, match="could not be written"):
+            await run(recorder, "save('big', 'x' * 1_000_000)")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert recorder.saved == {}
 
 
 async def test_a_forked_child_cannot_speak_for_the_step(recorder: Recorder) -> None:
