@@ -64,7 +64,8 @@ class ParticlesArguments(Arguments):
     solid: bool = True
     """Whether x, y, z over a and b are a surface, lit and opaque; otherwise points of light."""
     shade: Formula = "1"
-    """0..1 picks from the palette; without a palette it multiplies the colour."""
+    """0..1 picks from the palette; without a palette it multiplies the colour. A surface blends
+    it between neighbouring points, so let it meet itself where the surface closes."""
     light: Formula = "1"
     """Brightness of a point that is not part of a surface; 0 hides it."""
     parameters: dict[str, float] = Field(default_factory=dict, max_length=24)
@@ -262,8 +263,9 @@ class ParticlesKernel(KernelBase[ParticlesArguments]):
         """Return how much was drawn, and judge that all points exist and are to be seen."""
         a = arguments
         shares = [v for _, v in evidence.series["in_view"]]
-        nowhere = max(v for _, v in evidence.series["not_finite"])
-        nowhere = max(nowhere, np.count_nonzero(~np.isfinite(evidence.outputs["positions"][:, :3])))
+        places = evidence.outputs["positions"][:, :3]
+        gone = float(np.count_nonzero(~np.isfinite(places).all(axis=1)))
+        nowhere = max(gone, *(v for _, v in evidence.series["not_finite"]))
         share = sum(shares) / len(shares)
         values = {
             "points": Quantity(value=a.points),

@@ -187,7 +187,7 @@ class Drawing:
     def _splats(self) -> tuple[Any, ...]:
         """Return which points are drawn, their pixels, distances, radii and scale."""
         a, cloud = self.a, self.cloud
-        finite = np.isfinite(cloud.at).all(axis=-1)
+        finite = np.asarray(np.isfinite(cloud.at).all(axis=-1))
         q = self.turned(cloud.stage(np.where(finite[:, None], cloud.at, 0)))
         depth = self.distance - q[:, 2]
         scale = 1.2 * self.side / np.maximum(depth, 0.05)
@@ -209,7 +209,7 @@ class Drawing:
         middle = np.floor(at).astype(np.int64)
         for dy in range(-reach, reach + 1):
             for dx in range(-reach, reach + 1):
-                pixel = middle + (dx, dy)
+                pixel = middle + np.array([dx, dy])
                 d = (pixel + 0.5 - at) / r[:, None]
                 w = np.maximum(1 - np.sum(d * d, -1), 0) ** 2
                 inside = (w > 0) & (pixel >= 0).all(-1) & (pixel < self.size).all(-1)
@@ -265,7 +265,7 @@ class Drawing:
         fill = unit(np.array([0.8, -0.15, 0.45]))
 
         def power(direction: Any, exponent: float) -> Floats:
-            return np.maximum(normal @ direction, 0)[:, None] ** exponent
+            return np.asarray(np.maximum(normal @ direction, 0)[:, None] ** exponent)
 
         wrapped = np.maximum(0.25 + 0.75 * (normal @ KEY), 0)[:, None]
         edge = (1 - np.clip(normal[:, 2:], 0, 1)) ** 3
