@@ -337,6 +337,7 @@ async def test_canceling_while_the_film_is_made_leaves_nothing(
 def test_kill_9_of_the_program_leaves_no_worker(tmp_path: Path) -> None:
     script = """
     import asyncio, sys
+    from dataclasses import replace
     from pathlib import Path
     from intentos.executors.webgpu import WebGPUExecutor
     from intentos.plan import Step
@@ -344,18 +345,21 @@ def test_kill_9_of_the_program_leaves_no_worker(tmp_path: Path) -> None:
 
     step = Step.model_validate_json(sys.argv[2])
     context = Recorder(Path(sys.argv[1])).context()
+    context = replace(context, emit=lambda event: print(event.kind, flush=True))
     asyncio.run(WebGPUExecutor().execute(step, context))
     """
     parent = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path), endless().model_dump_json()]
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path), endless().model_dump_json()],
+        stdout=subprocess.PIPE,
     )
-    try:
-        until(lambda: len(processes(tmp_path)) == 1, "no worker was started", seconds=60)
-        time.sleep(2)
-        assert len(processes(tmp_path)) == 1
-    finally:
+    assert parent.stdout is not None
+    with parent.stdout as told:
+        assert told.readline() == b"progress_made\n"  # frame 0; the endless round comes next
+        time.sleep(1)
+        working = processes(tmp_path)
         parent.kill()
         parent.wait()
+    assert len(working) == 1
     until(lambda: not processes(tmp_path), "the worker outlived the program")
 
 
