@@ -270,6 +270,9 @@ def _english_value(words: list[str]) -> float | None:
 # Factors -----------------------------------------------------------------------------------------
 
 _CN_NUMERAL = r"[零〇一二两三四五六七八九十百千]+(?:点[零〇一二三四五六七八九]+)?半?|\d+(?:\.\d+)?"
+_ONE = "|".join(sorted(_ONES, key=len, reverse=True))
+# "Three times as hot" is a factor, "roll it 1000 times" is a number.
+_TIMES = r"(?=\s+(?:as|more|less|fewer|the|that|its|\w+er)\b)"
 _FACTORS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(form, re.IGNORECASE), meaning)
     for form, meaning in (
@@ -280,9 +283,9 @@ _FACTORS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          r"|减半|一半|减少一半", "0.5"),
         (r"\b(?:a\s+)?third as\b|三分之一", str(1 / 3)),
         (r"\b(?:a\s+)?quarter as\b|四分之一", "0.25"),
-        (r"(?<![\d.])(?P<n>\d+(?:\.\d+)?)\s*(?:x\b(?!\s*\d)|times\b(?!\s+\d)|×(?!\s*\d))", "n"),
+        (rf"(?<![\d.])(?P<n>\d+(?:\.\d+)?)\s*(?:x\b(?!\s*\d)|times\b{_TIMES}|×(?!\s*\d))", "n"),
         (rf"(?P<n>{_CN_NUMERAL})倍", "n"),
-        (r"\b(?P<n>two|three|four|five|six|seven|eight|nine|ten)\s+times\b", "n"),
+        (rf"\b(?P<n>{_ONE})\s+times\b{_TIMES}", "n"),
         (r"\b(?:increase|raise|speed)\w*\b[^.,;\d]{0,40}?(?P<at>\bby\s+(?P<n>\d+(?:\.\d+)?)\s*%)", "more"),
         (r"\b(?:decrease|reduce|lower|slow)\w*\b[^.,;\d]{0,40}?(?P<at>\bby\s+(?P<n>\d+(?:\.\d+)?)\s*%)", "less"),
         (r"(?P<n>\d+(?:\.\d+)?)\s*(?:%|percent)\s+(?:more|faster|bigger|larger|higher|hotter|"

@@ -34,7 +34,7 @@ SURE = 0.85
 """Score at which search alone decides: the wish is nearly a recipe's own phrasing."""
 SURE_MARGIN = 0.12
 """How far the next recipe must be behind it."""
-ENOUGH = 0.45
+ENOUGH = 0.36
 """Score that a choice without any model takes, with half the margin."""
 MARGIN = 0.0
 """Log-odds by which a recipe's letter must beat "none of these"."""

@@ -24,7 +24,7 @@ def said(text: str) -> list[object]:
         ("1e6 10^6 2**20 1_000_000", [10**6, 10**6, 2**20, 10**6]),
         ("from -3 to 3", [-3, 3]),
         ("two and a half hours", [(2.5, "h")]),
-        ("the 100th prime", [100]),
+        ("the 100th prime, rolled 1000 times", [100, 1000]),
         ("a 512x256 grid", [512, 256]),
         ("一百二十 两万三 一千零五 一亿两千万", [120, 23000, 1005, 120_000_000]),
         ("1到100万之间，3.5亿，三十万零五百", [1, 10**6, 3.5e8, 300_500]),
@@ -77,7 +77,7 @@ def test_an_article_is_a_weak_number() -> None:
     ("text", "factors"),
     [
         ("twice as hot and half the speed", [2, 0.5]),
-        ("3x, three times, triple", [3, 3, 3]),
+        ("3x, three times as many, 4 times faster, triple", [3, 3, 4, 3]),
         ("两倍 三倍 1.5倍 翻倍 一半", [2, 3, 1.5, 2, 0.5]),
         ("20% faster", [1.2]),
         ("20% slower", [0.8]),

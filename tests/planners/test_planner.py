@@ -1,0 +1,94 @@
+"""The planner as the runtime uses it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from intentos.config import Settings
+from intentos.errors import ModelUnavailable, PlanningError
+from intentos.events import LiveEvent, ProgressMade
+from intentos.planners.planner import DefaultPlanner
+from intentos.protocols import PlanningContext, Proposal, Table
+from intentos.registry import Registry
+from intentos.types import Intent, language_of
+
+
+class Talk:
+    """A conversation with a planner."""
+
+    def __init__(self, planner: DefaultPlanner, model: str | None) -> None:
+        self.planner = planner
+        self.model = model
+        self.table: Table | None = None
+        self.events: list[LiveEvent] = []
+
+    async def say(self, text: str) -> Proposal:
+        """Say something and put the answer on the table."""
+        context = PlanningContext(
+            trial=None, emit=self.events.append, table=self.table, model=self.model
+        )
+        intent = Intent(text=text, language=language_of(text))
+        proposal = await self.planner.propose(intent, context)
+        values = proposal.plan.accept(proposal.values)
+        self.table = Table(run="r", plan=proposal.plan, values=values)
+        return proposal
+
+
+@pytest.fixture
+async def planner(registry: Registry, settings: Settings) -> AsyncIterator[DefaultPlanner]:
+    """Return the planner that the entry point names."""
+    found = registry.planner("default", settings=settings)
+    assert isinstance(found, DefaultPlanner)
+    yield found
+    await found.close()
+
+
+async def test_a_conversation_without_any_model(planner: DefaultPlanner) -> None:
+    talk = Talk(planner, "none")
+    first = await talk.say("how far does a ball fly when thrown at 25 m/s and 30 degrees")
+    assert first.plan.recipe == "thrown_ball"
+    assert first.values == {"speed": 25, "angle": 30}
+    assert isinstance(talk.events[0], ProgressMade)
+
+    second = await talk.say("make it twice as fast")
+    assert second.plan is first.plan
+    assert second.values["speed"] == 50 and second.values["angle"] == 30
+
+    third = await talk.say("角度改成60度")
+    assert third.plan.digest == first.plan.digest
+    assert third.values["angle"] == 60 and third.values["speed"] == 50
+
+    other = await talk.say("1到5000之间有多少个素数")
+    assert other.plan.recipe == "prime_count"
+    assert other.values == {"limit": 5000}
+    assert first.tokens == second.tokens == third.tokens == other.tokens == 0
+
+
+async def test_nothing_near_says_what_would_help(planner: DefaultPlanner) -> None:
+    with pytest.raises(PlanningError, match="models pull"):
+        await Talk(planner, "none").say("bake a cake with plums")
+    with pytest.raises(PlanningError):
+        await Talk(planner, "none").say("   ")
+
+
+async def test_a_missing_model_is_needed_only_where_search_is_not_sure(
+    registry: Registry, settings: Settings, home: object
+) -> None:
+    empty = settings.model_copy(update={"cache": settings.home / "nothing"})
+    planner = DefaultPlanner(registry=registry, settings=empty)
+    sure = await Talk(planner, None).say("how many primes are there below one million")
+    assert sure.plan.recipe == "prime_count"
+    with pytest.raises(ModelUnavailable, match="models pull"):
+        await Talk(planner, None).say("bake a cake with plums")
+
+
+async def test_the_model_plans_what_no_recipe_holds(planner: DefaultPlanner) -> None:
+    talk = Talk(planner, "embedded")
+    proposal = await talk.say("what is the sum of the squares of the first 1000 integers?")
+    assert proposal.plan.origin == "generated"
+    assert proposal.plan.steps[0].language == "python"
+    assert "report(" in proposal.plan.steps[0].code
+    assert proposal.tokens > 0
+    assert any(event.kind == "token_written" for event in talk.events)
