@@ -51,7 +51,7 @@ class ParticlesArguments(Arguments):
 
     width: int = Field(512, ge=16, le=2048)
     height: int = Field(512, ge=16, le=2048)
-    points: int = Field(150_000, ge=1, le=MAX_POINTS)
+    points: int = Field(80_000, ge=1, le=MAX_POINTS)
     x: Formula = HEART[0]
     """Place of a point, of a, b, h1..h4, n, t, phase and the parameters; y is up. The formula of y
     may use x, that of z both."""
