@@ -8,19 +8,13 @@ the wall time, a worker that is silent), the worker's whole session is killed an
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import shutil
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from intentos import errors
 from intentos.bindings import connect
 from intentos.config import load as load_settings
 from intentos.errors import ExecutorError, IntentOSError, InvalidProgram, NotApproved, StoreError
@@ -44,24 +38,10 @@ from intentos.types import (
     now,
 )
 
-from . import child
+from .worker import Stopped, Worker
 
 RAW_SHARE = 16
 """Raw frames may take this many times the artifacts' bytes: a film is far smaller than they are."""
-
-STDERR_BYTES = 4000
-
-# Which errors of the worker are about the program, and so a failed step and not a broken executor.
-_FAULTS = {"gpu.out_of_memory", "gpu.device_lost", "numpy.failed"}
-
-
-class _Stopped(Exception):
-    """The step ends here with this status."""
-
-    def __init__(self, status: StepStatus, problem: Problem) -> None:
-        super().__init__(problem.code)
-        self.status = status
-        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -83,69 +63,6 @@ class Drawn:
     distinct: int = 0
     series: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
-
-
-class Worker:
-    """One worker process; leaving the block kills it."""
-
-    def __init__(self, work: str, adapter: str, folder: Path) -> None:
-        self._work = work
-        self._adapter = adapter
-        self._folder = folder
-        self._stderr = b""
-
-    async def __aenter__(self) -> Self:
-        command = worker_command(self._work, self._adapter)
-        # Graphics libraries complain on stderr where a headless machine has no such folder.
-        runtime = {} if "XDG_RUNTIME_DIR" in os.environ else {"XDG_RUNTIME_DIR": str(self._folder)}
-        self._process = await child.start(command, folder=self._folder, environment=runtime)
-        self._complaints = asyncio.create_task(self._listen())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            await child.end(self._process)
-        finally:
-            self._complaints.cancel()
-
-    async def send(self, job: dict[str, Any]) -> None:
-        """Hand the job over."""
-        assert self._process.stdin is not None
-        # A worker that is gone already is found out by reading.
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self._process.stdin.write(json.dumps(job).encode() + b"\n")
-            await self._process.stdin.drain()
-
-    async def read(self, silence: float | None) -> dict[str, Any]:
-        """Return the worker's next message."""
-        assert self._process.stdout is not None
-        try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), silence)
-        except TimeoutError:
-            problem = Problem(code="gpu.hung", arguments={"seconds": silence})
-            raise _Stopped(StepStatus.TIMED_OUT, problem) from None
-        if not line.endswith(b"\n"):
-            code = await self._process.wait()
-            await self._complaints
-            tail = self._stderr.decode("utf-8", "replace").strip()[-500:]
-            what = f"{_ending(code)}{': ' if tail else ''}{tail}"
-            raise _Stopped(
-                StepStatus.FAILED, Problem(code="gpu.worker_died", arguments={"what": what})
-            )
-        message: dict[str, Any] = json.loads(line)
-        if message["kind"] == "error":
-            raise _error(message)
-        return message
-
-    async def _listen(self) -> None:
-        assert self._process.stderr is not None
-        while piece := await self._process.stderr.read(65_536):
-            self._stderr = (self._stderr + piece)[-STDERR_BYTES:]
 
 
 class FrameExecutor:
@@ -201,7 +118,7 @@ class FrameExecutor:
                 work = await self._draw(step, context, drawn)
                 artifacts = await _deliver(work.program, drawn, context, step)
                 values, checks = await asyncio.to_thread(_conclude, work, drawn)
-        except _Stopped as stop:
+        except Stopped as stop:
             return self._result(step, started, drawn, status=stop.status, error=stop.problem)
         except TimeoutError:
             problem = Problem(code="gpu.wall_time", arguments={"seconds": context.limits.wall_time})
@@ -273,12 +190,6 @@ class FrameExecutor:
                     drawn.distinct = message["distinct"]
                     drawn.outputs = {n: Path(path) for n, path in message["outputs"].items()}
                     return
-
-
-def worker_command(work: str, adapter: str) -> list[str]:
-    """Return the command that starts a worker; ``-P``: nothing is imported from its folder."""
-    module = "intentos.executors.gpu_worker"
-    return [sys.executable, "-P", "-m", module, work, str(os.getpid()), adapter]
 
 
 def frames_judged(program: GpuProgram, drawn: Drawn) -> Check:
@@ -418,7 +329,7 @@ def _refuse_weight(paths: list[Path], limit: int) -> None:
     size = sum(path.stat().st_size for path in paths)
     if size > limit:
         problem = Problem(code="gpu.artifacts", arguments={"size": size, "limit": limit})
-        raise _Stopped(StepStatus.FAILED, problem)
+        raise Stopped(StepStatus.FAILED, problem)
 
 
 def series_csv(program: GpuProgram, series: Mapping[str, list[tuple[int, float]]]) -> str:
@@ -453,16 +364,3 @@ def _conclude(work: Work, drawn: Drawn) -> tuple[Mapping[str, Quantity], tuple[C
         distinct_frames=drawn.distinct,
     )
     return work.kernel.conclude(evidence)
-
-
-def _error(message: dict[str, Any]) -> Exception:
-    """Return the exception to raise for an error that the worker told."""
-    code, arguments = message["code"], message["arguments"]
-    if code in _FAULTS:
-        return _Stopped(StepStatus.FAILED, Problem(code=code, arguments=arguments))
-    kind: type[IntentOSError] = getattr(errors, message["error"], ExecutorError)
-    return kind(code, **arguments)
-
-
-def _ending(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

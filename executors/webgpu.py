@@ -11,7 +11,8 @@ from pathlib import Path
 from intentos.errors import ExecutorUnavailable
 
 from . import vulkan
-from .frames import FrameExecutor, worker_command
+from .frames import FrameExecutor
+from .worker import worker_command
 
 PROBE_SECONDS = 30.0
 

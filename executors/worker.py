@@ -1,0 +1,115 @@
+"""The parent's side of the worker process: start it, hand over a job, read its lines, kill it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from intentos import errors
+from intentos.errors import ExecutorError, IntentOSError
+from intentos.run import StepStatus
+from intentos.types import Problem
+
+from . import child
+
+STDERR_BYTES = 4000
+
+# Which errors of the worker are about the program, and so a failed step and not a broken executor.
+_FAULTS = {"gpu.out_of_memory", "gpu.device_lost", "numpy.failed"}
+
+
+class Stopped(Exception):
+    """The step ends here with this status."""
+
+    def __init__(self, status: StepStatus, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.status = status
+        self.problem = problem
+
+
+class Worker:
+    """One worker process; leaving the block kills it."""
+
+    def __init__(self, work: str, adapter: str, folder: Path) -> None:
+        self._work = work
+        self._adapter = adapter
+        self._folder = folder
+        self._stderr = b""
+
+    async def __aenter__(self) -> Self:
+        command = worker_command(self._work, self._adapter)
+        # Graphics libraries complain on stderr where a headless machine has no such folder.
+        runtime = {} if "XDG_RUNTIME_DIR" in os.environ else {"XDG_RUNTIME_DIR": str(self._folder)}
+        self._process = await child.start(command, folder=self._folder, environment=runtime)
+        self._complaints = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await child.end(self._process)
+        finally:
+            self._complaints.cancel()
+
+    async def send(self, job: dict[str, Any]) -> None:
+        """Hand the job over."""
+        assert self._process.stdin is not None
+        # A worker that is gone already is found out by reading.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            await self._process.stdin.drain()
+
+    async def read(self, silence: float | None) -> dict[str, Any]:
+        """Return the worker's next message."""
+        assert self._process.stdout is not None
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), silence)
+        except TimeoutError:
+            problem = Problem(code="gpu.hung", arguments={"seconds": silence})
+            raise Stopped(StepStatus.TIMED_OUT, problem) from None
+        if not line.endswith(b"\n"):
+            code = await self._process.wait()
+            await self._complaints
+            tail = self._stderr.decode("utf-8", "replace").strip()[-500:]
+            what = f"{_ending(code)}{': ' if tail else ''}{tail}"
+            raise Stopped(
+                StepStatus.FAILED, Problem(code="gpu.worker_died", arguments={"what": what})
+            )
+        message: dict[str, Any] = json.loads(line)
+        if message["kind"] == "error":
+            raise _error(message)
+        return message
+
+    async def _listen(self) -> None:
+        assert self._process.stderr is not None
+        while piece := await self._process.stderr.read(65_536):
+            self._stderr = (self._stderr + piece)[-STDERR_BYTES:]
+
+
+def worker_command(work: str, adapter: str) -> list[str]:
+    """Return the command that starts a worker; ``-P``: nothing is imported from its folder."""
+    module = "intentos.executors.gpu_worker"
+    return [sys.executable, "-P", "-m", module, work, str(os.getpid()), adapter]
+
+
+def _error(message: dict[str, Any]) -> Exception:
+    """Return the exception to raise for an error that the worker told."""
+    code, arguments = message["code"], message["arguments"]
+    if code in _FAULTS:
+        return Stopped(StepStatus.FAILED, Problem(code=code, arguments=arguments))
+    kind: type[IntentOSError] = getattr(errors, message["error"], ExecutorError)
+    return kind(code, **arguments)
+
+
+def _ending(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
