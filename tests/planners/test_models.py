@@ -113,29 +113,33 @@ async def test_running_into_the_limit_is_said(model: EmbeddedModel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "letter"),
+    ("user", "name"),
     [
-        ("draw a spinning red heart", "B"),
-        ("500 cars driving through a city", "C"),
-        ("给我讲讲怎么做红烧肉", "A"),
+        ("draw a spinning red heart", "heart"),
+        ("500 cars driving through a city", "traffic"),
+        ("给我讲讲怎么做红烧肉", "cooking"),
     ],
 )
-async def test_scores_pick_the_letter_that_a_completion_picks(
-    model: EmbeddedModel, user: str, letter: str
+async def test_scores_pick_the_name_that_a_completion_picks(
+    model: EmbeddedModel, user: str, name: str
 ) -> None:
+    names = ["cooking", "heart", "traffic"]
     prompt = Prompt(
-        system="Say the letter of what the person wants.\n"
-        "A: a recipe for cooking food\nB: a picture of a heart\nC: a simulation of road traffic",
+        system="You choose which program does what a person asks for. Answer with its name.\n"
+        "cooking: cook food from a recipe\nheart: draw a picture of a heart\n"
+        "traffic: simulate road traffic",
         user=user,
-        prefill='{"letter": "',
+        prefill='{"program": "',
     )
-    scores, tokens = await model.score(prompt, ["A", "B", "C"])
+    scores, tokens = await model.score(prompt, names)
     assert tokens > 10
     assert all(score < 0 for score in scores)
     assert sum(math.exp(score) for score in scores) <= 1
-    done = await model.complete(prompt, grammar="root ::= [ABC]", max_tokens=2)
-    assert done.text == "ABC"[scores.index(max(scores))]
-    assert done.text == letter
+    assert names[scores.index(max(scores))] == name
+    done = await model.complete(
+        prompt, grammar='root ::= "cooking" | "heart" | "traffic"', max_tokens=8
+    )
+    assert done.text == name
 
 
 async def test_a_likely_word_has_a_high_probability(model: EmbeddedModel) -> None:
