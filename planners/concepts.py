@@ -113,6 +113,6 @@ def _form(words: str) -> re.Pattern[str]:
     # 大 alone is no wish: it must be compared (更大, 大一点, 变大, 两倍大, 大两倍, 加大).
     chinese = "|".join(other.split())
     chinese = f"(?:{chinese})(?<!提高)(?<!降低)(?<!升高)"
-    before = r"(?:(?<=更)|(?<=再)|(?<=变)|(?<=加)|(?<=调)|(?<=减)|(?<=些)|(?<=倍)|(?<=太)|(?<=增)|(?<=转))"
+    before = "(?<=[更再变加调减些倍太增转])"
     after = r"(?=一?[点些]|[一两二三四五六七八九十\d.]+倍|一半)"
     return re.compile(rf"\b(?:{'|'.join(latin.split())})\b|{before}{chinese}|{chinese}{after}")

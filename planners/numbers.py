@@ -273,6 +273,7 @@ _CN_NUMERAL = r"[零〇一二两三四五六七八九十百千]+(?:点[零〇一
 _ONE = "|".join(sorted(_ONES, key=len, reverse=True))
 # "Three times as hot" is a factor, "roll it 1000 times" is a number.
 _TIMES = r"(?=\s+(?:as|more|less|fewer|the|that|its|\w+er)\b)"
+_BY = r"[^.,;\d]{0,40}?(?P<at>\bby\s+(?P<n>\d+(?:\.\d+)?)\s*%)"
 _FACTORS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(form, re.IGNORECASE), meaning)
     for form, meaning in (
@@ -286,10 +287,11 @@ _FACTORS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?<![\d.])(?P<n>\d+(?:\.\d+)?)\s*(?:x\b(?!\s*\d)|times\b{_TIMES}|×(?!\s*\d))", "n"),
         (rf"(?P<n>{_CN_NUMERAL})倍", "n"),
         (rf"\b(?P<n>{_ONE})\s+times\b{_TIMES}", "n"),
-        (r"\b(?:increase|raise|speed)\w*\b[^.,;\d]{0,40}?(?P<at>\bby\s+(?P<n>\d+(?:\.\d+)?)\s*%)", "more"),
-        (r"\b(?:decrease|reduce|lower|slow)\w*\b[^.,;\d]{0,40}?(?P<at>\bby\s+(?P<n>\d+(?:\.\d+)?)\s*%)", "less"),
+        (rf"\b(?:increase|raise|speed)\w*\b{_BY}", "more"),
+        (rf"\b(?:decrease|reduce|lower|slow)\w*\b{_BY}", "less"),
         (r"(?P<n>\d+(?:\.\d+)?)\s*(?:%|percent)\s+(?:more|faster|bigger|larger|higher|hotter|"
-         r"longer|stronger|greater)\b|(?:增加|提高|加快|增大|加大)了?(?P<m>\d+(?:\.\d+)?)%", "more"),
+         r"longer|stronger|greater)\b|(?:增加|提高|加快|增大|加大)了?(?P<m>\d+(?:\.\d+)?)%",
+         "more"),
         (r"(?P<n>\d+(?:\.\d+)?)\s*(?:%|percent)\s+(?:less|fewer|slower|smaller|lower|cooler|"
          r"colder|shorter|weaker)\b|(?:减少|降低|减慢|减小)了?(?P<m>\d+(?:\.\d+)?)%", "less"),
     )

@@ -1,8 +1,8 @@
 """Recall: a short list by search, a choice by the model, values by code first.
 
 Where search is sure, no model is asked. Where it is not, the model scores the candidates' letters
-and that of "none of these" in one forward pass; its margin decides. Without a model, search alone
-decides, by score and by margin.
+and that of "none of these" in one forward pass; its log-odds and the search score decide together.
+Without a model, search alone decides, by score and by margin.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ SURE_MARGIN = 0.12
 """How far the next recipe must be behind it."""
 ENOUGH = 0.36
 """Score that a choice without any model takes, with half the margin."""
-MARGIN = 0.0
-"""Log-odds by which a recipe's letter must beat "none of these"."""
+SEARCH_WEIGHT = 6.0
+"""What a search score of 1 adds to the log-odds of the model, which leans towards letters."""
+THRESHOLD = 2.0
+"""Sum of both that a recipe takes; measured on ``bench/intents/recall.yaml``."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Choice:
     recipe: Recipe | None
     tokens: int = 0
     margins: dict[str, float] = field(default_factory=dict)
-    """Recipe → log-odds against "none of these"."""
+    """Recipe → log-odds against "none of these", with what search adds."""
 
 
 def decisive(hits: Sequence[Hit]) -> Recipe | None:
@@ -81,10 +83,12 @@ async def choose(text: str, hits: Sequence[Hit], model: Model, language: str) ->
     prompt = Prompt(system=system(), user="\n".join(lines), prefill="Letter: ")
     scores, tokens = await model.score(prompt, list(letters))
     none = scores[-1]
-    margins = {hit.recipe.id: score - none for hit, score in zip(shown, scores, strict=False)}
-    best = max(range(len(shown)), key=lambda i: scores[i])
-    taken = shown[best].recipe if scores[best] - none > MARGIN else None
-    return Choice(taken, tokens, margins)
+    margins = {
+        hit.recipe.id: score - none + SEARCH_WEIGHT * hit.score
+        for hit, score in zip(shown, scores, strict=False)
+    }
+    best = max(shown, key=lambda hit: margins[hit.recipe.id]).recipe
+    return Choice(best if margins[best.id] > THRESHOLD else None, tokens, margins)
 
 
 async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | None) -> Proposal:

@@ -44,7 +44,7 @@ _RESET = re.compile(
     r"\b(?:reset|default|defaults|back to normal)\b|恢复默认|重置|默认", re.IGNORECASE
 )
 _OFF = re.compile(
-    r"\b(?:turn off|switch off|without|disable|no|hide|remove|stop)\b|关闭|关掉|不要|去掉|隐藏|停止",
+    r"\b(?:turn off|switch off|without|disable|no|hide|remove)\b|关闭|关掉|不要|去掉|隐藏",
     re.IGNORECASE,
 )
 _ON = re.compile(

@@ -40,7 +40,7 @@ class Hit:
 
     recipe: Recipe
     score: float
-    """0..1: how much of the wish it covers and how near its nearest phrasing is; 1: word by word."""
+    """0..1: how much of the wish it covers and how near its nearest phrasing is; 1: all of it."""
 
 
 class Index:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ast
 
 MODULES = frozenset(
-    "math cmath numpy scipy sympy matplotlib itertools functools collections fractions decimal statistics "
-    "random datetime calendar re string operator time heapq bisect textwrap".split()
+    "math cmath numpy scipy sympy matplotlib itertools functools collections fractions decimal "
+    "statistics random datetime calendar re string operator time heapq bisect textwrap".split()
 )
 _FORBIDDEN = frozenset(
     "open exec eval compile __import__ input breakpoint globals locals vars".split()

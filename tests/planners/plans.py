@@ -38,7 +38,8 @@ HEAT = plan(
 )  # fmt: skip
 HEART = plan(
     "A turning heart",
-    knob("speed", "Speed of turning", "转速", "fast slow speed 快 慢 转", 30, minimum=1, maximum=360),
+    knob("speed", "Speed of turning", "转速", "fast slow speed 快 慢 转", 30,
+         minimum=1, maximum=360),
     knob("points", "Points", "点数", "points particles 个点 粒子", 20_000,
          kind="integer", minimum=100, maximum=1_000_000),
     knob("colour", "Colour", "颜色", "heart 爱心", "#e02040", kind="colour"),

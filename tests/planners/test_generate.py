@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +35,8 @@ def test_numbers_that_the_program_names_become_parameters() -> None:
         wish("add the numbers up to one million"),
         "m",
     )
-    assert plan.origin == "generated" and plan.model == "m"
+    assert plan.origin == "generated"
+    assert plan.model == "m"
     assert plan.defaults == {"limit": 1_000_000}
     assert 'limit = parameters["limit"]' in plan.steps[0].code
     assert plan.interpretation.text("en", {"limit": 5000}) == "Add 1 to 5,000."
@@ -64,7 +66,7 @@ async def test_generates_tries_and_answers(
         folder.mkdir()
 
         async def save(name: str, data: bytes | Path, media_type: str) -> Artifact:
-            raw = data if isinstance(data, bytes) else data.read_bytes()
+            raw = data if isinstance(data, bytes) else await asyncio.to_thread(data.read_bytes)
             return Artifact(
                 id=sha256(raw), name=name, media_type=media_type, size=len(raw), step_id=step.id
             )

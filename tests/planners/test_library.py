@@ -30,7 +30,8 @@ def cold(settings: Settings, tmp_path: Path) -> Settings:
 
 def test_a_recipe_becomes_a_pinned_plan(registry: Registry) -> None:
     plan = read_recipe(BALL).plan(registry)
-    assert plan.origin == "recipe" and plan.recipe == "thrown_ball"
+    assert plan.origin == "recipe"
+    assert plan.recipe == "thrown_ball"
     assert plan.interpretation.text("zh", plan.defaults).startswith("以 20 米/秒")
     assert plan.digest == read_recipe(BALL).plan(registry).digest
 

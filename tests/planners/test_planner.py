@@ -54,11 +54,13 @@ async def test_a_conversation_without_any_model(planner: DefaultPlanner) -> None
 
     second = await talk.say("make it twice as fast")
     assert second.plan is first.plan
-    assert second.values["speed"] == 50 and second.values["angle"] == 30
+    assert second.values["speed"] == 50
+    assert second.values["angle"] == 30
 
     third = await talk.say("角度改成60度")
     assert third.plan.digest == first.plan.digest
-    assert third.values["angle"] == 60 and third.values["speed"] == 50
+    assert third.values["angle"] == 60
+    assert third.values["speed"] == 50
 
     other = await talk.say("1到5000之间有多少个素数")
     assert other.plan.recipe == "prime_count"

@@ -69,7 +69,8 @@ async def test_a_value_out_of_range_names_the_range(registry: Registry) -> None:
 
 def test_search_alone_decides_only_where_it_is_sure(index: Index) -> None:
     sure = recall.decisive(index.search("how many primes are there below one million?"))
-    assert sure is not None and sure.id == "prime_count"
+    assert sure is not None
+    assert sure.id == "prime_count"
     assert recall.decisive(index.search("something about primes and balls")) is None
     assert recall.without_model(index.search("bake a cake with plums")) is None
 
@@ -77,9 +78,9 @@ def test_search_alone_decides_only_where_it_is_sure(index: Index) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("what path does a stone take when I hurl it", "thrown_ball"),
-        ("扔出去的石头会怎么飞，画出轨迹", "thrown_ball"),
-        ("what are the prime factors of 5040?", None),
+        ("I'd like to see how an infection goes through a town", "sir_epidemic"),
+        ("买房贷款每月要还多少钱", "loan"),
+        ("what is the sum of the squares of the first 1000 integers?", None),
     ],
 )
 async def test_the_model_chooses_or_says_none(

@@ -9,7 +9,7 @@ import pytest
 from intentos.errors import PlanningError, ValueOutOfRange
 from intentos.plan import Plan
 from intentos.planners import revise
-from intentos.planners.model import Model
+from intentos.planners.model import Model, Prompt
 from intentos.protocols import Table
 
 from .plans import HEART, HEAT, TRAFFIC
@@ -70,7 +70,8 @@ async def test_a_relative_change_stops_at_the_edge_and_says_so() -> None:
     assert proposal.values["temperature"] == 1000
     (note,) = proposal.plan.assumptions
     assert note.parameter == "temperature"
-    assert "1000" in note.text.en and "1000" in note.text.zh
+    assert "1000" in note.text.en
+    assert "1000" in note.text.zh
     assert proposal.plan.digest == HEAT.digest
     again = await revise.revise(
         "half as hot", Table(run="r", plan=proposal.plan, values=proposal.values), None
@@ -104,6 +105,6 @@ async def test_the_model_can_only_write_operations_that_exist(model: Model) -> N
 
 async def test_the_grammar_holds_every_kind(model: Model) -> None:
     for plan in (HEAT, HEART, TRAFFIC):
-        prompt = revise.Prompt(system=revise.system(), user="Wish: change one thing")
+        prompt = Prompt(system=revise.system(), user="Wish: change one thing")
         done = await model.complete(prompt, grammar=revise.grammar(plan.parameters), max_tokens=200)
         assert isinstance(json.loads(done.text)["operations"], list)
