@@ -254,6 +254,9 @@ def _read_relatives(text: str, plan: Plan, links: Links, reading: Reading) -> No
         # "More cars" is about the cars, whatever they call their number.
         among = free if word.concept is NUMBER else places
         places = [p for p in among if _noun_behind(plain, word, p)] or places
+        # Where two are of one kind, the one whose own word was said: "hot" is the corner's.
+        named = [p for p in places if (word.start, word.end) in occurrences(plain, p)]
+        places = named if len(named) == 1 else places
         amount = word.bare_factor if factor is None else factor.number
         if factor is not None and not word.up and amount > 1:
             amount = 1 / amount  # twice as slow
@@ -310,15 +313,19 @@ def _places_beside(
     text: str, start: int, end: int, parameters: Sequence[Parameter]
 ) -> list[Parameter]:
     """Return the parameters whose words stand nearest to a place, or whose quantity does."""
-    gaps = []
-    for parameter in parameters:
-        spans = occurrences(text, parameter)
-        spans += [(a, b) for concept, a, b in nouns(text) if speaks_of(parameter, concept)]
-        distances = [max(a - end, start - b) for a, b in spans]
-        if distances and min(distances) < _NEAR:
-            gaps.append((min(distances), parameter))
-    nearest = min((gap for gap, _ in gaps), default=0)
-    return [parameter for gap, parameter in gaps if gap == nearest]
+    named = {p.name: occurrences(text, p) for p in parameters}
+    kinds = nouns(text)
+    spoken = {p.name: [(a, b) for c, a, b in kinds if speaks_of(p, c)] for p in parameters}
+    for spans in (named, spoken):
+        gaps = [
+            (min(max(a - end, start - b) for a, b in spans[p.name]), p)
+            for p in parameters
+            if spans[p.name]
+        ]
+        nearest = min((gap for gap, _ in gaps), default=_NEAR)
+        if nearest < _NEAR:
+            return [parameter for gap, parameter in gaps if gap == nearest]
+    return []
 
 
 def _read_switches(text: str, plan: Plan, links: Links, reading: Reading) -> None:

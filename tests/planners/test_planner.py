@@ -68,6 +68,18 @@ async def test_a_conversation_without_any_model(planner: DefaultPlanner) -> None
     assert first.tokens == second.tokens == third.tokens == other.tokens == 0
 
 
+@pytest.mark.parametrize("text", ["make it twice as hot", "两倍热", "温度加倍"])
+async def test_of_two_temperatures_the_hot_one_gets_hotter(
+    planner: DefaultPlanner, text: str
+) -> None:
+    talk = Talk(planner, "none")
+    first = await talk.say("heat spreading through a metal plate with a hot corner")
+    before = first.plan.defaults
+    second = await talk.say(text)
+    assert second.plan.digest == first.plan.digest
+    assert second.values == {**before, "temperature": float(before["temperature"]) * 2}
+
+
 async def test_nothing_near_says_what_would_help(planner: DefaultPlanner) -> None:
     with pytest.raises(PlanningError, match="models pull"):
         await Talk(planner, "none").say("bake a cake with plums")
