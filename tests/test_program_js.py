@@ -114,7 +114,8 @@ def test_header_layout_and_bytes_are_the_same(
       const values = { ...intentos.standardValues(program, moment),
                        ...intentos.bind(program, knobs) };
       return { header: intentos.header(program), layout: intentos.layout(program),
-               block: text(intentos.pack(program, values)) };
+               block: text(intentos.pack(program, values)),
+               empty: text(intentos.pack(program, {})) };
     })"""
     sent = [[data_of(p), {**moment, "seed": str(moment["seed"])}] for p, moment in cases]
     for (program, moment), got in zip(cases, browser.evaluate(script, [sent, KNOBS]), strict=True):
@@ -124,6 +125,7 @@ def test_header_layout_and_bytes_are_the_same(
         assert got["layout"]["size"] == size
         values = bindings.standard_values(program, **moment) | bindings.bind(program, KNOBS)
         assert base64.b64decode(got["block"]) == bindings.pack(program, values)
+        assert base64.b64decode(got["empty"]) == bindings.pack(program, {})
 
 
 @BROWSER_ONLY
