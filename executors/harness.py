@@ -24,6 +24,7 @@ import io
 import json
 import linecache
 import math
+import numbers
 import os
 import random
 import re
@@ -184,7 +185,25 @@ class Saver:
         return None
 
 
-def _plain_value(name: str, value: Any) -> object:
+MOST_ITEMS = 1000
+"""Of a reported list: longer ones are files."""
+
+
+def _plain_value(name: str, value: Any, *, inside: bool = False) -> object:
+    numpy = sys.modules.get("numpy")
+    if isinstance(value, list | tuple) or (
+        numpy and isinstance(value, numpy.ndarray) and value.ndim == 1
+    ):
+        if inside or len(value) > MOST_ITEMS:
+            raise TypeError(
+                f"report({name!r}, …): a list is flat and has at most {MOST_ITEMS} items; "
+                "save() takes more"
+            )
+        return [_plain_value(name, item, inside=True) for item in value]
+    return _plain_scalar(name, value)
+
+
+def _plain_scalar(name: str, value: Any) -> object:
     numpy = sys.modules.get("numpy")
     if numpy and (
         isinstance(value, numpy.generic) or (isinstance(value, numpy.ndarray) and value.ndim == 0)
@@ -198,8 +217,17 @@ def _plain_value(name: str, value: Any) -> object:
         if not math.isfinite(value):
             raise ValueError(f"report({name!r}, {value}): the value is not a finite number")
         return float(value)
+    if getattr(value, "is_integer", None) is True or type(value).__name__ == "mpz":
+        return _plain_scalar(name, int(value))  # SymPy's integers
+    if getattr(value, "is_number", None) is True or isinstance(value, numbers.Number):
+        try:
+            return _plain_scalar(name, float(value))
+        except TypeError:
+            return str(value)[:1000]  # complex, and what has no number of its own
     kind = type(value).__name__
-    raise TypeError(f"report({name!r}, …) takes a number, a truth value or text, not {kind}")
+    raise TypeError(
+        f"report({name!r}, …) takes a number, a truth value, a short list or text, not {kind}"
+    )
 
 
 Form = tuple[str, Callable[[Any], object]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import math
 import mimetypes
 import re
 import zlib
@@ -136,6 +137,9 @@ class Outbox:
             value = _text(message, "value", 100_000)
         elif isinstance(value, float):
             value = _number(message, "value")
+        elif isinstance(value, list):
+            if len(value) > 1000 or not all(_is_plain(item) for item in value):
+                raise Violation("sandbox.protocol", what=f"value {name!r} is no flat, short list")
         elif not isinstance(value, bool | int):
             raise Violation("sandbox.protocol", what=f"value {name!r} is no number and no text")
         self.values[name] = Quantity(value=value, unit=_text(message, "unit", 64))
@@ -292,3 +296,9 @@ def _error(message: dict[str, Any]) -> Problem:
         return Problem(code="sandbox.exception_anywhere", arguments={"what": what})
     arguments = {"what": what, "line": line if placed else "?"}
     return Problem(code=f"sandbox.{reason}", arguments=arguments)
+
+
+def _is_plain(item: Json) -> bool:
+    if isinstance(item, float):
+        return math.isfinite(item)
+    return isinstance(item, bool | int) or (isinstance(item, str) and len(item) <= 1000)

@@ -42,7 +42,7 @@ def frames(a: AutomatonArguments, seed: int) -> Iterator[Snapshot]:
 
 
 class Grid:
-    """``cells``: states (or grains), ``age``: steps in that state; both of shape (rows, columns)."""
+    """``cells`` (states or grains) and ``age`` (steps in that state), both (rows, columns)."""
 
     def __init__(self, a: AutomatonArguments, seed: int) -> None:
         self.a, self.seed = a, seed

@@ -33,6 +33,11 @@ class Model(Protocol):
 
     name: str
 
+    @property
+    def process(self) -> int | None:
+        """The worker's process id while it is loaded."""
+        ...
+
     async def complete(
         self,
         prompt: Prompt,

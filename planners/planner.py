@@ -18,9 +18,9 @@ from intentos.types import Intent
 from . import generate, recall, revise
 from .library import Library, Recipe
 from .model import Model
-from .models import open_model
+from .models import Models, open_model
 from .search import Hit, Index
-from .shelves import ModelShelf, RecipeShelf
+from .shelf import RecipeShelf
 
 OTHER = 0.6
 """Search score from which a recipe may be meant although something is on the table."""
@@ -37,7 +37,7 @@ class DefaultPlanner:
         self._open: dict[str, Model] = {}
         self.library = Library(registry, settings)
         self.recipes = RecipeShelf(self.library, registry)
-        self.models = ModelShelf(settings)
+        self.models = Models(settings)
 
     async def propose(self, intent: Intent, context: PlanningContext) -> Proposal:
         """Return a plan for the intent; the plan on the table where it is a change of that.
@@ -142,6 +142,8 @@ class DefaultPlanner:
                 raise PlanningError("planning.no_model")
             self._open[name] = model
         async with turn(self._settings, "model", context.emit):
+            if self._open[name].process is None:
+                context.emit(ProgressMade(stage="stage.loading"))
             yield self._open[name]
 
 

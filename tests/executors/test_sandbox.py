@@ -495,3 +495,43 @@ def _decimal(number: int) -> bytes:
         number, chunk = divmod(number, 10**1000)
         digits.append(f"{chunk:01000d}")
     return "".join(reversed(digits)).lstrip("0").encode()
+
+
+async def test_exact_and_symbolic_numbers_and_short_lists_can_be_reported(
+    recorder: Recorder,
+) -> None:
+    code = """
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import sympy
+
+report("fraction", Fraction(1, 4))
+report("decimal", Decimal("2.5"))
+report("symbol", sympy.sqrt(2) * sympy.pi)
+report("integer", sympy.Integer(10) ** 20)
+report("complex", 1 + 2j)
+report("list", [1, 2.5, "three", sympy.Rational(1, 2)])
+report("array", np.arange(3))
+"""
+    result = await run(recorder, code)
+    assert result.status == "ok", result.stderr
+    values = {name: quantity.value for name, quantity in result.values.items()}
+    assert values == {
+        "fraction": 0.25,
+        "decimal": 2.5,
+        "symbol": pytest.approx(4.442882938),
+        "integer": 10**20,
+        "complex": "(1+2j)",
+        "list": [1, 2.5, "three", 0.5],
+        "array": [0, 1, 2],
+    }
+
+
+@pytest.mark.parametrize("thing", ["[[1, 2]]", "list(range(2000))", "object()", "[float('nan')]"])
+async def test_what_is_no_number_is_told(recorder: Recorder, thing: str) -> None:
+    result = await run(recorder, f"report('x', {thing})")
+    assert result.status == "failed"
+    assert result.error is not None
+    assert "report('x'" in result.error.text("en")
