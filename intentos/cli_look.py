@@ -109,8 +109,8 @@ def doctor_command(json_: Json = False) -> None:
                 "limited": ("!", "yellow"),
             }[finding.status]
             text = finding.problem.text(look.terminal.language) if finding.problem else ""
-            line = Text(f"{mark} ", style=style) + Text(look.say(f"doctor.{finding.name}"))
-            look.out.print(line + Text(f"  {finding.detail}", style="dim"))
+            name = look.say(f"doctor.{finding.name}")
+            look.out.print(Text.assemble((f"{mark} ", style), name, (f"  {finding.detail}", "dim")))
             if text:
                 look.out.print(Text(f"    {text}"))
     if any(finding.status == "missing" for finding in findings):
@@ -227,9 +227,9 @@ def executors(context: typer.Context, json_: Json = False) -> None:
         _print_json(rows)
         return
     for row in rows:
-        mark = Text("✓ ", style="green") if row["available"] else Text("✗ ", style="red")
+        mark = ("✓ ", "green") if row["available"] else ("✗ ", "red")
         text = f"{row['name']}  {', '.join(row['languages'])} · {row['isolation']}"
-        look.out.print(mark + Text(f"{text} · {row['package']}"))
+        look.out.print(Text.assemble(mark, f"{text} · {row['package']}"))
         if row["problem"]:
             look.out.print(Text(f"    {row['problem']}"))
 
@@ -242,11 +242,11 @@ def executors_check() -> None:
     for name, executor in look.registry().executors().items():
         try:
             executor.check()
-            look.out.print(Text("✓ ", style="green") + Text(name))
+            look.out.print(Text.assemble(("✓ ", "green"), name))
         except ExecutorUnavailable as error:
             failed = True
             text = error.text(look.terminal.language)
-            look.out.print(Text("✗ ", style="red") + Text(f"{name}: {text}"))
+            look.out.print(Text.assemble(("✗ ", "red"), f"{name}: {text}"))
     if failed:
         raise typer.Exit(4)
 

@@ -158,20 +158,25 @@ def export(run: Run, folder: Path, store: Store, *, link: bool = False) -> dict[
 
 
 def results_folder(run: Run, settings: Settings, store: Store) -> dict[str, Path]:
-    """Return paths under which a person finds the run's artifacts by their names."""
-    if not run.artifacts:
+    """Return paths under which a person finds the run's artifacts by their names.
+
+    An artifact whose file somebody removed from the store is left out.
+    """
+    there = tuple(a for a in run.artifacts if store.has(a.id))
+    if not there:
         return {}
-    return export(run, settings.home / "results" / run.id, store, link=True)
+    found = run.model_copy(update={"artifacts": there})
+    return export(found, settings.home / "results" / run.id, store, link=True)
 
 
 def _copy(source: Path, target: Path, *, link: bool) -> None:
     if link:
         try:
             os.link(source, target)
-            return
         except OSError:
-            pass  # another file system, or one without hard links: a copy does as well
-    shutil.copyfile(source, target)
+            link = False  # another file system, or one without hard links
+    if not link:
+        shutil.copyfile(source, target)
 
 
 def _ours(path: Path, store: Store) -> bool:

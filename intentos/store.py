@@ -229,6 +229,10 @@ class Store:
             raise NotFound("store.no_artifact", name=artifact_id[:80])
         return path
 
+    def has(self, artifact_id: str) -> bool:
+        """Return whether an artifact's bytes are here."""
+        return self._path(artifact_id).is_file()
+
     def knows(self, artifact_id: str) -> bool:
         """Return whether some run has saved an artifact with this hash."""
         row = self._database.execute("SELECT 1 FROM artifacts WHERE id = ?", (artifact_id,))

@@ -101,7 +101,7 @@ class Terminal:
         if run.status is RunStatus.COMPLETED and run.badge is not None:
             style = {"verified": "green", "failed": "red"}.get(run.badge, "yellow")
             mark = "✗" if run.badge == "failed" else "✓"
-            out.print(Text(f"{mark} ", style=style) + Text(run.answer or self.say("card.done")))
+            out.print(Text.assemble((f"{mark} ", style), run.answer or self.say("card.done")))
         for check in run.checks:
             title = check.title.text(self.language, run.values) or check.name
             mark = {"passed": "✓", "failed": "✗", "unknown": "?"}[check.status]
@@ -133,7 +133,7 @@ class Terminal:
     def error(self, text: str) -> None:
         """Print an error."""
         self.pause()
-        self.console.print(Text("✗ ", style="bold red") + Text(text))
+        self.console.print(Text.assemble(("✗ ", "bold red"), text))
 
     def _advance(self, description: str, fraction: float | None) -> None:
         if not self.console.is_terminal:

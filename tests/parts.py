@@ -67,10 +67,12 @@ class InstantExecutor:
                         raise ValueError(f"no such word: {word}")
         except TimeoutError:
             status = StepStatus.TIMED_OUT
-            error = Problem(code="test.timed_out")
+            error = Problem(
+                code="executor.timed_out", arguments={"seconds": context.limits.wall_time}
+            )
         except ValueError as problem:
             status = StepStatus.FAILED
-            error = Problem(code="test.failed", arguments={"what": str(problem)})
+            error = Problem(code="executor.failed", arguments={"what": str(problem)})
         limit = context.limits.output_bytes
         return StepResult(
             step_id=step.id,
@@ -81,6 +83,7 @@ class InstantExecutor:
             values=values,
             artifacts=tuple(artifacts),
             error=error,
+            device="this process",
             started_at=started,
             finished_at=datetime.now(UTC),
         )
