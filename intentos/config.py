@@ -97,7 +97,7 @@ def load(flags: Mapping[str, Value] | None = None) -> Settings:
 def _from_file(path: Path) -> dict[str, object]:
     try:
         text = path.read_text("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("config.unreadable", path=str(path), what=str(error)) from error

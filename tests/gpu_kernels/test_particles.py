@@ -145,6 +145,7 @@ def test_a_million_points_fit() -> None:
         ({"dx": "1"}, "dx"),
         ({"points": 2_000_000}, "points"),
         ({"colour": "red"}, "colour"),
+        ({"palette": "mud"}, "one of inferno, .*spectrum"),
         ({"parameters": {"yaw": 1.0}}, "yaw"),
     ],
 )
