@@ -114,6 +114,9 @@ def _tie_to_parent(parent: int) -> None:
 
 def _prepare_gpu(adapter: str, voice: _Voice) -> Draw:
     """Import and wake the driver before the job is there, side by side."""
+    from .quick_types import hasten
+
+    hasten()
     import_module("wgpu.backends.wgpu_native")
 
     from wgpu import GPUError

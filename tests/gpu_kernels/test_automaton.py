@@ -158,3 +158,11 @@ def test_another_rule_than_the_asked_one_is_noticed() -> None:
 def test_unknown_rules_are_refused_by_name(rule: str) -> None:
     with pytest.raises(InvalidProgram, match="rule"):
         kernel.build({**SMALL, "rule": rule})
+
+
+def test_every_palette_may_be_chosen_and_an_unknown_one_is_told_their_names() -> None:
+    _, pictures = run({**SMALL, "palette": "aurora"})
+    _, own = run(SMALL)
+    assert not np.array_equal(pictures[0], own[0])
+    with pytest.raises(InvalidProgram, match=r"one of inferno, .*aurora"):
+        kernel.build({**SMALL, "palette": "mud"})
