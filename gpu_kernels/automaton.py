@@ -13,7 +13,7 @@ from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity
 
 from .kernel import Arguments, Compare, KernelBase, workgroups
-from .prelude import palette_wgsl, prelude_wgsl
+from .prelude import known_palette, palette_wgsl, prelude_wgsl
 
 Kind = Literal["life", "cyclic", "fire", "sandpile", "ising", "elementary"]
 KINDS: tuple[Kind, ...] = ("life", "cyclic", "fire", "sandpile", "ising", "elementary")
@@ -85,8 +85,8 @@ class AutomatonArguments(Arguments):
     """Grains added each step, in the middle or, after a random start, anywhere (sandpile)."""
     temperature: float = Field(2.269, ge=0.01, le=100)
     """In units of the coupling over Boltzmann's constant; critical at 2.269 (ising)."""
-    palette: Literal["", "inferno", "viridis", "magma", "twilight", "fire", "ocean", "grey"] = ""
-    """Empty: the rule's own."""
+    palette: str = ""
+    """One of ``prelude.PALETTES``; empty: the rule's own."""
 
     @model_validator(mode="after")
     def _known_rule(self) -> Self:
@@ -101,6 +101,7 @@ class AutomatonArguments(Arguments):
             raise ValueError(f"rule {self.rule!r}: C is from 2 to 64")
         if self.kind == "life" and self.birth & 1:
             raise ValueError(f"rule {self.rule!r}: birth without neighbours (B0) is not possible")
+        known_palette(self.colours)
         return self
 
     @property

@@ -94,8 +94,7 @@ class FieldArguments(Arguments):
                     )
         if bool(self.fixed_where) != bool(self.fixed_values):
             raise ValueError("fixed_where and fixed_values go together")
-        if self.palette not in prelude.PALETTES:
-            raise ValueError(f"palette must be one of {', '.join(prelude.PALETTES)}")
+        prelude.known_palette(self.palette)
         if self.duration is not None and self.steps_per_frame is not None:
             raise ValueError("give either duration or steps_per_frame")
         return self

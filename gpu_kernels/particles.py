@@ -26,7 +26,7 @@ from intentos.types import Check, Quantity, Words
 
 from .expression import Expression, check_names, parse
 from .kernel import Arguments, Compare, KernelBase, workgroups
-from .prelude import palette_wgsl, prelude_wgsl
+from .prelude import known_palette, palette_wgsl, prelude_wgsl
 
 MAX_POINTS = 1_000_000
 OF_A_POINT = ("a", "b", "h1", "h2", "h3", "h4", "n", "t", "phase")
@@ -72,7 +72,8 @@ class ParticlesArguments(Arguments):
     """Numbers that the formulas may use by name."""
     colour: Colour = "#e0123c"
     background: Colour = "#2a0f24"
-    palette: Literal["", "inferno", "viridis", "magma", "twilight", "fire", "ocean", "grey"] = ""
+    palette: str = ""
+    """One of ``prelude.PALETTES``; empty: ``colour`` alone."""
     size: float = Field(1.0, ge=0.2, le=10)
     """Of a point: pixels in a picture of 512, or, in a surface, distances between points."""
     brightness: float = Field(0.25, ge=0.001, le=20)
@@ -102,6 +103,8 @@ class ParticlesArguments(Arguments):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if self.palette:
+            known_palette(self.palette)
         rates = [bool(r) for r in (self.dx, self.dy, self.dz)]
         if any(rates) and not all(rates):
             raise ValueError("dx, dy and dz come together")
@@ -195,7 +198,7 @@ class ParticlesKernel(KernelBase[ParticlesArguments]):
         a = arguments
         pixels = a.width * a.height
         small = ((a.width + 3) // 4) * ((a.height + 3) // 4)
-        counters = 6 * pixels
+        counters = 5 * pixels
         ink = "return linear(uniforms.colour.xyz) * t;"
         if a.palette:
             ink = "return linear(palette(t));"
@@ -203,6 +206,7 @@ class ParticlesKernel(KernelBase[ParticlesArguments]):
             prelude_wgsl()
             + (palette_wgsl(a.palette) if a.palette else "")
             + f"fn ink(t: f32) -> vec3f {{ {ink} }}\n"
+            + f"const SHADED: bool = {'false' if a.shade.strip() == '1' else 'true'};\n"
             + Formulas(a).wgsl()
             + self.wgsl
         )
@@ -215,7 +219,8 @@ class ParticlesKernel(KernelBase[ParticlesArguments]):
                 Buffer(name="positions", type="vec4f", length=a.points),
                 Buffer(name="facing", type="vec4f", length=a.points),
                 Buffer(name="nearest", type="atomic<u32>", length=pixels),
-                Buffer(name="accum", type="atomic<i32>", length=counters + 2),
+                Buffer(name="accum", type="atomic<i32>", length=counters + 3),
+                Buffer(name="seen", type="u32", length=a.points if a.solid else 1),
                 Buffer(name="image", type="vec4f", length=pixels),
                 Buffer(name="halo", type="vec4f", length=2 * small),
             ),
@@ -313,6 +318,7 @@ def _draw(a: ParticlesArguments) -> tuple[Pass, ...]:
     if a.solid:
         passes.append(_each_point(a, "cover"))
     passes += [
+        _each_point(a, "look"),
         _each_point(a, "splat"),
         Pass(entry="develop", dispatch=picture),
         Pass(entry="shrink", dispatch=quarter),

@@ -1,11 +1,15 @@
 // Points in space, placed by formulas or moved by rates of change, and drawn with integer atomics:
 // surfaces as solid, lit splats behind one another, clouds as light that adds up.
-// `accum` holds six numbers a pixel, in fixed point: of a surface the summed normal, shade, weight and
-// glint; of a cloud red, green and blue. After the pixels it counts points: in view, not finite.
+// `accum` holds five numbers a pixel, in fixed point: of a surface the summed normal (across, up),
+// weight, shade and glint; of a cloud red, green and blue. After the pixels it counts points: in view,
+// not finite, listed in `seen`.
 
 const FIXED: f32 = 4096.0;
 const FAR: u32 = 0xffffffffu;
 const DELTA: f32 = 0.002;
+// The core of a splat covers the surface: its weights lie above LEAST, within CORE radii.
+const LEAST: f32 = 0.15;
+const CORE: f32 = 0.783;
 
 // ---- where the points are ----
 
@@ -125,8 +129,15 @@ fn splat_of(i: u32) -> Splat {
   }
   let size = vec2f(f32(uniforms.width), f32(uniforms.height));
   if (any(v.xy < vec2f(-s.r)) || any(v.xy > size + s.r)) { return s; }
-  s.low = max(vec2i(ceil(v.xy - s.r - 0.5)), vec2i(0));
-  s.high = min(vec2i(floor(v.xy + s.r - 0.5)), vec2i(size) - 1);
+  return s;
+}
+
+// The pixels within a share of a splat's radius.
+fn reaching(splat: Splat, share: f32) -> Splat {
+  var s = splat;
+  if (s.r == 0.0) { return s; }
+  s.low = max(vec2i(ceil(s.at - share * s.r - 0.5)), vec2i(0));
+  s.high = min(vec2i(floor(s.at + share * s.r - 0.5)), vec2i(vec2u(uniforms.width, uniforms.height)) - 1);
   return s;
 }
 
@@ -140,7 +151,7 @@ fn weight_at(s: Splat, x: i32, y: i32) -> f32 {
 @compute @workgroup_size(64)
 fn clear(@builtin(global_invocation_id) id: vec3u) {
   let count = uniforms.width * uniforms.height;
-  for (var i = id.x; i < 6u * count + 2u; i += 131072u) { atomicStore(&accum[i], 0); }
+  for (var i = id.x; i < 5u * count + 3u; i += 131072u) { atomicStore(&accum[i], 0); }
   for (var i = id.x; i < count; i += 131072u) { atomicStore(&nearest[i], FAR); }
 }
 
@@ -148,14 +159,26 @@ fn clear(@builtin(global_invocation_id) id: vec3u) {
 fn cover(@builtin(global_invocation_id) id: vec3u) {
   let i = id.x + id.y * 4194240u;
   if (i >= uniforms.points) { return; }
-  let s = splat_of(i);
+  let s = reaching(splat_of(i), CORE);
   for (var y = s.low.y; y <= s.high.y; y++) {
     for (var x = s.low.x; x <= s.high.x; x++) {
-      if (weight_at(s, x, y) > 0.2) {
+      if (weight_at(s, x, y) > LEAST) {
         atomicMin(&nearest[u32(y) * uniforms.width + u32(x)], bitcast<u32>(s.depth));
       }
     }
   }
+}
+
+// How far behind the nearest point a point of a surface still belongs to it.
+fn reach_of(i: u32) -> f32 { return 0.015 + 1.5 * facing[i].w; }
+
+// Whether the middle of a splat lies well behind another surface: if its rim looks out at all, the
+// splats beside it cover that too.
+fn hidden(s: Splat, reach: f32) -> bool {
+  let at = vec2i(floor(s.at));
+  if (any(at < vec2i(0)) || any(at >= vec2i(vec2u(uniforms.width, uniforms.height)))) { return false; }
+  let front = bitcast<f32>(atomicLoad(&nearest[u32(at.y) * uniforms.width + u32(at.x)]));
+  return s.depth > front + reach + 0.15;
 }
 
 fn key_light() -> vec3f {
@@ -182,36 +205,61 @@ fn add(slot: u32, value: f32) {
   if (amount != 0) { atomicAdd(&accum[slot], amount); }
 }
 
+// Counts points, and lists those of a surface that are to be seen, so that neighbouring invocations
+// of the next pass all have work.
 @compute @workgroup_size(64)
-fn splat(@builtin(global_invocation_id) id: vec3u) {
+fn look(@builtin(global_invocation_id) id: vec3u) {
   let i = id.x + id.y * 4194240u;
   if (i >= uniforms.points) { return; }
   let s = splat_of(i);
-  let counters = 6u * uniforms.width * uniforms.height;
-  if (s.depth == -1.0 && s.r == 0.0) {
+  let counters = 5u * uniforms.width * uniforms.height;
+  if (s.depth == -1.0) {
     let p = positions[i].xyz;
     if (!(is_finite(p.x) && is_finite(p.y) && is_finite(p.z))) { atomicAdd(&accum[counters + 1u], 1); }
     return;
   }
   let size = vec2f(f32(uniforms.width), f32(uniforms.height));
-  if (s.r > 0.0 && all(s.at >= vec2f(0.0)) && all(s.at < size)) { atomicAdd(&accum[counters], 1); }
+  if (s.r == 0.0) { return; }
+  if (all(s.at >= vec2f(0.0)) && all(s.at < size)) { atomicAdd(&accum[counters], 1); }
+  if (uniforms.solid == 1u && !hidden(s, reach_of(i))) {
+    seen[atomicAdd(&accum[counters + 2u], 1)] = i;
+  }
+}
+
+@compute @workgroup_size(64)
+fn splat(@builtin(global_invocation_id) id: vec3u) {
+  let n = id.x + id.y * 4194240u;
+  var i = n;
+  if (uniforms.solid == 1u) {
+    if (n >= u32(atomicLoad(&accum[5u * uniforms.width * uniforms.height + 2u]))) { return; }
+    i = seen[n];
+  }
+  if (i >= uniforms.points) { return; }
+  let s = reaching(splat_of(i), select(1.0, CORE, uniforms.solid == 1u));
   let shade = positions[i].w;
   if (uniforms.solid == 1u) {
+    let reach = reach_of(i);
     var normal = turned(facing[i].xyz);
     if (normal.z < 0.0) { normal = -normal; }
-    let glint = glint_of(i, normal);
-    let reach = 0.015 + 1.5 * facing[i].w;
     for (var y = s.low.y; y <= s.high.y; y++) {
       for (var x = s.low.x; x <= s.high.x; x++) {
         let at = u32(y) * uniforms.width + u32(x);
         let w = weight_at(s, x, y);
-        if (w == 0.0 || s.depth > bitcast<f32>(atomicLoad(&nearest[at])) + reach) { continue; }
-        add(6u * at, w * normal.x);
-        add(6u * at + 1u, w * normal.y);
-        add(6u * at + 2u, w * normal.z);
-        add(6u * at + 3u, w * shade);
-        add(6u * at + 4u, w);
-        add(6u * at + 5u, w * glint);
+        if (w <= LEAST || s.depth > bitcast<f32>(atomicLoad(&nearest[at])) + reach) { continue; }
+        add(5u * at, w * normal.x);
+        add(5u * at + 1u, w * normal.y);
+        add(5u * at + 2u, w);
+        if (SHADED) { add(5u * at + 3u, w * shade); }
+      }
+    }
+    let glint = glint_of(i, normal);
+    if (glint < 0.002) { return; }
+    for (var y = s.low.y; y <= s.high.y; y++) {
+      for (var x = s.low.x; x <= s.high.x; x++) {
+        let at = u32(y) * uniforms.width + u32(x);
+        let w = weight_at(s, x, y);
+        if (w <= LEAST || s.depth > bitcast<f32>(atomicLoad(&nearest[at])) + reach) { continue; }
+        add(5u * at + 4u, w * glint);
       }
     }
     return;
@@ -226,9 +274,9 @@ fn splat(@builtin(global_invocation_id) id: vec3u) {
     for (var x = s.low.x; x <= s.high.x; x++) {
       let at = u32(y) * uniforms.width + u32(x);
       let w = weight_at(s, x, y);
-      add(6u * at, w * colour.x);
-      add(6u * at + 1u, w * colour.y);
-      add(6u * at + 2u, w * colour.z);
+      add(5u * at, w * colour.x);
+      add(5u * at + 1u, w * colour.y);
+      add(5u * at + 2u, w * colour.z);
     }
   }
 }
@@ -256,24 +304,40 @@ fn lit(normal: vec3f, shade: f32, glint: f32) -> vec3f {
   return colour + vec3f(1.0, 0.93, 0.88) * (3.0 * glint);
 }
 
+// The share of a pixel and its eight neighbours that a surface covers: below 1 at its edge.
+fn covered_around(at: vec2i) -> f32 {
+  var total = 0;
+  for (var dy = -1; dy <= 1; dy++) {
+    for (var dx = -1; dx <= 1; dx++) {
+      let x = clamp(at.x + dx, 0, i32(uniforms.width) - 1);
+      let y = clamp(at.y + dy, 0, i32(uniforms.height) - 1);
+      if (atomicLoad(&nearest[u32(y) * uniforms.width + u32(x)]) != FAR) { total += (2 - abs(dx)) * (2 - abs(dy)); }
+    }
+  }
+  return f32(total) / 16.0;
+}
+
 fn taken(slot: u32) -> f32 { return f32(atomicLoad(&accum[slot])) / FIXED; }
 
 @compute @workgroup_size(8, 8)
 fn develop(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= uniforms.width || id.y >= uniforms.height) { return; }
   let i = id.y * uniforms.width + id.x;
-  let v = vec3f(taken(6u * i), taken(6u * i + 1u), taken(6u * i + 2u));
   if (uniforms.solid == 0u) {
-    image[i] = vec4f(v, 0.0);
+    image[i] = vec4f(taken(5u * i), taken(5u * i + 1u), taken(5u * i + 2u), 0.0);
     return;
   }
-  let w = taken(6u * i + 4u);
+  let w = taken(5u * i + 2u);
   if (w < 0.001) {
     image[i] = vec4f(0.0);
     return;
   }
-  let alpha = smooth_between(0.02, 0.45, w);
-  let colour = lit(normalize(v + vec3f(0.0, 0.0, 1e-6)), taken(6u * i + 3u) / w, taken(6u * i + 5u) / w);
+  let alpha = clamp(2.0 * covered_around(vec2i(id.xy)) - 0.8, 0.0, 1.0);
+  let across = vec2f(taken(5u * i), taken(5u * i + 1u)) / w;
+  let normal = normalize(vec3f(across, sqrt(max(1.0 - dot(across, across), 1e-6))));
+  var shade = 1.0;
+  if (SHADED) { shade = taken(5u * i + 3u) / w; }
+  let colour = lit(normal, shade, taken(5u * i + 4u) / w);
   image[i] = vec4f(colour * alpha, alpha);
 }
 

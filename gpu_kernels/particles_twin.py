@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating[Any]]
 FIXED = 4096.0
 DELTA = np.float32(0.002)
+LEAST = 0.15
 EYE = np.array([0, 0, 1], np.float32)
 
 
@@ -222,30 +223,50 @@ class Drawing:
         count = a.width * a.height
         nearest = np.full(count, np.inf)
         for some, pixel, w in self._touched(at, r):
-            np.minimum.at(nearest, pixel[w > 0.2], depth[some[w > 0.2]])
+            np.minimum.at(nearest, pixel[w > LEAST], depth[some[w > LEAST]])
+        reach = 0.015 + 1.5 * cloud.gap[who]
+        seen = ~self._hidden(at, depth, nearest, reach)
+        who, at, depth, r, reach = (values[seen] for values in (who, at, depth, r, reach))
         normal = self.turned(cloud.normal[who])
         normal = np.where(normal[:, 2:] < 0, -normal, normal)
         glint = self._glints(who, normal)
-        values = np.column_stack([normal, cloud.tone[who], np.ones(who.size), glint])
-        reach = 0.015 + 1.5 * cloud.gap[who]
-        accum = np.zeros((count, 6))
+        values = np.column_stack([normal[:, :2], np.ones(who.size), cloud.tone[who], glint])
+        accum = np.zeros((count, 5))
         for some, pixel, w in self._touched(at, r):
-            front = depth[some] <= nearest[pixel] + reach[some]
+            front = (w > LEAST) & (depth[some] <= nearest[pixel] + reach[some])
             some, pixel, w = some[front], pixel[front], w[front]
-            for k in range(6):
+            for k in range(5):
                 amount = np.round(w * values[some, k] * FIXED)
                 accum[:, k] += np.bincount(pixel, amount, count)
-        return self._developed(accum / FIXED)
+        return self._developed(accum / FIXED, np.isfinite(nearest))
 
-    def _developed(self, accum: Floats) -> Floats:
-        weight = accum[:, 4]
+    def _hidden(self, at: Any, depth: Any, nearest: Floats, reach: Any) -> Any:
+        middle = np.floor(at).astype(np.int64)
+        inside = (middle >= 0).all(-1) & (middle < self.size).all(-1)
+        pixel = np.where(inside, middle[:, 1] * self.a.width + middle[:, 0], 0)
+        return inside & (depth > nearest[pixel] + reach + 0.15)
+
+    def _developed(self, accum: Floats, covered: Any) -> Floats:
+        weight = accum[:, 2]
         drawn = weight >= 0.001
-        safe = np.where(drawn, weight, 1)
-        w = np.clip((weight - 0.02) / 0.43, 0, 1)
-        alpha = np.where(drawn, w * w * (3 - 2 * w), 0)[:, None]
-        normal = unit(accum[:, :3] + np.array([0, 0, 1e-6]))
-        colour = self._lit(normal, accum[:, 3] / safe, accum[:, 5] / safe)
+        safe = np.where(drawn, weight, 1)[:, None]
+        alpha = np.where(drawn, np.clip(2 * self._covered_around(covered) - 0.8, 0, 1), 0)[:, None]
+        across = accum[:, :2] / safe
+        towards = np.sqrt(np.maximum(1 - np.sum(across**2, -1), 1e-6))
+        normal = unit(np.column_stack([across, towards]))
+        tones = accum[:, 3:] / safe
+        colour = self._lit(normal, tones[:, 0], tones[:, 1])
         return np.where(alpha > 0, np.concatenate([colour * alpha, alpha], -1), 0)
+
+    def _covered_around(self, covered: Any) -> Floats:
+        height, width = self.a.height, self.a.width
+        padded = np.pad(covered.reshape(height, width).astype(float), 1, mode="edge")
+        total = np.zeros((height, width))
+        for dy in range(3):
+            for dx in range(3):
+                part = padded[dy : dy + height, dx : dx + width]
+                total += (2 - abs(dx - 1)) * (2 - abs(dy - 1)) * part
+        return total.ravel() / 16
 
     def _glints(self, who: Any, normal: Floats) -> Floats:
         seed = self.cloud.seed

@@ -73,8 +73,7 @@ class PixelsArguments(Arguments):
             raise ValueError("give either value, or red and green and blue")
         if not any(colours) and not self.value and self.iterate is None:
             raise ValueError("give value, or red and green and blue, or iterate")
-        if self.palette not in prelude.PALETTES:
-            raise ValueError(f"palette must be one of {', '.join(prelude.PALETTES)}")
+        prelude.known_palette(self.palette)
         if self.low == self.high:
             raise ValueError("low and high must differ")
         return self

@@ -116,6 +116,13 @@ PALETTES: dict[str, tuple[tuple[float, float, float], ...]] = {
 }  # fmt: skip
 
 
+def known_palette(name: str) -> str:
+    """Return the name of a palette; raises ValueError, which lists them all, if it is none."""
+    if name not in PALETTES:
+        raise ValueError(f"palette must be one of {', '.join(PALETTES)}")
+    return name
+
+
 @cache
 def prelude_wgsl() -> str:
     """Return the shared WGSL functions."""
