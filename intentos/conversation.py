@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from intentos.config import Settings
 from intentos.errors import UsageError
@@ -27,11 +26,8 @@ from intentos.types import (
     new_id,
 )
 
-
-class Listener(Protocol):
-    """Hears every event of a run as it happens."""
-
-    def __call__(self, event: Event) -> None: ...
+Listener = Callable[[Event], None]
+"""Hears every event of a run as it happens."""
 
 
 @dataclass(kw_only=True)
