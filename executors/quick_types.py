@@ -1,6 +1,6 @@
 """Makes wgpu's start half a second shorter: cffi reads a C type without reading all others first.
 
-wgpu names each C type by a text such as ``WGPUBufferDescriptor *``. For every new text cffi's parser
+wgpu names each C type by a text such as ``WGPUBufferDescriptor *``. For every new text the parser
 is handed a list of all thousand type names of the header, though only those in the text matter.
 """
 
