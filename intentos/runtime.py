@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
@@ -171,6 +172,8 @@ class _Execution:
         self._seed = seed
         self._allow = allow
         self._accounted = False
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
 
     async def main(
         self,
@@ -407,7 +410,9 @@ class _Execution:
         self.events.put_nowait(self._store.append(event))
 
     def _emit(self, event: LiveEvent) -> None:
-        if self.live_waiting < LIVE_EVENTS_WAITING:
+        if threading.get_ident() != self._thread:
+            self._loop.call_soon_threadsafe(self._emit, event)
+        elif self.live_waiting < LIVE_EVENTS_WAITING:
             self.live_waiting += 1
             self.events.put_nowait(event.model_copy(update={"run_id": self.run_id}))
 

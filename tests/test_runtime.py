@@ -17,6 +17,7 @@ from intentos.events import (
     PlanProposed,
     RunFinished,
     StepStarted,
+    TokenWritten,
     TrialRan,
 )
 from intentos.parameters import Parameter
@@ -272,6 +273,16 @@ async def test_live_events_are_dropped_when_nobody_listens_and_durable_ones_are_
     assert sum(isinstance(event, OutputWritten) for event in events) < 2000
     assert isinstance(events[-1], RunFinished)
     assert any(isinstance(event, PlanApproved) for event in events)
+
+
+async def test_a_live_event_may_come_from_any_thread(house: House) -> None:
+    async def propose(intent: Intent, context: PlanningContext) -> Proposal:
+        await asyncio.to_thread(context.emit, TokenWritten(text="from a thread"))
+        return Proposal(plan=plan_of("wait 0.05"))
+
+    house.planner = FixedPlanner(propose)
+    events = [event async for event in house.events()]
+    assert [e.text for e in events if isinstance(e, TokenWritten)] == ["from a thread"]
 
 
 async def test_limits_of_the_settings_hold(settings: Settings) -> None:
