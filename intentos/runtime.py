@@ -7,64 +7,17 @@ approval, whoever asks. Canceling keeps what is there and leaves no process behi
 from __future__ import annotations
 
 import asyncio
-import shutil
-import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from pathlib import Path
-from typing import get_args
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 
-from intentos import checks, policy
 from intentos.config import Settings
-from intentos.errors import ExecutorError, IntentOSError, NotApproved
-from intentos.events import (
-    ApprovalRequested,
-    ArtifactSaved,
-    CheckJudged,
-    DurableEvent,
-    Event,
-    LiveEvent,
-    PlanApproved,
-    PlanProposed,
-    PlanRejected,
-    RunFinished,
-    RunStarted,
-    StepFinished,
-    StepStarted,
-    TrialRan,
-)
-from intentos.plan import Approval, Plan, Step
-from intentos.protocols import (
-    Approver,
-    Executor,
-    Planner,
-    PlanningContext,
-    Proposal,
-    StepContext,
-    Table,
-)
-from intentos.queue import turn
+from intentos.events import Event, LiveEvent
+from intentos.execution import Execution
+from intentos.plan import Plan
+from intentos.protocols import Approver, Planner, PlanningContext, Proposal, Table
 from intentos.registry import Registry
-from intentos.run import RunStatus, StepResult, StepStatus
 from intentos.store import Store
-from intentos.types import (
-    Artifact,
-    Check,
-    Intent,
-    Need,
-    Problem,
-    Quantity,
-    Value,
-    canonical_json,
-    new_id,
-)
-
-TRIAL_SECONDS = 2.0
-LIVE_EVENTS_WAITING = 256
-"""Live events beyond this are dropped; durable ones never are."""
-
-Save = Callable[[str, bytes | Path, str], Awaitable[Artifact]]
+from intentos.types import Intent, Need, Value, new_id
 
 
 class Runtime:
@@ -121,20 +74,22 @@ class Runtime:
         Raises:
             StoreError: the store cannot be written, so that nothing can be promised any more.
         """
-        run = _Execution(
-            runtime=self,
+        run = Execution(
             run_id=run_id or new_id(),
             intent=intent,
             seed=self._settings.seed if seed is None else seed,
             allow=allow,
+            settings=self._settings,
+            store=self._store,
+            registry=self._registry,
+            approver=self._approver,
+            propose=self._propose,
         )
         work = run.main(plan, dict(values or {}), parent_run, table, model)
         task = asyncio.create_task(work, name=f"run {run.run_id}")
         self._tasks[run.run_id] = task
         try:
-            while (event := await run.events.get()) is not None:
-                if not isinstance(event, get_args(DurableEvent)):
-                    run.live_waiting -= 1
+            while (event := await run.next_event()) is not None:
                 yield event
             await task
         finally:
@@ -153,290 +108,3 @@ class Runtime:
         if self._planner is None:
             self._planner = self._registry.planner(settings=self._settings)
         return await self._planner.propose(intent, context)
-
-
-class _Execution:
-    """One run on its way from RunStarted to RunFinished."""
-
-    def __init__(
-        self, *, runtime: Runtime, run_id: str, intent: Intent, seed: int, allow: frozenset[Need]
-    ) -> None:
-        self.run_id = run_id
-        self.events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self.live_waiting = 0
-        self._runtime = runtime
-        self._settings = runtime._settings
-        self._store = runtime._store
-        self._registry = runtime._registry
-        self._intent = intent
-        self._seed = seed
-        self._allow = allow
-        self._accounted = False
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
-
-    async def main(
-        self,
-        plan: Plan | None,
-        values: dict[str, Value],
-        parent_run: str | None,
-        table: Table | None,
-        model: str | None,
-    ) -> None:
-        """Run everything; the events tell how it went."""
-        try:
-            with self._store.owning(self.run_id):
-                self._record(
-                    RunStarted(
-                        run_id=self.run_id,
-                        intent=self._intent,
-                        parent_run=parent_run,
-                        seed=self._seed,
-                    )
-                )
-                self._record(await self._guarded(plan, values, table, model))
-        finally:
-            shutil.rmtree(self._settings.work / self.run_id, ignore_errors=True)
-            self.events.put_nowait(None)
-
-    async def _guarded(
-        self, plan: Plan | None, values: dict[str, Value], table: Table | None, model: str | None
-    ) -> RunFinished:
-        try:
-            plan, values = await self._plan(plan, values, table, model)
-            approved = await self._approve(plan, values)
-            if approved is None:
-                return RunFinished(run_id=self.run_id, status=RunStatus.REJECTED)
-            return await self._execute(*approved)
-        except asyncio.CancelledError:
-            return RunFinished(run_id=self.run_id, status=RunStatus.CANCELED)
-        except NotApproved as error:
-            problem = error.problem()
-            return RunFinished(run_id=self.run_id, status=RunStatus.REJECTED, error=problem)
-        except IntentOSError as error:
-            problem = error.problem()
-            return RunFinished(run_id=self.run_id, status=RunStatus.FAILED, error=problem)
-        except Exception as error:
-            # A bug in a planner or executor, ours or a plugin's, ends this run and not the program.
-            problem = Problem(
-                code="runtime.unexpected",
-                arguments={"what": f"{type(error).__name__}: {error}"[:2000]},
-            )
-            return RunFinished(run_id=self.run_id, status=RunStatus.FAILED, error=problem)
-
-    async def _plan(
-        self, plan: Plan | None, values: dict[str, Value], table: Table | None, model: str | None
-    ) -> tuple[Plan, dict[str, Value]]:
-        if plan is not None:
-            proposal = Proposal(plan=self._registry.pin(plan), values={})
-        else:
-            context = PlanningContext(trial=self._trial, emit=self._emit, table=table, model=model)
-            proposal = await self._runtime._propose(self._intent, context)
-        self._accounted = proposal.accounted
-        accepted = proposal.plan.accept({**proposal.values, **values})
-        self._record(
-            PlanProposed(
-                run_id=self.run_id,
-                plan=proposal.plan,
-                values=accepted,
-                tokens=proposal.tokens,
-                accounted=proposal.accounted,
-            )
-        )
-        return proposal.plan, accepted
-
-    async def _approve(
-        self, plan: Plan, values: dict[str, Value]
-    ) -> tuple[Plan, dict[str, Value]] | None:
-        """Return what may run; a person may have edited it meanwhile."""
-        while True:
-            policy.refuse_needs(plan, self._allow)
-            earlier = self._store.approval(plan.digest)
-            if earlier is not None:
-                self._record(PlanApproved(run_id=self.run_id, approval=policy.again(earlier)))
-                return plan, values
-            why = policy.why(plan)
-            self._record(ApprovalRequested(run_id=self.run_id, plan_digest=plan.digest, why=why))
-            decision = await self._runtime._approver.approve(plan, values, run=self.run_id, why=why)
-            if isinstance(decision, Proposal):
-                plan = self._registry.pin(decision.plan)
-                values = plan.accept(decision.values)
-                self._record(PlanProposed(run_id=self.run_id, plan=plan, values=values))
-                continue
-            if decision is None or not _approves(decision, plan):
-                self._record(PlanRejected(run_id=self.run_id, approval=decision))
-                return None
-            self._record(PlanApproved(run_id=self.run_id, approval=decision))
-            return plan, values
-
-    async def _execute(self, plan: Plan, values: dict[str, Value]) -> RunFinished:
-        live = frozenset(p.name for p in plan.parameters if p.live)
-        quantities: dict[str, Quantity] = {}
-        judged: list[Check] = []
-        saved: dict[str, Artifact] = {}
-        for step in plan.steps:
-            result = await self._step(step, values, live, saved)
-            self._record(StepFinished(run_id=self.run_id, result=result))
-            quantities |= result.values
-            judged += result.checks
-            saved |= {f"{step.id}/{a.name}": a for a in result.artifacts}
-            if result.status is not StepStatus.OK:
-                await self._save_values(quantities, step.id)
-                return RunFinished(run_id=self.run_id, status=RunStatus.FAILED, error=result.error)
-        judged += checks.judge(plan, values, quantities)
-        for check in judged:
-            self._record(CheckJudged(run_id=self.run_id, check=check))
-        await self._save_values(quantities, plan.steps[-1].id)
-        return RunFinished(
-            run_id=self.run_id,
-            status=RunStatus.COMPLETED,
-            badge=checks.badge(plan.origin, judged, accounted=self._accounted),
-            answer=checks.answer(plan, values, quantities, self._intent.language),
-        )
-
-    async def _step(
-        self,
-        step: Step,
-        values: Mapping[str, Value],
-        live: frozenset[str],
-        saved: Mapping[str, Artifact],
-    ) -> StepResult:
-        executor = await self._choose(step)
-        inputs = {
-            name: self._store.path(_artifact(saved, source).id)
-            for name, source in step.inputs.items()
-        }
-        limits = step.limits
-        if self._settings.wall_time:
-            wall_time = min(limits.wall_time, self._settings.wall_time)
-            limits = limits.model_copy(update={"wall_time": wall_time})
-        async with self._gpu_turn(step):
-            self._record(
-                StepStarted(
-                    run_id=self.run_id,
-                    step_id=step.id,
-                    executor=executor.name,
-                    isolation=executor.isolation,
-                )
-            )
-            with self._workdir(step.id) as workdir:
-                context = StepContext(
-                    values=values,
-                    live=live,
-                    seed=self._seed,
-                    inputs=inputs,
-                    workdir=workdir.path,
-                    limits=limits,
-                    emit=self._emit,
-                    save=self._saver(step.id),
-                    language=self._intent.language,
-                )
-                return await executor.execute(step, context)
-
-    async def _trial(self, step: Step, values: Mapping[str, Value]) -> StepResult:
-        """Run code before approval: isolated, two seconds, no needs, nothing kept."""
-        if step.needs - {"gpu"}:
-            raise NotApproved("policy.trial_needs", needs=", ".join(sorted(step.needs)))
-        executor = await self._choose(step)
-        limits = step.limits.model_copy(update={"wall_time": TRIAL_SECONDS})
-        started = time.monotonic()
-
-        async def keep_nothing(name: str, data: bytes | Path, media_type: str) -> Artifact:
-            return Artifact(id="0" * 64, name=name, media_type=media_type, size=0, step_id=step.id)
-
-        async with self._gpu_turn(step):
-            with self._workdir(f"trial-{new_id()}") as workdir:
-                context = StepContext(
-                    values=values,
-                    live=frozenset(),
-                    seed=self._seed,
-                    inputs={},
-                    workdir=workdir.path,
-                    limits=limits,
-                    emit=self._emit,
-                    save=keep_nothing,
-                    language=self._intent.language,
-                )
-                result = await executor.execute(step, context)
-        if result.status is StepStatus.TIMED_OUT:
-            # Two seconds of work without an error is all that a trial asks for.
-            result = result.model_copy(update={"status": StepStatus.OK, "error": None})
-        self._record(
-            TrialRan(
-                run_id=self.run_id,
-                step_id=step.id,
-                code_hash=step.code_hash,
-                executor=executor.name,
-                status=result.status,
-                seconds=time.monotonic() - started,
-            )
-        )
-        return result
-
-    async def _choose(self, step: Step) -> Executor:
-        # check() may start a process or ask a driver, so it runs beside the event loop.
-        return await asyncio.to_thread(
-            policy.choose_executor,
-            step,
-            self._registry,
-            unsafe_no_sandbox=self._settings.unsafe_no_sandbox,
-        )
-
-    def _gpu_turn(self, step: Step) -> AbstractAsyncContextManager[None]:
-        if "gpu" in step.needs:
-            return turn(self._settings, "gpu", self._emit)
-        return nullcontext()
-
-    def _workdir(self, name: str) -> _Workdir:
-        return _Workdir(self._settings.work / self.run_id / name)
-
-    def _saver(self, step_id: str) -> Save:
-        async def save(name: str, data: bytes | Path, media_type: str) -> Artifact:
-            artifact = await asyncio.to_thread(
-                self._store.put, data, name=name, media_type=media_type, step_id=step_id
-            )
-            self._record(ArtifactSaved(run_id=self.run_id, artifact=artifact))
-            return artifact
-
-        return save
-
-    async def _save_values(self, quantities: Mapping[str, Quantity], step_id: str) -> None:
-        if quantities:
-            numbers = {name: quantity.model_dump() for name, quantity in quantities.items()}
-            data = canonical_json(numbers)
-            await self._saver(step_id)("values.json", data, "application/json")
-
-    def _record(self, event: DurableEvent) -> None:
-        self.events.put_nowait(self._store.append(event))
-
-    def _emit(self, event: LiveEvent) -> None:
-        if threading.get_ident() != self._thread:
-            self._loop.call_soon_threadsafe(self._emit, event)
-        elif self.live_waiting < LIVE_EVENTS_WAITING:
-            self.live_waiting += 1
-            self.events.put_nowait(event.model_copy(update={"run_id": self.run_id}))
-
-
-class _Workdir:
-    """A step's own folder, gone when the step ends."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> _Workdir:
-        self.path.mkdir(parents=True)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
-
-
-def _approves(decision: Approval, plan: Plan) -> bool:
-    return decision.decision == "approve" and decision.plan_digest == plan.digest
-
-
-def _artifact(saved: Mapping[str, Artifact], source: str) -> Artifact:
-    if source not in saved:
-        known = ", ".join(sorted(saved)) or "—"
-        raise ExecutorError("runtime.no_input", name=source, known=known)
-    return saved[source]
