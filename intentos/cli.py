@@ -85,7 +85,13 @@ def ask(
     options = call.guard(lambda: _options(set_, seed, allow, model))
 
     async def work(conversation: Conversation) -> Run:
-        return await conversation.ask([text, *(follow or [])], options, call.terminal.show)
+        def between(run: Run) -> None:
+            if not json_:
+                call.terminal.result(run, {}, conversation.timings)
+
+        return await conversation.ask(
+            [text, *(follow or [])], options, call.terminal.show, between=between
+        )
 
     call.run(work, yes=yes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from intentos.config import Settings
 from intentos.errors import UsageError
@@ -61,21 +61,30 @@ class Conversation:
         """End workers; the store stays open for what is to be told."""
         await self.runtime.close()
 
-    async def ask(self, texts: Sequence[str], options: Options, listen: Listener) -> Run:
+    async def ask(
+        self,
+        texts: Sequence[str],
+        options: Options,
+        listen: Listener,
+        *,
+        between: Callable[[Run], None] = lambda run: None,
+    ) -> Run:
         """Run each text on what the one before left on the table; return the last run.
 
-        ``options.values`` hold for the first text, which the others may change. The conversation
-        ends at the first run that does not complete.
+        ``options.values`` hold for the first text, which the others may change. ``between`` hears
+        of every run but the last. The conversation ends at the first run that does not complete.
         """
         intents = [make_intent(text, conversation=self._id) for text in texts]
         run: Run | None = None
-        for index, intent in enumerate(intents):
-            table = table_of(run) if run is not None else None
+        for intent in intents:
+            if run is not None:
+                between(run)
+                options = replace(options, values={})
             run = await self.run(
                 intent,
-                options if index == 0 else Options(**{**vars(options), "values": {}}),
+                options,
                 listen,
-                table=table,
+                table=table_of(run) if run is not None else None,
                 parent_run=run.id if run is not None else None,
             )
             if run.status is not RunStatus.COMPLETED:
