@@ -106,7 +106,7 @@ class Terminal:
             title = check.title.text(self.language, run.values) or check.name
             mark = {"passed": "✓", "failed": "✗", "unknown": "?"}[check.status]
             style = {"passed": "dim", "failed": "red", "unknown": "yellow"}[check.status]
-            out.print(Text(f"  {mark} {title}: {check.detail}", style=style))
+            out.print(Text(f"  {mark} {title}: {check.detail}", style=style), soft_wrap=True)
         for result in run.results:
             for text in (result.stdout, result.stderr if result.status != "ok" else ""):
                 if text.strip():
@@ -115,7 +115,7 @@ class Terminal:
                 out.print(Text("  ! " + result.note.text(self.language), style="yellow"))
         for name, path in paths.items():
             out.print(Text(f"  {name}", style="cyan"), Text(str(path)), soft_wrap=True)
-        self.console.print(Text(self._facts(run, timings), style="dim"))
+        self.console.print(Text(self._facts(run, timings), style="dim"), soft_wrap=True)
 
     def _facts(self, run: Run, timings: Timings) -> str:
         facts = [self.say(f"status.{run.status.value}")]
