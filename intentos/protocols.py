@@ -32,6 +32,12 @@ from intentos.types import (
 if TYPE_CHECKING:
     import numpy
 
+FAILED = "executor.failed"
+"""Message code of a step whose code failed, with ``what``: for executors of other packages, which
+have no sentences of their own in the catalogue."""
+TIMED_OUT = "executor.timed_out"
+"""Likewise for a step that ran out of its wall time, with ``seconds``."""
+
 Emit = Callable[[LiveEvent], None]
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from intentos.events import OutputWritten
 from intentos.plan import Approval, Plan, Step
 from intentos.protocols import (
+    FAILED,
+    TIMED_OUT,
     Executor,
     Kernel,
     Planner,
@@ -67,12 +69,10 @@ class InstantExecutor:
                         raise ValueError(f"no such word: {word}")
         except TimeoutError:
             status = StepStatus.TIMED_OUT
-            error = Problem(
-                code="executor.timed_out", arguments={"seconds": context.limits.wall_time}
-            )
+            error = Problem(code=TIMED_OUT, arguments={"seconds": context.limits.wall_time})
         except ValueError as problem:
             status = StepStatus.FAILED
-            error = Problem(code="executor.failed", arguments={"what": str(problem)})
+            error = Problem(code=FAILED, arguments={"what": str(problem)})
         limit = context.limits.output_bytes
         return StepResult(
             step_id=step.id,

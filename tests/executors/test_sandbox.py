@@ -149,7 +149,7 @@ async def test_numbers_come_out_as_they_are(recorder: Recorder) -> None:
     ("call", "said"),
     [
         ("report('x', float('nan'))", "not a finite number"),
-        ("report('x', [1])", "takes a number, a truth value or text, not list"),
+        ("report('x', {1})", "takes a number, a truth value, a short list or text, not set"),
         ("report('mean speed', 1)", "letters, digits and underscores"),
         ("report('x', 1, 2)", "the unit is text"),
         ("save('../x', 'text')", "no slash"),
