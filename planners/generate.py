@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -27,9 +27,8 @@ from .model import Model, Prompt
 MAX_TOKENS = 600
 LIMITS = Limits(wall_time=60, memory_bytes=2 * 1024**3)
 # Lines that begin with "import" or "from" name one of static.MODULES; no other line begins so.
-GRAMMAR = r"""
-root ::= "Task: " line "\nAnswer: " line "\n```python\n" import{0,8} codeline{1,60} "```"
-line ::= [^\n`]{3,300}
+_PROGRAM = r"""
+root ::= "Task: " task "\nAnswer: " answer "\n```python\n" import{0,8} codeline{1,60} "```"
 import ::= ("import " module (" as " name)? | "from " module " import " names) "\n"
 module ::= (MODULES) ("." name){0,2}
 name ::= [A-Za-z_] [A-Za-z0-9_]{0,30}
@@ -37,6 +36,20 @@ names ::= name (" as " name)? (", " name (" as " name)?){0,8}
 codeline ::= (begin [^\n`]{0,160})? "\n"
 begin ::= [^if\n`] | "i" [^m\n`] | "im" [^p\n`] | "f" [^r\n`] | "fr" [^o\n`]
 """.replace("MODULES", " | ".join(f'"{name}"' for name in sorted(static.MODULES)))
+# English holds nothing Chinese; Chinese begins in Chinese, but for a formula or a number before it.
+_LINES: dict[Language, str] = {
+    "en": r"""
+task ::= [^\n`\u2e80-\uffef]{3,300}
+answer ::= task
+""",
+    "zh": r"""
+task ::= han [^\n`]{2,300}
+answer ::= lead{0,24} han [^\n`]{1,300}
+lead ::= "{" [^{}\n`]{1,40} "}" | letter? [^A-Za-z{}\n`\u3400-\u9fff]
+letter ::= [A-Za-z]
+han ::= letter? [\u3400-\u9fff]
+""",
+}
 _DRAFT = re.compile(r"Task: (.*)\nAnswer: (.*)\n```python\n(.*?)(?:```|\Z)", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -51,6 +64,11 @@ class Draft:
     tokens: int
 
 
+def grammar(language: Language) -> str:
+    """Return the GBNF of an answer whose sentences are in that language."""
+    return _PROGRAM + _LINES[language]
+
+
 @cache
 def system() -> str:
     """Return the constant part of the prompt."""
@@ -58,9 +76,16 @@ def system() -> str:
 
 
 async def generate(
-    intent: Intent, model: Model, context: PlanningContext, on_text: Callable[[str], None]
+    intent: Intent,
+    model: Model,
+    context: PlanningContext,
+    on_text: Callable[[str], None],
+    *,
+    near: Sequence[str] = (),
 ) -> Proposal:
     """Return a plan with one Python step that the model wrote.
+
+    ``near``: titles of the nearest recipes, to be named where it comes to nothing.
 
     Raises:
         PlanningError: neither the program nor its repair works; the message holds the last error.
@@ -71,7 +96,9 @@ async def generate(
     slow: Plan | None = None
     tokens = 0
     for _ in range(2):
-        draft = await write(intent.text, model, on_text, failed=draft, complaint=complaint)
+        draft = await write(
+            intent.text, intent.language, model, on_text, failed=draft, complaint=complaint
+        )
         tokens += draft.tokens
         complaint = static.complaint(draft.code)
         if complaint is not None:
@@ -94,11 +121,12 @@ async def generate(
             complaint = "no result after two seconds: use a faster method, a loop or NumPy"
     if slow is not None:
         return Proposal(plan=slow, values=slow.defaults, tokens=tokens)
-    raise PlanningError("planning.program_fails", what=(complaint or "").strip()[-300:])
+    raise _given_up(complaint or "", near)
 
 
 async def write(
     text: str,
+    language: Language,
     model: Model,
     on_text: Callable[[str], None],
     *,
@@ -113,7 +141,10 @@ async def write(
             f"Its error: {(complaint or '')[-500:]}\nWrite the whole answer again, corrected."
         )
     done = await model.complete(
-        Prompt(system=system(), user=user), grammar=GRAMMAR, max_tokens=MAX_TOKENS, on_text=on_text
+        Prompt(system=system(), user=user),
+        grammar=grammar(language),
+        max_tokens=MAX_TOKENS,
+        on_text=on_text,
     )
     match = _DRAFT.match(done.text)
     task, answer, code = match.groups() if match else (text, "", done.text)
@@ -162,6 +193,15 @@ def not_used(said: str) -> Assumption:
             zh=f"你说的数字“{said}”没有用到。",
         )
     )
+
+
+def _given_up(complaint: str, near: Sequence[str]) -> PlanningError:
+    """Return the error for a person: the last line of a traceback is the one that says what."""
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    what = lines[-1][:200].rstrip(".") if lines else "?"
+    if not near:
+        return PlanningError("planning.program_fails", what=what)
+    return PlanningError("planning.program_fails_near", what=what, near=", ".join(near))
 
 
 def _knob(name: str, number: int | float) -> Parameter:

@@ -158,17 +158,38 @@ class Llama:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def log_probabilities(self) -> Any:
-        """Return the natural logarithms of the next token's probabilities: float64, (words,)."""
+    def score(self, position: int, choices: list[str]) -> list[float]:
+        """Return each choice's natural log-probability up to where it parts from all the others.
+
+        Raises:
+            ValueError: a choice is the beginning of another one, or the same.
+        """
+        scores = [0.0] * len(choices)
+        self._score(position, [(i, self._tokens(c)) for i, c in enumerate(choices)], scores)
+        return scores
+
+    def _score(
+        self, position: int, choices: list[tuple[int, list[int]]], scores: list[float]
+    ) -> None:
+        likely = self._log_probabilities()
+        groups: dict[int, list[tuple[int, list[int]]]] = {}
+        for index, tokens in choices:
+            if not tokens:
+                raise ValueError("a choice is the beginning of another one, or the same")
+            scores[index] += float(likely[tokens[0]])
+            groups.setdefault(tokens[0], []).append((index, tokens[1:]))
+        for token, group in groups.items():
+            if len(group) > 1:
+                self._decode([token], position, wanted=True)
+                self._score(position + 1, group, scores)
+                self._api.llama_memory_seq_rm(self._memory, 0, position, -1)
+
+    def _log_probabilities(self) -> Any:
         import numpy
 
         logits = self._logits().astype(numpy.float64)
         logits -= logits.max()
         return logits - numpy.log(numpy.exp(logits).sum())
-
-    def first_token(self, text: str) -> int:
-        """Return the first token of a text, as it would follow the prompt."""
-        return self._tokens(text)[0]
 
     def write(self, position: int, grammar: str, most: int) -> Iterator[bytes]:
         """Yield the likeliest tokens' bytes under a GBNF grammar, at most ``most`` of them; end

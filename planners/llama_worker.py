@@ -62,12 +62,9 @@ def main() -> None:
 def _serve(llama: Llama, kept: KeptStates, question: dict[str, Any], answer: Answer) -> None:
     prefix, rest = llama.split(question["system"], question["user"], question["prefill"])
     if question["op"] == "score":
-        first = [llama.first_token(choice) for choice in question["choices"]]
-        if len(set(first)) < len(first):
-            raise ValueError(f"choices share a first token: {question['choices']!r}")
         tokens = llama.read(prefix, rest, kept)
-        scores = llama.log_probabilities()[first]
-        answer({"kind": "done", "scores": scores.tolist(), "tokens": tokens})
+        scores = llama.score(len(prefix) + len(rest), question["choices"])
+        answer({"kind": "done", "scores": scores, "tokens": tokens})
         return
     tokens = llama.read(prefix, rest, kept)
     position = len(prefix) + len(rest)

@@ -54,7 +54,8 @@ class Model(Protocol):
         ...
 
     async def score(self, prompt: Prompt, choices: Sequence[str]) -> tuple[list[float], int]:
-        """Return each choice's log-probability as the next token, and the tokens read."""
+        """Return each choice's log-probability up to where it parts from the others, and the
+        tokens read for it."""
         ...
 
     async def close(self) -> None:

@@ -141,13 +141,13 @@ class EmbeddedModel:
         return Completion(text=done["text"], tokens=done["tokens"], stopped=done["stopped"])
 
     async def score(self, prompt: Prompt, choices: Sequence[str]) -> tuple[list[float], int]:
-        """Return the natural log-probability that each choice's first token comes next, out of
-        the whole vocabulary, and the tokens read for it.
+        """Return the natural log-probability that each choice comes next, out of all that could,
+        up to where it parts from the other choices; and the tokens read for it.
 
         Raises:
             ModelUnavailable: the model cannot be loaded, or its worker died.
             PlanningError: the prompt is too long.
-            ValueError: a choice is empty, or two share their first token.
+            ValueError: a choice is empty, or the beginning of another one.
         """
         if not choices or not all(choices):
             raise ValueError(f"choices must not be empty: {choices!r}")

@@ -375,9 +375,24 @@ def _colours(text: str) -> list[Mention]:
 # -------------------------------------------------------------------------------------------------
 
 
+_BELOW = re.compile(
+    r"(?:零下|(?<!\d)负|(?:(?:^|\b(?:to|at|of|is|be|by|from|until|and|between|with)\b|[,(])\s*)"
+    r"(?P<sign>\b(?:minus|negative)\s+))$",
+    re.IGNORECASE,
+)
+_BELOW_ZERO = re.compile(r"\s+below\s+(?:zero|freezing)\b", re.IGNORECASE)
+
+
 def _number(
     text: str, value: float, start: int, end: int, unit: Unit | None, *, weak: bool = False
 ) -> Mention:
+    before, after = _BELOW.search(text[:start]), _BELOW_ZERO.match(text, end)
+    if before is not None:
+        start = before.start("sign") if before["sign"] else before.start()
+    elif after is not None:
+        end = after.end()
+    if before is not None or after is not None:
+        value = -abs(value)
     return Mention("number", whole(value), start, end, text[start:end], unit, weak)
 
 

@@ -25,6 +25,11 @@ from .shelf import RecipeShelf
 OTHER = 0.6
 """Search score from which a recipe may be meant although something is on the table."""
 
+MARGIN = 0.3
+"""How far it must be ahead of the plan on the table where the text also changes a value of that."""
+NAMED = 3
+"""How many of the nearest recipes are named where nothing fits."""
+
 
 class DefaultPlanner:
     """Stops at the first that fits: what is on the table, a recipe, a program by the model."""
@@ -56,11 +61,23 @@ class DefaultPlanner:
             follows, spent = await self._follows(intent, context, context.table, hits)
             if follows:
                 return _with(spent, await self._revised(intent, context, context.table))
-        recipe, used = await self._chosen(intent, context, hits)
-        spent += used
-        if recipe is not None:
-            return _with(spent, await self._filled(intent, context, recipe, asked=used > 0))
-        return _with(spent, await self._generated(intent, context))
+        recalled, used = await self.recall(intent, context)
+        if recalled is not None:
+            return _with(spent, recalled)
+        return _with(spent + used, await self._generated(intent, context, hits))
+
+    async def recall(self, intent: Intent, context: PlanningContext) -> tuple[Proposal | None, int]:
+        """Return the plan of the recipe that is meant, if there is one, and the tokens it took.
+
+        Raises:
+            ValueOutOfRange: a number that is clearly meant for a parameter is outside its range.
+            ModelUnavailable: a model is needed and is not there.
+        """
+        recipe, used = await self._chosen(intent, context, self._index.search(intent.text))
+        if recipe is None:
+            return None, used
+        proposal = _with(used, await self._filled(intent, context, recipe, asked=used > 0))
+        return proposal, proposal.tokens
 
     async def close(self) -> None:
         """End the models' worker processes."""
@@ -76,18 +93,21 @@ class DefaultPlanner:
         self, intent: Intent, context: PlanningContext, table: Table, hits: list[Hit]
     ) -> tuple[bool, int]:
         """Return whether the text changes what is on the table, and the tokens it took to know."""
-        if recall.decisive(hits) is not None:
-            return False, 0  # nearly a recipe's own words: a whole wish
-        other = max((h.score for h in hits if h.recipe.id != table.plan.recipe), default=0.0)
         refers = revise.refers(intent.text)
-        if refers and other < OTHER:
+        whole = recall.decisive(hits)
+        if whole is not None and not (refers and whole.id == table.plan.recipe):
+            return False, 0  # nearly a recipe's own words: a whole wish
+        own = max((h.score for h in hits if h.recipe.id == table.plan.recipe), default=0.0)
+        other = max((h.score for h in hits if h.recipe.id != table.plan.recipe), default=0.0)
+        if revise.read(intent.text, table.plan).operations:
+            if other < OTHER or (refers and other - own < MARGIN):
+                return True, 0
+        elif refers and other < recall.ENOUGH:
             return True, 0
-        if not refers and other >= OTHER:
+        elif not refers and other >= OTHER:
             return False, 0
-        if not refers and revise.read(intent.text, table.plan).operations:
-            return True, 0
         if self._no_model(context):
-            return refers, 0
+            return False, 0
         async with self._model_turn(context) as model:
             return await revise.follows(intent.text, table, model)
 
@@ -119,15 +139,19 @@ class DefaultPlanner:
         async with self._model_turn(context) as model:
             return await recall.fill(intent.text, recipe, self._registry, model)
 
-    async def _generated(self, intent: Intent, context: PlanningContext) -> Proposal:
+    async def _generated(
+        self, intent: Intent, context: PlanningContext, hits: list[Hit]
+    ) -> Proposal:
         if self._no_model(context):
             raise PlanningError("planning.nothing_near", text=intent.text[:80])
+
+        near = [hit.recipe.title.text(intent.language) for hit in hits[:NAMED]]
 
         def told(text: str) -> None:
             context.emit(TokenWritten(text=text))
 
         async with self._model_turn(context) as model:
-            return await generate.generate(intent, model, context, told)
+            return await generate.generate(intent, model, context, told, near=near)
 
     def _no_model(self, context: PlanningContext) -> bool:
         return (context.model or self._settings.model) == "none"

@@ -1,17 +1,18 @@
 """Recall: a short list by search, a choice by the model, values by code first.
 
-Where search is sure, no model is asked. Where it is not, the model scores the candidates' letters
-and that of "none of these" in one forward pass; its log-odds and the search score decide together.
+Where search is sure, no model is asked. Where it is not, the model scores the names of the
+candidates and of what else it may be, in one forward pass: whether a candidate is meant is told by
+their odds together, and which one by its own and the search score.
 Without a model, search alone decides, by score and by margin.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
@@ -29,6 +30,7 @@ from .linking import Links, accepted, link, occurrences, value_for
 from .model import Model, Prompt
 from .search import Hit, terms, without_values
 
+NONE = "none"
 SHORT_LIST = 6
 SURE = 0.85
 """Score at which search alone decides: the wish is nearly a recipe's own phrasing."""
@@ -36,10 +38,17 @@ SURE_MARGIN = 0.12
 """How far the next recipe must be behind it."""
 ENOUGH = 0.36
 """Score that a choice without any model takes, with half the margin."""
-SEARCH_WEIGHT = 6.0
-"""What a search score of 1 adds to the log-odds of the model, which leans towards letters."""
-THRESHOLD = 2.0
-"""Sum of both that a recipe takes; measured on ``bench/intents/recall.yaml``."""
+SEARCH_WEIGHT = 8.0
+"""What a search score of 1 adds to a candidate's log-probability, where candidates are compared."""
+THRESHOLD = 0.75
+"""Log-odds that one of the candidates is meant at all; measured on the tuned cases of
+``bench/intents/recall.yaml``."""
+ELSE = {
+    "calculation": "another calculation, an equation, a conversion, a plot of a formula or of data",
+    "question": "what only a person, the news, a dictionary or the internet knows",
+    NONE: "none of these",
+}
+"""What else may be meant: without such names of their own the model takes a poor candidate."""
 
 
 @dataclass
@@ -48,8 +57,8 @@ class Choice:
 
     recipe: Recipe | None
     tokens: int = 0
-    margins: dict[str, float] = field(default_factory=dict)
-    """Recipe → log-odds against "none of these", with what search adds."""
+    odds: float = 0.0
+    """Log-odds that one of the candidates is meant."""
 
 
 def decisive(hits: Sequence[Hit]) -> Recipe | None:
@@ -73,22 +82,23 @@ async def choose(text: str, hits: Sequence[Hit], model: Model, language: str) ->
     shown = hits[:SHORT_LIST]
     if not shown:
         return Choice(None)
-    letters = string.ascii_uppercase[: len(shown) + 1]
     lines = [f"Wish: {' '.join(text.split())[:600]}", "", "Programs:"]
-    for letter, hit in zip(letters, shown, strict=False):
-        recipe = hit.recipe
+    for recipe in (hit.recipe for hit in shown):
         title, description = recipe.title.text(language), recipe.description.text(language)
-        lines.append(f"{letter}. {title}: {description[:160]}")
-    lines += [f"{letters[-1]}. none of these", "", "Which letter?"]
-    prompt = Prompt(system=system(), user="\n".join(lines), prefill="Letter: ")
-    scores, tokens = await model.score(prompt, list(letters))
-    none = scores[-1]
-    margins = {
-        hit.recipe.id: score - none + SEARCH_WEIGHT * hit.score
-        for hit, score in zip(shown, scores, strict=False)
-    }
-    best = max(shown, key=lambda hit: margins[hit.recipe.id]).recipe
-    return Choice(best if margins[best.id] > THRESHOLD else None, tokens, margins)
+        lines.append(f"{recipe.id}: {title}. {description[:160]}")
+    lines += [f"{name}: {meaning}" for name, meaning in ELSE.items()]
+    prompt = Prompt(system=system(), user="\n".join(lines), prefill='{"program": "')
+    names = [*(hit.recipe.id for hit in shown), *ELSE]
+    scores, tokens = await model.score(prompt, [f'{name}"' for name in names])
+    score = dict(zip(names, scores, strict=True))
+    odds = _either(*scores[: len(shown)]) - _either(*scores[len(shown) :])
+    best = max(shown, key=lambda hit: score[hit.recipe.id] + SEARCH_WEIGHT * hit.score).recipe
+    return Choice(best if odds > THRESHOLD else None, tokens, odds)
+
+
+def _either(*scores: float) -> float:
+    """Return the log-probability of one or another."""
+    return math.log(sum(map(math.exp, scores)))
 
 
 async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | None) -> Proposal:
@@ -188,14 +198,13 @@ async def _ask_numbers(text: str, plan: Plan, links: Links, model: Model) -> int
         places = [p for p in plan.parameters if p.name not in links.values and _may_be(mention, p)]
         if not places:
             continue
-        letters = string.ascii_uppercase[: len(places) + 1]
         lines = [f"Wish: {' '.join(text.split())[:600]}", f"Program: {plan.title.en}"]
         lines += [f"What does the number {mention.text} in the wish mean?"]
-        for letter, place in zip(letters, places, strict=False):
-            lines.append(f"{letter}. {place.label.en} ({place.label.zh})")
-        lines += [f"{letters[-1]}. something else", "Which letter?"]
-        prompt = Prompt(system=system(), user="\n".join(lines), prefill="Letter: ")
-        scores, used = await model.score(prompt, list(letters))
+        lines += [f"{place.name}: {place.label.en} ({place.label.zh})" for place in places]
+        lines.append(f"{NONE}: something else")
+        prompt = Prompt(system=system(), user="\n".join(lines), prefill='{"meaning": "')
+        names = [*(place.name for place in places), NONE]
+        scores, used = await model.score(prompt, [f'{name}"' for name in names])
         tokens += used
         best = max(range(len(scores)), key=lambda i: scores[i])
         if best < len(places) and scores[best] - scores[-1] > 1.0:

@@ -29,6 +29,7 @@ from .linking import Links, link, occurrences
 from .model import Model, Prompt
 from .numbers import Mention
 from .recall import quoted, scaled
+from .recall import system as choosing
 from .search import terms, without_values
 
 Action = Literal["set", "multiply", "add", "toggle", "default"]
@@ -36,15 +37,15 @@ _NEAR = 14
 
 _REFERS = re.compile(
     r"\b(?:make|change|turn|set|now|instead|again|increase|decrease|reduce|double|halve|twice|half|times|more|fewer|less"
-    r"|reset|faster|slower|bigger|smaller|hotter|colder|warmer|cooler)\b|\b(?:it|them|this)\b"
-    r"|改|换|变|调|设为|设成|提高|降低|增加|减少|现在|再|更|加快|减慢|加倍|翻倍|减半|恢复|重置|把它|让它|一点|一些|两倍|一半",
+    r"|without|remove|hide|off|reset|faster|slower|bigger|smaller|hotter|colder|warmer|cooler)\b|\b(?:it|them|this)\b"
+    r"|不要|去掉|关掉|关闭|改|换|变|调|设为|设成|提高|降低|增加|减少|现在|再|更|加快|减慢|加倍|翻倍|减半|恢复|重置|把它|让它|一点|一些|两倍|一半",
     re.IGNORECASE,
 )
 _RESET = re.compile(
     r"\b(?:reset|default|defaults|back to normal)\b|恢复默认|重置|默认", re.IGNORECASE
 )
 _OFF = re.compile(
-    r"\b(?:turn off|switch off|without|disable|no|hide|remove)\b|关闭|关掉|不要|去掉|隐藏",
+    r"\b(?:off|without|disable|no|hide|remove)\b|关闭|关掉|不要|去掉|没有|隐藏",
     re.IGNORECASE,
 )
 _ON = re.compile(
@@ -135,12 +136,11 @@ async def follows(text: str, table: Table, model: Model) -> tuple[bool, int]:
     lines = [
         f"On the table: {table.plan.title.en or table.plan.title.zh}",
         f"The person now says: {' '.join(text.split())[:600]}",
-        "A. they want to change something about what is on the table",
-        "B. they want something else",
-        "Which letter?",
+        "change: they want something about it to be different",
+        "new: they want something else, which has nothing to do with it",
     ]
-    prompt = Prompt(system=system(), user="\n".join(lines), prefill="Letter: ")
-    scores, tokens = await model.score(prompt, ["A", "B"])
+    prompt = Prompt(system=choosing(), user="\n".join(lines), prefill='{"meant": "')
+    scores, tokens = await model.score(prompt, ['change"', 'new"'])
     return scores[0] > scores[1], tokens
 
 
@@ -346,6 +346,19 @@ def _read_switches(text: str, plan: Plan, links: Links, reading: Reading) -> Non
                 reading.operations.append(Operation(parameter.name, "set", True))
             else:
                 reading.unclear.append(parameter.name)
+        elif parameter.minimum == 0 and _beside(_OFF, plain, parameter):
+            # Nothing of a quantity that may be nothing: "without air resistance", "不要云".
+            reading.operations.append(Operation(parameter.name, "set", 0))
+
+
+def _beside(form: re.Pattern[str], text: str, parameter: Parameter) -> bool:
+    """Whether a word for the parameter stands close to a match, in the same clause."""
+    for match in form.finditer(text):
+        for start, end in occurrences(text, parameter):
+            between = text[min(end, match.end()) : max(start, match.start())]
+            if len(between) < _NEAR and not re.search(r"[,.;，。；、]|\b(?:and|but)\b", between):
+                return True
+    return False
 
 
 def _given(operation: Operation) -> Value:

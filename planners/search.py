@@ -16,7 +16,7 @@ _STOP = frozenset(
     "those there here i me my we us our you your he she they them what which who how when where "
     "why do does did can could would should will shall may might must please let lets want like "
     "some any so if then than into onto up out about just also very really much more most s t "
-    "using use have has had get give need one two see look many".split()
+    "now next instead again using use have has had get give need one two see look many".split()
 )
 # Words that say that something shall be shown, whatever it is: they count a little.
 _WEAK = frozenset(
@@ -26,9 +26,9 @@ _WEAK = frozenset(
 )
 _WEIGHT_OF_WEAK = 0.25
 _CHINESE_STOP = re.compile(
-    r"帮我|请问|请|我想要?|想要|想看|想|给我|为我|让我|我|你|能不能|可以|能否|一下|看看|看|多少|什么|怎么样?"
+    r"帮我|现在|然后|接着|接下来|请问|请|我想要?|想要|想看|想|给我|为我|让我|我|你|能不能|可以|能否|一下|看看|看|多少|什么|怎么样?"
     r"|怎样|如何|模拟|画出|画|绘制|显示|展示|演示|动画|生成|制作|做|计算|求出|求|算出|算|一个|一颗|一只|一条"
-    r"|[的了着吗呢吧啊在是有和与及把被让到用以从每为个颗只辆]"
+    r"|[再的了着吗呢吧啊在是有和与及把被让到用以从每为个颗只辆]"
 )
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9]*|[\u3400-\u9fff\uf900-\ufaff]+|\d+[A-Za-z]\w*")
 _VOWEL = re.compile(r"[aeiouy]")
