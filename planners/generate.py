@@ -121,7 +121,7 @@ async def generate(
             complaint = "no result after two seconds: use a faster method, a loop or NumPy"
     if slow is not None:
         return Proposal(plan=slow, values=slow.defaults, tokens=tokens)
-    raise _given_up(complaint or "", near)
+    raise given_up(complaint or "", near)
 
 
 async def write(
@@ -195,7 +195,7 @@ def not_used(said: str) -> Assumption:
     )
 
 
-def _given_up(complaint: str, near: Sequence[str]) -> PlanningError:
+def given_up(complaint: str, near: Sequence[str]) -> PlanningError:
     """Return the error for a person: the last line of a traceback is the one that says what."""
     lines = [line.strip() for line in complaint.splitlines() if line.strip()]
     what = lines[-1][:200].rstrip(".") if lines else "?"

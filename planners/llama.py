@@ -175,7 +175,7 @@ class Llama:
         groups: dict[int, list[tuple[int, list[int]]]] = {}
         for index, tokens in choices:
             if not tokens:
-                raise ValueError("a choice is the beginning of another one, or the same")
+                raise ValueError("choices must not begin with one another")
             scores[index] += float(likely[tokens[0]])
             groups.setdefault(tokens[0], []).append((index, tokens[1:]))
         for token, group in groups.items():

@@ -335,6 +335,9 @@ def _texts(prompt: Prompt) -> dict[str, str]:
 
 
 def _threads() -> int:
+    """Return how many threads to use: one where others keep the cores busy, because threads that
+    wait for one another are then slower together than one alone."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return min(cores, 8)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return 1 if load > 2 * cores else min(cores, 8)

@@ -376,7 +376,7 @@ def _colours(text: str) -> list[Mention]:
 
 
 _BELOW = re.compile(
-    r"(?:零下|(?<!\d)负|(?:(?:^|\b(?:to|at|of|is|be|by|from|until|and|between|with)\b|[,(])\s*)"
+    r"(?:零下\s*|(?<!\d)负\s*|(?:(?:^|\b(?:to|at|of|is|be|by|from|until|and|between|with)\b|[,(])\s*)"
     r"(?P<sign>\b(?:minus|negative)\s+))$",
     re.IGNORECASE,
 )

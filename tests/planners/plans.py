@@ -1,4 +1,4 @@
-"""Plans to plan with: three that can be revised."""
+"""Plans to plan with: four that can be revised."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def plan(title: str, *parameters: Parameter) -> Plan:
 HEAT = plan(
     "Heat in a plate",
     knob("temperature", "Temperature of the hot corner", "热角的温度", "hot temperature 热 温度",
-         100, minimum=0, maximum=1000, unit="°C"),
+         100, minimum=-200, maximum=1000, unit="°C"),
     knob("diffusivity", "Diffusivity", "扩散率", "diffusion 扩散", 0.2, minimum=0.01, maximum=0.25),
     knob("contours", "Contour lines", "等高线", "contours lines", True, kind="boolean"),
 )  # fmt: skip
@@ -46,6 +46,11 @@ HEART = plan(
     knob("background", "Background", "背景", "background 背景", "#000000", kind="colour"),
     knob("shape", "Shape", "形状", "shape 形状", "heart", kind="choice",
          choices=("heart", "sphere", "torus")),
+)  # fmt: skip
+RAINBOW = plan(
+    "A rainbow",
+    knob("clouds", "Clouds", "云量", "clouds cloudy 云", 0.6, minimum=0, maximum=1),
+    knob("brightness", "Brightness", "亮度", "bright 亮", 0.5, minimum=0.1, maximum=1),
 )  # fmt: skip
 TRAFFIC = plan(
     "Traffic",

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from intentos.plan import Step
-from intentos.planners.generate import Draft, assemble, generate
-from intentos.planners.model import Model
+from intentos.planners.generate import Draft, assemble, generate, given_up, grammar
+from intentos.planners.model import Model, Prompt
 from intentos.protocols import PlanningContext, StepContext
 from intentos.registry import Registry
 from intentos.run import StepResult, StepStatus
@@ -53,6 +53,33 @@ def test_a_number_that_the_program_ignores_is_named() -> None:
 def test_a_sentence_without_the_results_is_replaced(answer: str) -> None:
     plan = assemble(draft('report("total", 3)\n', answer=answer), wish("总和是多少"), "m")
     assert "3" in plan.answer.text("zh", {"total": 3})
+
+
+@pytest.mark.parametrize(
+    ("text", "asked_for"),
+    [("how many days has a leap year?", "用中文回答。"), ("闰年有多少天？", "Answer in English.")],
+)
+async def test_the_sentences_speak_the_language_of_the_wish(
+    model: Model, text: str, asked_for: str
+) -> None:
+    language = language_of(text)
+    prompt = Prompt(system=f"Write a Python program. {asked_for}", user=f"{text} {asked_for}")
+    done = await model.complete(prompt, grammar=grammar(language), max_tokens=70)
+    task, answer = done.text.split("\n")[:2]
+    for sentence in (task.removeprefix("Task: "), answer.removeprefix("Answer: ")):
+        assert language_of(sentence) == language
+
+
+def test_giving_up_names_the_last_line_and_what_is_near() -> None:
+    traceback = (
+        "Traceback (most recent call last):\n  File …\nNameError: name 'cat' is not defined\n"
+    )
+    error = given_up(traceback, ["A rotating heart", "A rainbow"])
+    assert "NameError: name 'cat' is not defined" in error.text("en")
+    assert "Traceback" not in error.text("en")
+    assert "Closest in the library: A rotating heart, A rainbow." in error.text("en")
+    assert "库里最接近的是：爱心。" in given_up("ValueError: x.", ["爱心"]).text("zh")
+    assert "Closest" not in given_up("", []).text("en")
 
 
 async def test_generates_tries_and_answers(

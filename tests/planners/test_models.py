@@ -142,13 +142,24 @@ async def test_scores_pick_the_name_that_a_completion_picks(
     assert done.text == name
 
 
+async def test_names_that_begin_alike_are_told_apart(model: EmbeddedModel) -> None:
+    choices = ['France"', 'Paris_in_Texas"', 'Paris_in_France"', 'Rome"']
+    prompt = Prompt(system="Answer with a name.", user=CAPITAL.user, prefill='{"capital": "')
+    scores, _ = await model.score(prompt, choices)
+    assert choices[scores.index(max(scores))] == 'Paris_in_France"'
+    assert scores[2] > scores[1] + 1
+    # Looking further than one token leaves nothing behind that would change the next answer.
+    again, _ = await model.score(prompt, choices)
+    assert again == scores
+
+
 async def test_a_likely_word_has_a_high_probability(model: EmbeddedModel) -> None:
     (paris, rome), _ = await model.score(CAPITAL, [" Paris", " Rome"])
     assert math.exp(paris) > 0.5
     assert math.exp(rome) < 0.1
 
 
-@pytest.mark.parametrize("choices", [["red", "red"], ["A", ""], []])
+@pytest.mark.parametrize("choices", [["red", "red"], ["red", "red hot"], ["A", ""], []])
 async def test_choices_that_cannot_be_told_apart_are_refused(
     model: EmbeddedModel, choices: list[str]
 ) -> None:

@@ -69,6 +69,26 @@ def test_what_is_no_number_is_left_alone(text: str) -> None:
     assert said(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("零下二十度", -20),
+        ("零下 5 摄氏度", -5),
+        ("cool it to minus 40 celsius", -40),
+        ("10 degrees below zero", -10),
+        ("负三米", -3),
+    ],
+)
+def test_below_zero_in_words(text: str, value: float) -> None:
+    (mention,) = read(text)
+    assert mention.value == value
+    assert mention.unit is not None
+
+
+def test_a_difference_is_no_negative_number() -> None:
+    assert [m.value for m in read("what is 10 minus 3")] == [10, 3]
+
+
 def test_an_article_is_a_weak_number() -> None:
     assert [m.weak for m in read("一颗爱心, one heart, 一点, 1 heart")] == [True, True, False]
 

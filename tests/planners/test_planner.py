@@ -68,6 +68,26 @@ async def test_a_conversation_without_any_model(planner: DefaultPlanner) -> None
     assert first.tokens == second.tokens == third.tokens == other.tokens == 0
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "recipe"),
+    [
+        ("simulate the traffic of a city with 500 cars", "now draw a rotating heart",
+         "rotating_heart"),
+        ("heat spreading through a metal plate", "再模拟一下水面的波纹", "ripples"),
+        ("simulate the traffic of a city with 500 cars", "now with 120 cars", "city_traffic"),
+        ("draw the trajectory of a thrown ball", "throw it at 70 degrees", "thrown_ball"),
+    ],
+)  # fmt: skip
+async def test_a_new_wish_is_a_new_plan_and_a_change_is_not(
+    planner: DefaultPlanner, first: str, then: str, recipe: str
+) -> None:
+    talk = Talk(planner, "none")
+    before = await talk.say(first)
+    after = await talk.say(then)
+    assert after.plan.recipe == recipe
+    assert (after.plan is before.plan) == (before.plan.recipe == recipe)
+
+
 @pytest.mark.parametrize("text", ["make it twice as hot", "两倍热", "温度加倍"])
 async def test_of_two_temperatures_the_hot_one_gets_hotter(
     planner: DefaultPlanner, text: str

@@ -12,6 +12,7 @@ from intentos.planners.library import Recipe, builtin_folder, read_recipe
 from intentos.planners.model import Model, Prompt
 from intentos.planners.search import Index
 from intentos.registry import Registry
+from intentos.types import language_of
 
 from .plans import HEART, HEAT
 
@@ -80,13 +81,16 @@ def test_search_alone_decides_only_where_it_is_sure(index: Index) -> None:
     [
         ("I'd like to see how an infection goes through a town", "sir_epidemic"),
         ("买房贷款每月要还多少钱", "loan"),
+        ("what path does a stone take when I hurl it", "thrown_ball"),
+        ("扔出去的石头会怎么飞，画出轨迹", "thrown_ball"),
         ("what is the sum of the squares of the first 1000 integers?", None),
+        ("what are the prime factors of 5040?", None),
     ],
 )
 async def test_the_model_chooses_or_says_none(
     index: Index, model: Model, text: str, expected: str | None
 ) -> None:
-    choice = await recall.choose(text, index.search(text), model, "en")
+    choice = await recall.choose(text, index.search(text), model, language_of(text))
     assert (choice.recipe and choice.recipe.id) == expected
     assert choice.tokens > 0
 

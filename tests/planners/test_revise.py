@@ -12,7 +12,7 @@ from intentos.planners import revise
 from intentos.planners.model import Model, Prompt
 from intentos.protocols import Table
 
-from .plans import HEART, HEAT, TRAFFIC
+from .plans import HEART, HEAT, RAINBOW, TRAFFIC
 
 
 def table(plan: Plan) -> Table:
@@ -30,6 +30,11 @@ def table(plan: Plan) -> Table:
         (HEAT, "twice as hot and half the diffusion", {"temperature": 200, "diffusivity": 0.1}),
         (HEAT, "set the temperature to 300 degrees", {"temperature": 300}),
         (HEAT, "without contour lines", {"contours": False}),
+        (HEAT, "温度降到零下20度", {"temperature": -20}),
+        (HEAT, "20 degrees below zero", {"temperature": -20}),
+        (RAINBOW, "turn off the clouds", {"clouds": 0}),
+        (RAINBOW, "turn the clouds off and make it brighter", {"clouds": 0, "brightness": 0.75}),
+        (RAINBOW, "不要云", {"clouds": 0}),
         (HEART, "make it blue and twice as fast", {"colour": "#1f6feb", "speed": 60}),
         (HEART, "改成绿色，背景白色", {"colour": "#22a447", "background": "#ffffff"}),
         (HEART, "转得慢一点", {"speed": 25}),
@@ -61,7 +66,7 @@ async def test_reset_goes_back_to_the_defaults() -> None:
 
 
 async def test_an_explicit_value_out_of_range_is_an_error() -> None:
-    with pytest.raises(ValueOutOfRange, match="0 to 1000"):
+    with pytest.raises(ValueOutOfRange, match="-200 to 1000"):
         await revise.revise("temperature 5000 degrees", table(HEAT), None)
 
 
