@@ -60,7 +60,12 @@ class DefaultPlanner:
         if context.table is not None:
             follows, spent = await self._follows(intent, context, context.table, hits)
             if follows:
-                return _with(spent, await self._revised(intent, context, context.table))
+                try:
+                    return _with(spent, await self._revised(intent, context, context.table))
+                except PlanningError as error:
+                    # Nothing in it is about what lies there, and it does not say so: a new wish.
+                    if error.code != "planning.nothing_to_change" or revise.refers(intent.text):
+                        raise
         recalled, used = await self.recall(intent, context)
         if recalled is not None:
             return _with(spent, recalled)
@@ -100,7 +105,7 @@ class DefaultPlanner:
         own = max((h.score for h in hits if h.recipe.id == table.plan.recipe), default=0.0)
         other = max((h.score for h in hits if h.recipe.id != table.plan.recipe), default=0.0)
         if revise.read(intent.text, table.plan).operations:
-            if other < OTHER or (refers and other - own < MARGIN):
+            if other < OTHER or other - own < MARGIN:
                 return True, 0
         elif refers and other < recall.ENOUGH:
             return True, 0

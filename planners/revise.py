@@ -79,7 +79,7 @@ class Reading:
 
 def refers(text: str) -> bool:
     """Whether the text speaks of something that is already there."""
-    return _REFERS.search(text) is not None
+    return _REFERS.search(text) is not None or any(m.kind == "factor" for m in numbers.read(text))
 
 
 def read(text: str, plan: Plan) -> Reading:
