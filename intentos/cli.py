@@ -8,6 +8,7 @@ needed is missing, 130 canceled.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import locale
 import os
@@ -21,6 +22,7 @@ from typing import Annotated, TextIO, TypeVar, get_args
 import typer
 
 from intentos import config, messages
+from intentos.console import without_controls
 from intentos.conversation import (
     Conversation,
     Options,
@@ -316,18 +318,30 @@ def main(called_at: float) -> None:
     """Run the command line; ``called_at`` is when the process was called, in seconds."""
     from intentos import cli_look
 
+    _open_streams()
     Call.at = called_at
     cli_look.register(app)
     warnings.showwarning = _show_warning
     try:
         app()
     except IntentOSError as error:
-        typer.echo("✗ " + error.text(system_language()), err=True)
+        typer.echo("✗ " + without_controls(error.text(system_language())), err=True)
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         # The reader of our output has gone; Python must not try to flush it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+
+
+def _open_streams() -> None:
+    """Make the standard streams usable however the process was started."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller, as `<&-` does
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        # A mark that the terminal's encoding lacks is no reason to lose the answer.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _options(set_: list[str] | None, seed: int | None, allow: str, model: str | None) -> Options:
@@ -368,4 +382,5 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    typer.echo(f"⚠ {messages.message('cli.warning', system_language())}: {message}", err=True)
+    text = f"⚠ {messages.message('cli.warning', system_language())}: {message}"
+    typer.echo(without_controls(text), err=True)

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from intentos.checks import plain
+from intentos.console import make_console
 from intentos.errors import IntentOSError
 from intentos.events import (
     Event,
@@ -49,7 +50,7 @@ class Terminal:
 
     def __init__(self, language: Language) -> None:
         self.language: Language = language
-        self.console = Console(stderr=True, highlight=False)
+        self.console = make_console(stderr=True)
         self._progress: Progress | None = None
         self._stage = ""
 
@@ -92,7 +93,7 @@ class Terminal:
 
     def stdout(self) -> Console:
         """Return a console for answers."""
-        return Console(highlight=False)
+        return make_console()
 
     def result(self, run: Run, paths: Mapping[str, Path], timings: Timings) -> None:
         """Print what came out: the answer, how far it can be trusted, and where things lie."""
@@ -138,7 +139,7 @@ class Terminal:
     def _advance(self, description: str, fraction: float | None) -> None:
         if not self.console.is_terminal:
             if description != self._stage:  # one line for each stage in a log
-                self.console.print(f"… {description}")
+                self.console.print(Text(f"… {description}"))
             self._stage = description
             return
         if self._progress is None:
@@ -152,7 +153,7 @@ class Terminal:
 
             self._progress = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TimeElapsedColumn(),
                 console=self.console,
@@ -187,7 +188,8 @@ class Terminal:
             parts += [Text(), *self._step(number, step, whole_code)]
         parts += [Text(), Text(self._needs(plan)), Text(self._estimate(estimates or {}))]
         origin = self.say(f"origin.{plan.origin}")
-        title = f"[bold]{plan.title.text(language, values)}[/bold]  ({origin})"
+        # Text, as a plan's own words are no markup.
+        title = Text.assemble((plan.title.text(language, values), "bold"), f"  ({origin})")
         return Panel(Group(*parts), title=title, title_align="left", subtitle=plan.digest[:12])
 
     def explain(self, plan: Plan, values: Mapping[str, Value]) -> RenderableType:
@@ -351,6 +353,7 @@ def _in_editor(text: str) -> str:
         path.write_text(text, "utf-8")
         try:
             subprocess.run([*shlex.split(editor), str(path)], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
+            return path.read_text("utf-8")
+        except (OSError, subprocess.CalledProcessError, ValueError) as error:
+            # ValueError: quotes in EDITOR that do not match, or a file that is not UTF-8.
             raise IntentOSError("card.no_editor", editor=editor, what=str(error)) from error
-        return path.read_text("utf-8")

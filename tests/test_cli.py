@@ -231,3 +231,18 @@ def wait_for(condition: Any, seconds: float = 60) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_a_closed_stdin_is_nobody_to_ask() -> None:
+    command = [sys.executable, "-m", "intentos", *PRIMES]
+    shell = ["sh", "-c", 'exec "$@" <&-', "sh", *command]
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_encoding_without_our_marks_still_shows_the_answer(primes: dict[str, Any]) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = intentos("show", primes["run"], env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "168" in done.stdout
