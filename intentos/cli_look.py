@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def runs(
-    limit: Annotated[int, typer.Option("-n", min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option("-n", min=1, max=10**6, help="How many, newest first")] = 20,
     json_: Json = False,
 ) -> None:
     """List runs, newest first."""

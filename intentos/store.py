@@ -11,10 +11,13 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from intentos.config import Settings
 from intentos.errors import NotFound, StoreError
@@ -108,11 +111,17 @@ class Store:
         return event
 
     def events(self, run_id: str) -> list[DurableEvent]:
-        """Return a run's events in order; an unknown run has none."""
-        rows = self._database.execute(
-            "SELECT body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)
-        )
-        return [durable.validate_json(body) for (body,) in rows]
+        """Return a run's events in order; an unknown run has none.
+
+        Raises:
+            StoreError: one of them cannot be read.
+        """
+        rows = self._rows("SELECT body FROM events WHERE run_id = ? ORDER BY seq", run_id)
+        try:
+            return [durable.validate_json(body) for (body,) in rows]
+        except ValidationError as error:
+            what = error.errors(include_url=False)[0]["msg"]
+            raise StoreError("store.damaged_run", run=run_id, what=what) from error
 
     def run(self, name: str) -> Run:
         """Return a run by its id, the beginning or end of its id, or ``last``.
@@ -120,15 +129,16 @@ class Store:
         Raises:
             NotFound: no run, or more than one, is meant.
         """
+        name = name.encode("utf-8", "replace").decode()  # the shell's odd bytes name no run
         if name == "last":
-            query, arguments = "SELECT run_id FROM runs ORDER BY run_id DESC LIMIT 1", ()
+            # By rowid, the order of arrival: a clock that was set back gives lower ids.
+            found = self._rows("SELECT run_id FROM runs ORDER BY rowid DESC LIMIT 1")
         else:
-            query = (
+            found = self._rows(
                 "SELECT run_id FROM runs WHERE substr(run_id, 1, length(?1)) = ?1 "
-                "OR substr(run_id, -length(?1)) = ?1 LIMIT 2"
+                "OR substr(run_id, -length(?1)) = ?1 LIMIT 2",
+                name,
             )
-            arguments = (name,)  # type: ignore[assignment]
-        found = self._database.execute(query, arguments).fetchall()
         if name == "" or not found:
             raise NotFound("store.no_run", name=name[:80])
         if len(found) > 1:
@@ -136,16 +146,21 @@ class Store:
         return fold(self.events(found[0][0]))
 
     def runs(self, limit: int = 50) -> list[Run]:
-        """Return the newest runs, newest first."""
-        rows = self._database.execute(
-            "SELECT run_id FROM runs ORDER BY run_id DESC LIMIT ?", (limit,)
-        ).fetchall()
-        return [fold(self.events(run_id)) for (run_id,) in rows]
+        """Return the newest runs, newest first; a damaged one is left out with a warning."""
+        found = []
+        for (run_id,) in self._rows("SELECT run_id FROM runs ORDER BY rowid DESC LIMIT ?", limit):
+            try:
+                found.append(fold(self.events(run_id)))
+            except StoreError as error:
+                if error.code == "store.broken":
+                    raise
+                warnings.warn(str(error), stacklevel=2)
+        return found
 
     def approval(self, digest: str) -> Approval | None:
         """Return the newest approval that lets a plan run again without asking."""
-        rows = self._database.execute(
-            "SELECT body FROM approvals WHERE plan_digest = ? ORDER BY at DESC", (digest,)
+        rows = self._rows(
+            "SELECT body FROM approvals WHERE plan_digest = ? ORDER BY at DESC", digest
         )
         for (body,) in rows:
             approval = Approval.model_validate_json(body)
@@ -172,9 +187,8 @@ class Store:
         """
         from filelock import Timeout
 
-        rows = self._database.execute("SELECT run_id FROM runs WHERE ended = 0").fetchall()
         swept = []
-        for (run_id,) in rows:
+        for (run_id,) in self._rows("SELECT run_id FROM runs WHERE ended = 0"):
             lock = self._lock(run_id)
             try:
                 lock.acquire(timeout=0)
@@ -182,7 +196,8 @@ class Store:
                 continue
             try:
                 # It may have ended between the query and the lock.
-                if not any(event.kind in ENDING for event in self.events(run_id)):
+                kinds = self._rows("SELECT kind FROM events WHERE run_id = ?", run_id)
+                if not any(kind in ENDING for (kind,) in kinds):
                     self.append(RunInterrupted(run_id=run_id))
                     swept.append(run_id)
                 shutil.rmtree(self._settings.work / run_id, ignore_errors=True)
@@ -235,8 +250,7 @@ class Store:
 
     def knows(self, artifact_id: str) -> bool:
         """Return whether some run has saved an artifact with this hash."""
-        row = self._database.execute("SELECT 1 FROM artifacts WHERE id = ?", (artifact_id,))
-        return row.fetchone() is not None
+        return bool(self._rows("SELECT 1 FROM artifacts WHERE id = ?", artifact_id))
 
     def _path(self, artifact_id: str) -> Path:
         return self._settings.artifacts / artifact_id[:2] / artifact_id
@@ -249,6 +263,13 @@ class Store:
 
         return file_lock(self._lock_path(run_id))
 
+    def _rows(self, query: str, *arguments: object) -> list[Any]:
+        try:
+            return self._database.execute(query, arguments).fetchall()
+        except sqlite3.Error as error:
+            path = str(self._settings.database)
+            raise StoreError("store.broken", path=path, what=str(error)) from error
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
@@ -256,7 +277,8 @@ class Store:
             try:
                 yield self._database
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # SQLite itself rolls back on a full disk
+                    self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
         except sqlite3.OperationalError as error:

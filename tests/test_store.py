@@ -169,3 +169,27 @@ def test_two_processes_append_to_one_store(store: Store, settings: Settings) -> 
         writer.append(RunFinished(run_id=run_id, status=RunStatus.COMPLETED))
     other.close()
     assert [event.seq for event in store.events(run_id)] == [1, 2, 3, 4, 5]
+
+
+def test_last_is_the_latest_also_when_the_clock_was_set_back(store: Store) -> None:
+    begin(store, "9" * 26)
+    begin(store, "1" * 26)
+    assert store.run("last").id == "1" * 26
+    assert [run.id[0] for run in store.runs()] == ["1", "9"]
+
+
+def test_one_damaged_record_harms_no_other_run(store: Store, settings: Settings) -> None:
+    good, bad = begin(store), begin(store)
+    with sqlite3.connect(settings.database) as database:
+        database.execute("UPDATE events SET body = '{oops' WHERE run_id = ?", (bad,))
+    database.close()
+    assert set(store.sweep()) == {good, bad}
+    with pytest.raises(StoreError, match="damaged"):
+        store.run(bad)
+    with pytest.warns(UserWarning, match=bad):
+        assert [run.id for run in store.runs()] == [good]
+
+
+def test_a_name_of_odd_bytes_is_no_run(store: Store) -> None:
+    with pytest.raises(NotFound):
+        store.run("\udcff")
