@@ -14,15 +14,33 @@ from typing import Any
 
 from intentos.errors import InvalidPlan
 
+MAX_CHARACTERS = 500
+MAX_POWER = 1000
+MAX_BITS = 100_000
+
+
+def _number(value: Any) -> Any:
+    """Return a number as it is; raises TypeError: texts grow without end by ``*`` and ``%``."""
+    if not isinstance(value, bool | int | float):
+        raise TypeError(f"{type(value).__name__} is no number")
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise OverflowError(f"a number of more than {MAX_BITS} bits")
+    return value
+
+
+def _round(value: Any, digits: int | None = None) -> Any:
+    if digits is not None and abs(digits) > MAX_POWER:
+        raise ValueError(f"round to {digits} digits")
+    return round(_number(value), digits)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "abs": abs, "min": min, "max": max, "round": round,
+    "abs": abs, "min": min, "max": max, "round": _round,
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log,
     "sin": math.sin, "cos": math.cos, "tan": math.tan, "atan": math.atan,
     "floor": math.floor, "ceil": math.ceil, "isfinite": math.isfinite,
 }  # fmt: skip
 CONSTANTS = {"pi": math.pi, "e": math.e, "true": True, "false": False}
-MAX_CHARACTERS = 500
-MAX_POWER = 1000
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -87,7 +105,7 @@ class _Evaluator:
             case ast.BinOp(left=left, op=ast.Pow(), right=right):
                 return self._power(self.visit(left), self.visit(right))
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-                return _BINARY[type(op)](self.visit(left), self.visit(right))
+                return _BINARY[type(op)](_number(self.visit(left)), _number(self.visit(right)))
             case ast.BoolOp(op=ast.And(), values=values):
                 return all(self.visit(value) for value in values)
             case ast.BoolOp(values=values):
@@ -125,6 +143,9 @@ class _Evaluator:
         return True
 
     def _power(self, base: Any, exponent: Any) -> Any:
+        base, exponent = _number(base), _number(exponent)
         if abs(exponent) > MAX_POWER:
             raise InvalidPlan("formula.not_allowed", text=self._text, column=1, what="**")
+        if isinstance(base, int) and base.bit_length() * abs(exponent) > MAX_BITS:
+            raise OverflowError(f"a number of more than {MAX_BITS} bits")
         return base**exponent

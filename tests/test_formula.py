@@ -77,3 +77,12 @@ def test_any_text_gives_a_value_or_a_clear_error(text: str) -> None:
 def test_agrees_with_python(a: float, b: float) -> None:
     value = evaluate("a * b + cos(a) - b / 3", {"a": a, "b": b})
     assert math.isclose(value, a * b + math.cos(a) - b / 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["b * 10**9", "'%999999999d' % a", "round(a, -10**9)", "((9**999)**999)**999"],
+)
+def test_no_formula_fills_the_memory(text: str) -> None:
+    with pytest.raises((ArithmeticError, ValueError, TypeError)):
+        evaluate(text, {"a": 10, "b": "x"})

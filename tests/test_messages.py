@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from intentos import errors
-from intentos.messages import LANGUAGES, catalogue, message, placeholders
+from intentos.messages import LANGUAGES, catalogue, fill, message, placeholders
 
 ROOT = Path(__file__).parent.parent
 CODE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
@@ -157,3 +157,9 @@ def test_a_forgotten_sentence_or_argument_is_found(source: str, wrong: str) -> N
 
 def test_codes_are_well_formed() -> None:
     assert [code for code in catalogue("en") if not CODE.fullmatch(code)] == []
+
+
+def test_a_strangers_template_neither_fails_nor_fills_the_memory() -> None:
+    assert fill("{a:999999999} {a:>{w}}", {"a": 1, "w": 10**9}) == "1 1"
+    for text in ("{a", "} {a}", "{a!z}"):
+        assert fill(text, {"a": 1}) == text

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import tomllib
 from functools import cache
@@ -45,6 +46,8 @@ class _Lenient(string.Formatter):
         return kwargs.get(field_name, "{" + field_name + "}"), field_name
 
     def format_field(self, value: object, format_spec: str) -> str:
+        if re.search(r"\d{3}", format_spec):  # a width of millions would fill the memory
+            return str(value)
         try:
             return format(value, format_spec)
         except (TypeError, ValueError):
@@ -52,8 +55,14 @@ class _Lenient(string.Formatter):
 
 
 def fill(template: str, values: dict[str, object]) -> str:
-    """Put values into a template such as ``"{cars} cars, {speed:.1f} km/h"``; names only."""
-    return _Lenient().vformat(template, (), values)
+    """Put values into a template such as ``"{cars} cars, {speed:.1f} km/h"``; names only.
+
+    A text whose braces do not match is no template and is returned as it is.
+    """
+    try:
+        return _Lenient().vformat(template, (), values)
+    except ValueError:
+        return template
 
 
 def placeholders(template: str) -> set[str]:
