@@ -87,7 +87,8 @@ def _states(a: AutomatonArguments, series: dict[str, Any], cells: Cells) -> Chec
 
 def _sand_values(series: dict[str, Any]) -> dict[str, Quantity]:
     return {
-        "grains": Quantity(value=round(series["grains"][-1])),
+        "grains_start": Quantity(value=round(series["grains"][0])),
+        "grains_end": Quantity(value=round(series["grains"][-1])),
         "lost": Quantity(value=round(series["lost"][-1])),
     }
 

@@ -219,8 +219,7 @@ class ParticlesKernel(KernelBase[ParticlesArguments]):
                 Buffer(name="positions", type="vec4f", length=a.points),
                 Buffer(name="facing", type="vec4f", length=a.points),
                 Buffer(name="nearest", type="atomic<u32>", length=pixels),
-                Buffer(name="accum", type="atomic<i32>", length=counters + 3),
-                Buffer(name="seen", type="u32", length=a.points if a.solid else 1),
+                Buffer(name="accum", type="atomic<i32>", length=counters + 2),
                 Buffer(name="image", type="vec4f", length=pixels),
                 Buffer(name="halo", type="vec4f", length=2 * small),
             ),
@@ -318,7 +317,6 @@ def _draw(a: ParticlesArguments) -> tuple[Pass, ...]:
     if a.solid:
         passes.append(_each_point(a, "cover"))
     passes += [
-        _each_point(a, "look"),
         _each_point(a, "splat"),
         Pass(entry="develop", dispatch=picture),
         Pass(entry="shrink", dispatch=quarter),

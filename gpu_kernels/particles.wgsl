@@ -2,7 +2,7 @@
 // surfaces as solid, lit splats behind one another, clouds as light that adds up.
 // `accum` holds five numbers a pixel, in fixed point: of a surface the summed normal (across, up),
 // weight, shade and glint; of a cloud red, green and blue. After the pixels it counts points: in view,
-// not finite, listed in `seen`.
+// not finite.
 
 const FIXED: f32 = 4096.0;
 const FAR: u32 = 0xffffffffu;
@@ -151,7 +151,7 @@ fn weight_at(s: Splat, x: i32, y: i32) -> f32 {
 @compute @workgroup_size(64)
 fn clear(@builtin(global_invocation_id) id: vec3u) {
   let count = uniforms.width * uniforms.height;
-  for (var i = id.x; i < 5u * count + 3u; i += 131072u) { atomicStore(&accum[i], 0); }
+  for (var i = id.x; i < 5u * count + 2u; i += 131072u) { atomicStore(&accum[i], 0); }
   for (var i = id.x; i < count; i += 131072u) { atomicStore(&nearest[i], FAR); }
 }
 
@@ -167,18 +167,6 @@ fn cover(@builtin(global_invocation_id) id: vec3u) {
       }
     }
   }
-}
-
-// How far behind the nearest point a point of a surface still belongs to it.
-fn reach_of(i: u32) -> f32 { return 0.015 + 1.5 * facing[i].w; }
-
-// Whether the middle of a splat lies well behind another surface: if its rim looks out at all, the
-// splats beside it cover that too.
-fn hidden(s: Splat, reach: f32) -> bool {
-  let at = vec2i(floor(s.at));
-  if (any(at < vec2i(0)) || any(at >= vec2i(vec2u(uniforms.width, uniforms.height)))) { return false; }
-  let front = bitcast<f32>(atomicLoad(&nearest[u32(at.y) * uniforms.width + u32(at.x)]));
-  return s.depth > front + reach + 0.15;
 }
 
 fn key_light() -> vec3f {
@@ -205,40 +193,22 @@ fn add(slot: u32, value: f32) {
   if (amount != 0) { atomicAdd(&accum[slot], amount); }
 }
 
-// Counts points, and lists those of a surface that are to be seen, so that neighbouring invocations
-// of the next pass all have work.
 @compute @workgroup_size(64)
-fn look(@builtin(global_invocation_id) id: vec3u) {
+fn splat(@builtin(global_invocation_id) id: vec3u) {
   let i = id.x + id.y * 4194240u;
   if (i >= uniforms.points) { return; }
-  let s = splat_of(i);
+  let s = reaching(splat_of(i), select(1.0, CORE, uniforms.solid == 1u));
   let counters = 5u * uniforms.width * uniforms.height;
-  if (s.depth == -1.0) {
+  if (s.depth == -1.0 && s.r == 0.0) {
     let p = positions[i].xyz;
     if (!(is_finite(p.x) && is_finite(p.y) && is_finite(p.z))) { atomicAdd(&accum[counters + 1u], 1); }
     return;
   }
   let size = vec2f(f32(uniforms.width), f32(uniforms.height));
-  if (s.r == 0.0) { return; }
-  if (all(s.at >= vec2f(0.0)) && all(s.at < size)) { atomicAdd(&accum[counters], 1); }
-  if (uniforms.solid == 1u && !hidden(s, reach_of(i))) {
-    seen[atomicAdd(&accum[counters + 2u], 1)] = i;
-  }
-}
-
-@compute @workgroup_size(64)
-fn splat(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.x + id.y * 4194240u;
-  var i = n;
-  if (uniforms.solid == 1u) {
-    if (n >= u32(atomicLoad(&accum[5u * uniforms.width * uniforms.height + 2u]))) { return; }
-    i = seen[n];
-  }
-  if (i >= uniforms.points) { return; }
-  let s = reaching(splat_of(i), select(1.0, CORE, uniforms.solid == 1u));
+  if (s.r > 0.0 && all(s.at >= vec2f(0.0)) && all(s.at < size)) { atomicAdd(&accum[counters], 1); }
   let shade = positions[i].w;
   if (uniforms.solid == 1u) {
-    let reach = reach_of(i);
+    let reach = 0.015 + 1.5 * facing[i].w;
     var normal = turned(facing[i].xyz);
     if (normal.z < 0.0) { normal = -normal; }
     for (var y = s.low.y; y <= s.high.y; y++) {

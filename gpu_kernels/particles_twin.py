@@ -225,8 +225,6 @@ class Drawing:
         for some, pixel, w in self._touched(at, r):
             np.minimum.at(nearest, pixel[w > LEAST], depth[some[w > LEAST]])
         reach = 0.015 + 1.5 * cloud.gap[who]
-        seen = ~self._hidden(at, depth, nearest, reach)
-        who, at, depth, r, reach = (values[seen] for values in (who, at, depth, r, reach))
         normal = self.turned(cloud.normal[who])
         normal = np.where(normal[:, 2:] < 0, -normal, normal)
         glint = self._glints(who, normal)
@@ -239,12 +237,6 @@ class Drawing:
                 amount = np.round(w * values[some, k] * FIXED)
                 accum[:, k] += np.bincount(pixel, amount, count)
         return self._developed(accum / FIXED, np.isfinite(nearest))
-
-    def _hidden(self, at: Any, depth: Any, nearest: Floats, reach: Any) -> Any:
-        middle = np.floor(at).astype(np.int64)
-        inside = (middle >= 0).all(-1) & (middle < self.size).all(-1)
-        pixel = np.where(inside, middle[:, 1] * self.a.width + middle[:, 0], 0)
-        return inside & (depth > nearest[pixel] + reach + 0.15)
 
     def _developed(self, accum: Floats, covered: Any) -> Floats:
         weight = accum[:, 2]

@@ -120,7 +120,7 @@ def test_a_hot_magnet_is_disordered_and_a_cold_one_stays_ordered() -> None:
 def test_grains_leave_only_over_the_edge() -> None:
     values = kernel.conclude(run(SAND)[0])[0]
     assert values["lost"].value > 0
-    assert values["grains"].value + values["lost"].value == 3000 + 15 * 40 * 7
+    assert values["grains_end"].value + values["lost"].value == 3000 + 15 * 40 * 7
 
 
 def test_a_lost_grain_is_noticed() -> None:
