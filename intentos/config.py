@@ -74,14 +74,14 @@ def load(flags: Mapping[str, Value] | None = None) -> Settings:
     Raises:
         ConfigError: the file is not TOML, or a setting is unknown or impossible.
     """
-    home = os.environ.get(PREFIX + "HOME")
-    folder = Path(home).expanduser().resolve() if home else platformdirs.user_data_path("intentos")
-    cache = os.environ.get(PREFIX + "CACHE")
+    folder = _folder("home", platformdirs.user_data_path("intentos")).resolve()
     merged: dict[str, object] = {
-        "home": folder,
-        "cache": Path(cache).expanduser() if cache else platformdirs.user_cache_path("intentos"),
+        "cache": _folder("cache", platformdirs.user_cache_path("intentos"))
     }
     merged |= _from_file(folder / "config.toml")
+    if "home" in merged:  # the file lies in it
+        raise ConfigError("config.invalid", name="home", what=f"use {PREFIX}HOME")
+    merged["home"] = folder
     for name in Settings.model_fields:
         if name not in ("home", "cache") and (text := os.environ.get(PREFIX + name.upper())):
             merged[name] = text
@@ -92,6 +92,14 @@ def load(flags: Mapping[str, Value] | None = None) -> Settings:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         raise ConfigError("config.invalid", name=name, what=first["msg"]) from error
+
+
+def _folder(name: str, usual: Path) -> Path:
+    text = os.environ.get(PREFIX + name.upper())
+    try:
+        return Path(text).expanduser() if text else usual
+    except RuntimeError as error:  # ``~name`` of nobody
+        raise ConfigError("config.invalid", name=name, what=str(error)) from error
 
 
 def _from_file(path: Path) -> dict[str, object]:

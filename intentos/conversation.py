@@ -167,7 +167,8 @@ def assignments(texts: Sequence[str]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for text in texts:
         name, sign, value = text.partition("=")
-        if not sign or not name.strip():
-            raise UsageError("value.not_an_assignment", text=text[:80])
+        readable = text.encode("utf-8", "replace").decode()
+        if not sign or not name.strip() or readable != text:  # bytes that are no characters
+            raise UsageError("value.not_an_assignment", text=readable[:80])
         found[name.strip()] = value.strip()
     return found

@@ -23,7 +23,12 @@ def test_later_sources_win(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("seed = ", "config.toml"), ("colour = 1", "colour"), ("seed = -1", "seed")],
+    [
+        ("seed = ", "config.toml"),
+        ("colour = 1", "colour"),
+        ("seed = -1", "seed"),
+        ("home = '/'", "home"),
+    ],
 )
 def test_a_bad_file_is_told_by_name(home: Path, text: str, says: str) -> None:
     write(home / "config.toml", text)
@@ -35,4 +40,10 @@ def test_a_binary_file_is_told(home: Path) -> None:
     home.mkdir()
     (home / "config.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="cannot be read"):
+        config.load()
+
+
+def test_a_home_of_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTENTOS_HOME", "~nobody_has_this_name/x")
+    with pytest.raises(ConfigError, match="home"):
         config.load()

@@ -104,6 +104,6 @@ def test_assignments() -> None:
         "note": "a=b",
         "empty": "",
     }
-    for bad in ("cars", "=1", " =1"):
+    for bad in ("a=\udcff", "cars", "=1", " =1"):
         with pytest.raises(UsageError, match="name=value"):
             assignments([bad])
