@@ -247,8 +247,12 @@ class Call:
     def _estimates(self, plan: Plan, values: Mapping[str, Value]) -> dict[str, Estimate]:
         assert self._conversation is not None
         registry = self._conversation.registry
+        unsafe = self.settings.unsafe_no_sandbox
         return {
-            step.id: choose_executor(step, registry).estimate(step, values) for step in plan.steps
+            step.id: choose_executor(step, registry, unsafe_no_sandbox=unsafe).estimate(
+                step, values
+            )
+            for step in plan.steps
         }
 
     def _tell(self, run: Run, conversation: Conversation) -> None:

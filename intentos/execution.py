@@ -158,7 +158,9 @@ class Execution:
         if plan is not None:
             proposal = Proposal(plan=self._registry.pin(plan), values={})
         else:
-            context = PlanningContext(trial=self._trial, emit=self._emit, table=table, model=model)
+            # Where code may run without a sandbox it must not do so before anybody has read it.
+            trial = None if self._settings.unsafe_no_sandbox else self._trial
+            context = PlanningContext(trial=trial, emit=self._emit, table=table, model=model)
             proposal = await self._propose(self._intent, context)
         self._accounted = proposal.accounted
         accepted = proposal.plan.accept({**proposal.values, **values})
@@ -229,7 +231,8 @@ class Execution:
         live: frozenset[str],
         saved: Mapping[str, Artifact],
     ) -> StepResult:
-        executor = await self._choose(step)
+        unsafe = self._settings.unsafe_no_sandbox
+        executor = await self._choose(step, unsafe_no_sandbox=unsafe)
         inputs = {
             name: self._store.path(_artifact(saved, source).id)
             for name, source in step.inputs.items()
@@ -279,13 +282,13 @@ class Execution:
         )
         return result
 
-    async def _choose(self, step: Step) -> Executor:
+    async def _choose(self, step: Step, *, unsafe_no_sandbox: bool = False) -> Executor:
         # check() may start a process or ask a driver, so it runs beside the event loop.
         return await asyncio.to_thread(
             policy.choose_executor,
             step,
             self._registry,
-            unsafe_no_sandbox=self._settings.unsafe_no_sandbox,
+            unsafe_no_sandbox=unsafe_no_sandbox,
         )
 
     def _gpu_turn(self, step: Step) -> AbstractAsyncContextManager[None]:

@@ -68,7 +68,8 @@ def choose_executor(step: Step, registry: Registry, *, unsafe_no_sandbox: bool =
         NotApproved: only an executor without isolation could run Python.
     """
     if step.executor is not None:
-        candidates = [registry.executor(step.executor)]
+        # A pin chooses among those that know the language; it never changes what a step is.
+        candidates = [e for e in [registry.executor(step.executor)] if step.language in e.languages]
     else:
         own = registry.names("executors")
         candidates = [e for e in registry.executors().values() if step.language in e.languages]

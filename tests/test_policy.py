@@ -87,3 +87,9 @@ def test_needs_and_reasons() -> None:
     refuse_needs(wide, frozenset({"network"}))
     assert why(plan_of("x", origin="edited")) == "policy.why_edited"
     assert why(plan_of("x", origin="generated")) == "policy.why_generated"
+
+
+def test_a_pin_does_not_make_python_another_language() -> None:
+    disguised = Step(id="s", language="words", code="1", executor="bare")
+    with pytest.raises(ExecutorUnavailable, match="words"):
+        choose_executor(disguised, HandRegistry(executor("bare", "none")))

@@ -239,6 +239,16 @@ async def test_a_trial_may_need_nothing(house: House) -> None:
     assert run.error.code == "policy.trial_needs"
 
 
+async def test_without_a_sandbox_nothing_is_tried_before_it_is_approved(house: House) -> None:
+    async def propose(intent: Intent, context: PlanningContext) -> Proposal:
+        assert context.trial is None
+        return Proposal(plan=plan_of("say done"))
+
+    house.planner = FixedPlanner(propose)
+    house.settings = house.settings.model_copy(update={"unsafe_no_sandbox": True})
+    assert (await house.run()).status is RunStatus.COMPLETED
+
+
 async def test_cancel_keeps_what_was_finished(house: House) -> None:
     events: list[Event] = []
     async for event in house.events(plan_of("save a.txt A", "wait 60")):
