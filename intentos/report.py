@@ -18,6 +18,8 @@ from intentos.store import NO_SPACE, Store
 from intentos.types import Artifact, Problem
 
 SCHEMA = 1
+LEFT_BY_FILE_MANAGERS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".directory"})
+"""Files that appear in a folder when a person looks into it."""
 
 
 @dataclass(kw_only=True)
@@ -118,10 +120,12 @@ def check_folder(folder: Path, store: Store) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        others = [p.name for p in sorted(folder.iterdir()) if not _ours(p, store)]
+        others = [p.name for p in _files(folder) if not _ours(p, store)]
     except OSError as error:
         what = error.strerror or str(error)
         raise UsageError("out.unusable", path=str(folder), what=what) from error
+    if store.holds(folder):
+        raise UsageError("out.not_empty", path=str(folder), others="artifacts")
     if others:
         raise UsageError("out.not_empty", path=str(folder), others=", ".join(others[:5]))
 
@@ -139,8 +143,8 @@ def export(run: Run, folder: Path, store: Store, *, link: bool = False) -> dict[
     check_folder(folder, store)
     paths: dict[str, Path] = {}
     try:
-        for old in folder.iterdir():
-            old.unlink()
+        for old in _files(folder):
+            old.unlink(missing_ok=True)
         for artifact in last_named(run.artifacts):
             target = folder / artifact.name
             temporary = folder / f".{artifact.id}.tmp"
@@ -177,6 +181,10 @@ def _copy(source: Path, target: Path, *, link: bool) -> None:
             link = False  # another file system, or one without hard links
     if not link:
         shutil.copyfile(source, target)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.name not in LEFT_BY_FILE_MANAGERS]
 
 
 def _ours(path: Path, store: Store) -> bool:

@@ -252,6 +252,10 @@ class Store:
         """Return whether some run has saved an artifact with this hash."""
         return bool(self._rows("SELECT 1 FROM artifacts WHERE id = ?", artifact_id))
 
+    def holds(self, folder: Path) -> bool:
+        """Return whether a folder is one in which the store keeps artifacts."""
+        return folder.resolve().is_relative_to(self._settings.artifacts.resolve())
+
     def _path(self, artifact_id: str) -> Path:
         return self._settings.artifacts / artifact_id[:2] / artifact_id
 

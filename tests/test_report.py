@@ -118,3 +118,20 @@ def test_exit_codes(status: RunStatus, badge: str | None, code: int | None, expe
     error = Problem(code="store.no_run", exit_code=code) if code else None
     run = Run(id="r", intent=WISH, created_at=now(), status=status, error=error)
     assert exit_code(run.model_copy(update={"badge": badge})) == expected
+
+
+async def test_what_a_file_manager_leaves_is_no_hindrance(settings: Settings, store: Store) -> None:
+    run = await run_of(settings, store, "save a.txt A")
+    folder = settings.home / "results" / run.id
+    results_folder(run, settings, store)
+    write(folder / ".DS_Store", "view")
+    assert results_folder(run, settings, store) == {"a.txt": folder / "a.txt"}
+    assert (folder / ".DS_Store").read_text() == "view"
+
+
+async def test_the_stores_own_folder_is_refused(settings: Settings, store: Store) -> None:
+    run = await run_of(settings, store, "save a.txt A")
+    kept = store.path(run.artifacts[0].id)
+    with pytest.raises(UsageError):
+        export(run, kept.parent, store)
+    assert kept.read_text() == "A"
