@@ -333,7 +333,11 @@ def _decision(plan: Plan, decision: str) -> Approval:
 
 def _ask(terminal: Terminal, question: str) -> str:
     # asyncio turns the first Ctrl-C into a cancellation that a blocking read would never see.
-    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # So it does with SIGTERM, whose handler would wait for the answer.
+    earlier = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         terminal.console.print(Text(question, style="bold"), end=" ")
         return input()
@@ -341,7 +345,8 @@ def _ask(terminal: Terminal, question: str) -> str:
         terminal.console.print()
         raise asyncio.CancelledError from None
     finally:
-        signal.signal(signal.SIGINT, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 def _in_editor(text: str) -> str:

@@ -114,7 +114,7 @@ def test_explain_shows_limits_checks_and_what_yes_means() -> None:
         assert someone.leaves() == 3
 
 
-@pytest.mark.parametrize("signal_", [signal.SIGINT, None])
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, None])
 def test_leaving_at_the_question_cancels(signal_: signal.Signals | None) -> None:
     with person(*PRIMES) as someone:
         assert someone.sees(QUESTION)
