@@ -121,7 +121,8 @@ def run(
 
     async def work(conversation: Conversation) -> Run:
         intent = make_intent(title, conversation=new_id(), language=call.terminal.language)
-        return await conversation.run(intent, options, call.terminal.show, plan=found.plan)
+        true = conversation.with_true_origin(found.plan)
+        return await conversation.run(intent, options, call.terminal.show, plan=true)
 
     call.run(work, yes=yes)
 

@@ -121,6 +121,15 @@ class Conversation:
             listen(event)
         return self.store.run(run_id)
 
+    def with_true_origin(self, plan: Plan) -> Plan:
+        """Return a plan from a file, called edited unless the library really holds it."""
+        if plan.origin != "recipe":
+            return plan
+        recipes = self.registry.planner(settings=self.settings).recipes
+        if plan.recipe and recipes.holds(plan.recipe, self.registry.pin(plan).digest):
+            return plan
+        return plan.model_copy(update={"origin": "edited", "recipe": None})
+
     def _time(self, event: Event) -> None:
         seconds = round(time.time() - self._called_at, 3)
         match event:

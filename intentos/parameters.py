@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -98,6 +99,9 @@ class Parameter(Frozen):
                 unit=f" {self.unit}" if self.unit else "",
             )
         if self.kind == "integer":
+            with suppress(ValueError):
+                if abs(number) >= 2**53 and not isinstance(value, float):
+                    return int(value)  # beyond what a float counts exactly
             if number != round(number):
                 raise ValueOutOfRange("value.integer", name=self.name, value=_plain(number))
             return round(number)

@@ -80,10 +80,11 @@ def read_plan(path: Path) -> PlanFile:
         InvalidPlan: the file cannot be read, is too large, or holds no valid plan.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_CHARACTERS:
-            raise InvalidPlan("plan.too_large", source=str(path), size=size, limit=MAX_CHARACTERS)
-        text = path.read_text("utf-8")
+        with path.open("rb") as file:  # a device or a pipe has no size that could be believed
+            data = file.read(MAX_CHARACTERS + 1)
+        if len(data) > MAX_CHARACTERS:
+            raise InvalidPlan("plan.too_large", source=str(path), limit=MAX_CHARACTERS)
+        text = data.decode()
     except OSError as error:
         what = error.strerror or str(error)
         raise InvalidPlan("plan.unreadable", path=str(path), what=what) from error

@@ -147,6 +147,10 @@ class Recipes(Protocol):
         """Return what comes nearest to a text, best first."""
         ...
 
+    def holds(self, id: str, digest: str) -> bool:
+        """Return whether a recipe of this id gives a plan with this digest."""
+        ...
+
     def read(self, path: Path) -> Proposal:
         """Return a recipe file's plan with its small ``test`` values; raises InvalidPlan."""
         ...

@@ -67,8 +67,8 @@ class Frozen(BaseModel):
 class Words(Frozen):
     """A short text in both languages; either may be empty when only one is known."""
 
-    en: str = ""
-    zh: str = ""
+    en: str = Field("", max_length=10_000)
+    zh: str = Field("", max_length=10_000)
 
     def text(self, language: str, values: Mapping[str, Any] | None = None) -> str:
         """Return the text in ``language``, or in the other one, with ``{names}`` filled in."""

@@ -28,6 +28,13 @@ class RecipeShelf:
         hits = Index(self._library.all()).search(text)
         return [self._info(hit.recipe) for hit in hits]
 
+    def holds(self, id: str, digest: str) -> bool:
+        """Return whether a recipe of this id gives a plan with this digest."""
+        return any(
+            recipe.id == id and recipe.plan(self._registry).digest == digest
+            for recipe in self._library.all()
+        )
+
     def read(self, path: Path) -> Proposal:
         """Return a recipe file's plan with its small ``test`` values; raises InvalidPlan."""
         recipe = read_recipe(path)

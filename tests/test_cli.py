@@ -91,6 +91,10 @@ def test_a_plan_can_be_written_edited_and_run(tmp_path: Path) -> None:
     assert "fingerprint" in asked.stderr
     assert one_object(asked)["origin"] == "edited"
 
+    forged = "\n".join(line for line in text.splitlines() if not line.startswith("digest:"))
+    path.write_text(forged.replace("import math", "import math  # mine"), "utf-8")
+    assert one_object(intentos("run", str(path), "--yes", "--json"))["origin"] == "edited"
+
     path.write_text(text.replace("steps:", "steps: [", 1), "utf-8")
     broken = intentos("run", str(path))
     assert broken.returncode == 2

@@ -26,6 +26,8 @@ def knob(kind: str, default: Any, **fields: Any) -> Parameter:
         (knob("number", 1), "2.5", 2.5),
         (knob("integer", 1), "20", 20),
         (knob("integer", 1), 1e6, 1_000_000),
+        (knob("integer", 1), "9007199254740993", 9007199254740993),
+        (knob("integer", 1), 2**70 + 1, 2**70 + 1),
         (knob("boolean", True), "否", False),
         (knob("boolean", False), "Yes", True),
         (knob("choice", "a", choices=("a", "b")), "b", "b"),
