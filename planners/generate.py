@@ -39,15 +39,15 @@ begin ::= [^if\n`] | "i" [^m\n`] | "im" [^p\n`] | "f" [^r\n`] | "fr" [^o\n`]
 # English holds nothing Chinese; Chinese begins in Chinese, but for a formula or a number before it.
 _LINES: dict[Language, str] = {
     "en": r"""
-task ::= [^\n`\u2e80-\uffef]{3,300}
-answer ::= task
+task ::= [A-Z] line
+answer ::= line
+line ::= [^\n`\u2e80-\uffef]{2,300}
 """,
     "zh": r"""
 task ::= han [^\n`]{2,300}
 answer ::= lead{0,24} han [^\n`]{1,300}
-lead ::= "{" [^{}\n`]{1,40} "}" | letter? [^A-Za-z{}\n`\u3400-\u9fff]
-letter ::= [A-Za-z]
-han ::= letter? [\u3400-\u9fff]
+lead ::= "{" [^{}\n`]{1,40} "}" | [A-Za-z]? [^A-Za-z{}\n`\u3400-\u9fff]
+han ::= [\u3400-\u9fff]
 """,
 }
 _DRAFT = re.compile(r"Task: (.*)\nAnswer: (.*)\n```python\n(.*?)(?:```|\Z)", re.DOTALL)

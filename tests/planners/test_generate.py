@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from intentos.plan import Step
-from intentos.planners.generate import Draft, assemble, generate, given_up, grammar
+from intentos.planners.generate import Draft, assemble, generate, given_up, grammar, system
 from intentos.planners.model import Model, Prompt
 from intentos.protocols import PlanningContext, StepContext
 from intentos.registry import Registry
@@ -63,8 +63,8 @@ async def test_the_sentences_speak_the_language_of_the_wish(
     model: Model, text: str, asked_for: str
 ) -> None:
     language = language_of(text)
-    prompt = Prompt(system=f"Write a Python program. {asked_for}", user=f"{text} {asked_for}")
-    done = await model.complete(prompt, grammar=grammar(language), max_tokens=70)
+    prompt = Prompt(system=system(), user=f"Wish: {text} {asked_for}")
+    done = await model.complete(prompt, grammar=grammar(language), max_tokens=50)
     task, answer = done.text.split("\n")[:2]
     for sentence in (task.removeprefix("Task: "), answer.removeprefix("Answer: ")):
         assert language_of(sentence) == language
