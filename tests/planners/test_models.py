@@ -143,16 +143,17 @@ async def test_scores_pick_the_name_that_a_completion_picks(
 
 
 async def test_names_that_begin_alike_are_told_apart(model: EmbeddedModel) -> None:
-    choices = ['rome"', 'paris_in_texas"', 'paris_in_france"']
+    choices = ['rome_in_georgia"', 'rome_in_italy"', 'paris_in_texas"', 'paris_in_france"']
     prompt = Prompt(
         system="Answer with the name of the city that is meant.",
         user="Wish: the capital of France\nparis_in_texas: a town in America\n"
-        "paris_in_france: a city in Europe\nrome: a city in Italy",
+        "paris_in_france: a city in Europe\nrome_in_georgia: a town in America\n"
+        "rome_in_italy: a city in Europe",
         prefill='{"city": "',
     )
     scores, _ = await model.score(prompt, choices)
     assert choices[scores.index(max(scores))] == 'paris_in_france"'
-    assert scores[2] > scores[1] + 1
+    assert scores[3] > scores[2] + 1
     # Looking further than one token leaves nothing behind that would change the next answer.
     again, _ = await model.score(prompt, choices)
     assert again == scores
