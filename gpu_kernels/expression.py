@@ -175,14 +175,14 @@ class _Parser:
     def parse(self) -> Node:
         if not self.text:
             self._fail("empty", 1)
+        if "\0" in self.text:  # versions of Python complain about it in different ways
+            self._fail("syntax", self.text.find("\0") + 1)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # "1if x" makes the tokenizer complain
                 tree = ast.parse(self.text, mode="eval")
         except SyntaxError as error:
             self._fail("syntax", max(1, min(error.offset or 1, len(self.text) + 1)))
-        except ValueError:  # a null byte, in some versions of Python
-            self._fail("syntax", self.text.find("\0") + 1)
         except (RecursionError, MemoryError):  # nesting beyond the parser's stack
             self._fail("too_deep", 1, limit=MAX_DEPTH)
         return self._node(tree.body, 1)

@@ -207,7 +207,8 @@ def floor_mod(a: Any, b: Any) -> Any:
 
 def smooth_between(low: Any, high: Any, x: Any) -> Any:
     """Twin of ``smooth_between``."""
-    t = np.clip(np.true_divide(x - low, high - low), 0, 1)
+    wide = np.where(high == low, 1, high - low)
+    t = np.where(high == low, x >= low, np.clip(np.true_divide(x - low, wide), 0, 1))
     return t * t * (3 - 2 * t)
 
 

@@ -72,7 +72,9 @@ fn arc_cosine(x: f32) -> f32 { return atan2(sqrt((1.0 - x) * (1.0 + x)), x); }
 fn hypotenuse(x: f32, y: f32) -> f32 { return length(vec2f(x, y)); }
 
 fn smooth_between(low: f32, high: f32, x: f32) -> f32 {
-  let t = clamp((x - low) / (high - low), 0.0, 1.0);
+  // Without a distance between the edges it is a step; WGSL leaves that open.
+  let wide = select(high - low, 1.0, high == low);
+  let t = select(clamp((x - low) / wide, 0.0, 1.0), select(0.0, 1.0, x >= low), high == low);
   return t * t * (3.0 - 2.0 * t);
 }
 

@@ -296,7 +296,7 @@ def test_noise_is_the_same_for_the_same_seed_only() -> None:
         ("9**9**9", "not_finite", 1),
         ("1e39", "not_finite", 1),
         ("9" * 1999, "not_finite", 1),
-        ("x\0", "syntax", 1),
+        ("x\0", "syntax", 2),
         ("(" * 900 + "x" + ")" * 900, "syntax", 201),
         ("-" * 1900 + "x", "too_deep", 41),
         ("x" + "+x" * 900, "too_deep", 1),
@@ -337,3 +337,10 @@ def test_names_of_a_plan_may_not_hide_what_is_there() -> None:
     for name in ("sin", "x", "pi", "a b", "_a", "", "é"):
         with pytest.raises(InvalidProgram):
             check_names([name], taken={"x"})
+
+
+def test_smoothstep_without_a_distance_is_a_step() -> None:
+    expression = parse("smoothstep(0.25, 0.25, x)", {"x", "y"})
+    got = on_gpu([expression], X, Y)[0]
+    assert np.array_equal(got, (np.asarray(X, np.float32) >= 0.25).astype(np.float32))
+    assert np.array_equal(got, expression.numpy({"x": X, "y": Y}, seed=SEED))

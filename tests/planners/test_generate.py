@@ -80,6 +80,8 @@ def test_giving_up_names_the_last_line_and_what_is_near() -> None:
     assert "Closest in the library: A rotating heart, A rainbow." in error.text("en")
     assert "库里最接近的是：爱心。" in given_up("ValueError: x.", ["爱心"]).text("zh")
     assert "Closest" not in given_up("", []).text("en")
+    assert "too long" in given_up(None, []).text("en")
+    assert "太长" in given_up(None, ["爱心"]).text("zh")
 
 
 async def test_generates_tries_and_answers(
