@@ -24,7 +24,8 @@ from intentos.types import Intent, Json, Language, Limits, Quantity, Value, Word
 from . import numbers, static
 from .model import Model, Prompt
 
-MAX_TOKENS = 600
+MAX_TOKENS = 400
+"""A program that is longer is beyond a small model: it mostly repeats itself."""
 LIMITS = Limits(wall_time=60, memory_bytes=2 * 1024**3)
 # Lines that begin with "import" or "from" name one of static.MODULES; no other line begins so.
 _PROGRAM = r"""
@@ -62,6 +63,8 @@ class Draft:
     answer: str
     code: str
     tokens: int
+    whole: bool = True
+    """False where it ran into ``MAX_TOKENS``."""
 
 
 def grammar(language: Language) -> str:
@@ -100,6 +103,10 @@ async def generate(
             intent.text, intent.language, model, on_text, failed=draft, complaint=complaint
         )
         tokens += draft.tokens
+        if not draft.whole:
+            if slow is None:
+                raise given_up(None, near)
+            break
         complaint = static.complaint(draft.code)
         if complaint is not None:
             continue
@@ -148,7 +155,9 @@ async def write(
     )
     match = _DRAFT.match(done.text)
     task, answer, code = match.groups() if match else (text, "", done.text)
-    return Draft(task=task.strip(), answer=answer.strip(), code=code, tokens=done.tokens)
+    return Draft(
+        task=task.strip(), answer=answer.strip(), code=code, tokens=done.tokens, whole=done.stopped
+    )
 
 
 def assemble(draft: Draft, intent: Intent, model: str) -> Plan:
@@ -195,13 +204,21 @@ def not_used(said: str) -> Assumption:
     )
 
 
-def given_up(complaint: str, near: Sequence[str]) -> PlanningError:
-    """Return the error for a person: the last line of a traceback is the one that says what."""
-    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
-    what = lines[-1][:200].rstrip(".") if lines else "?"
-    if not near:
-        return PlanningError("planning.program_fails", what=what)
-    return PlanningError("planning.program_fails_near", what=what, near=", ".join(near))
+def given_up(complaint: str | None, near: Sequence[str]) -> PlanningError:
+    """Return the error for a person; of a traceback only the last line, which says what is wrong.
+
+    ``complaint`` is None where the program came to no end.
+    """
+    arguments: dict[str, Json] = {}
+    code = "planning.program_too_long"
+    if complaint is not None:
+        lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+        code = "planning.program_fails"
+        arguments["what"] = lines[-1][:200].rstrip(".") if lines else "?"
+    if near:
+        code += "_near"
+        arguments["near"] = ", ".join(near)
+    return PlanningError(code, **arguments)
 
 
 def _knob(name: str, number: int | float) -> Parameter:
