@@ -209,16 +209,16 @@ def given_up(complaint: str | None, near: Sequence[str]) -> PlanningError:
 
     ``complaint`` is None where the program came to no end.
     """
-    arguments: dict[str, Json] = {}
-    code = "planning.program_too_long"
-    if complaint is not None:
-        lines = [line.strip() for line in complaint.splitlines() if line.strip()]
-        code = "planning.program_fails"
-        arguments["what"] = lines[-1][:200].rstrip(".") if lines else "?"
+    names = ", ".join(near)
+    if complaint is None:
+        if near:
+            return PlanningError("planning.program_too_long_near", near=names)
+        return PlanningError("planning.program_too_long")
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    what = lines[-1][:200].rstrip(".") if lines else "?"
     if near:
-        code += "_near"
-        arguments["near"] = ", ".join(near)
-    return PlanningError(code, **arguments)
+        return PlanningError("planning.program_fails_near", what=what, near=names)
+    return PlanningError("planning.program_fails", what=what)
 
 
 def _knob(name: str, number: int | float) -> Parameter:
