@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 CITY = ("ask", "simulate the traffic of a city with 60 cars", "--model", "none")
-SMALL = ("--set", "seconds=12", "--set", "streets=4")
+SMALL = ("--set", "frames=12", "--set", "streets=4")
 PRIMES = ("ask", "how many primes are there below 1000?", "--model", "none")
 
 
@@ -178,7 +178,7 @@ def test_looking_commands(primes: dict[str, Any]) -> None:
 
 
 def test_a_killed_run_is_marked_and_a_living_one_is_not(tmp_path: Path) -> None:
-    frames = ("--set", "seconds=1500", "--set", "cars=500")
+    frames = ("--set", "frames=1500", "--set", "cars=500")
     command = [sys.executable, "-m", "intentos", *CITY, *frames, "--yes"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
@@ -193,7 +193,7 @@ def test_a_killed_run_is_marked_and_a_living_one_is_not(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_cancels_and_leaves_nothing_running() -> None:
-    frames = ("--set", "seconds=1500", "--set", "cars=500")
+    frames = ("--set", "frames=1500", "--set", "cars=500")
     command = [sys.executable, "-m", "intentos", *CITY, *frames, "--yes", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert wait_for(lambda: statuses() == ["running"]), statuses()
