@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
 from intentos.errors import InvalidProgram
-from intentos.executors.gpu import ProgramRunner
 from intentos.gpu_kernels.automaton import kernel
 from intentos.program import GpuProgram
 from intentos.protocols import Evidence
+
+from .drawing import draw
 
 SMALL: dict[str, Any] = {"columns": 48, "width": 96, "height": 80, "frames": 16}
 SAND: dict[str, Any] = {
@@ -39,18 +39,7 @@ EVERY: dict[str, dict[str, Any]] = {
 
 def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
     """Run on the GPU; return the evidence and every picture."""
-    program = program or kernel.build(arguments)
-    runner = ProgramRunner(program, {}, 7)
-    shape = (program.height, program.width, 4)
-    pictures = [np.frombuffer(data, np.uint8).reshape(shape) for _, data in runner.frames()]
-    evidence = Evidence(
-        arguments=arguments,
-        series={name: tuple(points) for name, points in runner.series.items()},
-        outputs=runner.outputs(),
-        frames=len(pictures),
-        distinct_frames=1 + sum(not np.array_equal(a, b) for a, b in pairwise(pictures)),
-    )
-    return evidence, pictures
+    return draw(arguments, program or kernel.build(arguments))
 
 
 def broken(arguments: dict[str, Any], right: str, wrong: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from intentos.executors.gpu import ProgramRunner
 from intentos.gpu_kernels.field import kernel, largest_step, time_steps
 from intentos.program import GpuProgram
 from intentos.protocols import Evidence
+
+from .drawing import draw
 
 SMALL: dict[str, Any] = {"width": 64, "height": 64, "frames": 3, "columns": 64, "rows": 64}
 HEAT: dict[str, Any] = SMALL | {
@@ -45,17 +46,7 @@ def play(
     arguments: dict[str, Any], program: GpuProgram | None = None
 ) -> tuple[Evidence, list[Any], dict[str, Any], dict[str, str]]:
     """Run on wgpu; return evidence, pictures, values and verdicts."""
-    program = program or kernel.build(arguments)
-    runner = ProgramRunner(program, {}, 5)
-    shape = (program.height, program.width, 4)
-    pictures = [np.frombuffer(data, np.uint8).reshape(shape) for _, data in runner.frames()]
-    evidence = Evidence(
-        arguments=arguments,
-        series={name: tuple(points) for name, points in runner.series.items()},
-        outputs=runner.outputs(),
-        frames=len(pictures),
-        distinct_frames=1 + sum(not np.array_equal(a, b) for a, b in pairwise(pictures)),
-    )
+    evidence, pictures = draw(arguments, program or kernel.build(arguments), seed=5)
     values, checks = kernel.conclude(evidence)
     numbers = {name: quantity.value for name, quantity in values.items()}
     return evidence, pictures, numbers, {check.name: check.status for check in checks}

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from intentos.errors import InvalidProgram
-from intentos.executors.gpu import ProgramRunner
 from intentos.gpu_kernels.particles import kernel
 from intentos.program import GpuProgram
 from intentos.protocols import Evidence
+
+from .drawing import draw
 
 HEART: dict[str, Any] = {"width": 128, "height": 96, "points": 12_000, "frames": 3}
 GALAXY: dict[str, Any] = {
@@ -28,18 +29,7 @@ LORENZ: dict[str, Any] = {
 
 def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
     """Run on the GPU; return the evidence and every picture."""
-    program = program or kernel.build(arguments)
-    runner = ProgramRunner(program, {}, 7)
-    shape = (program.height, program.width, 4)
-    pictures = [np.frombuffer(data, np.uint8).reshape(shape) for _, data in runner.frames()]
-    evidence = Evidence(
-        arguments=arguments,
-        series={name: tuple(points) for name, points in runner.series.items()},
-        outputs=runner.outputs(),
-        frames=len(pictures),
-        distinct_frames=1 + sum(not np.array_equal(a, b) for a, b in pairwise(pictures)),
-    )
-    return evidence, pictures
+    return draw(arguments, program or kernel.build(arguments))
 
 
 def verdicts(arguments: dict[str, Any]) -> dict[str, str]:

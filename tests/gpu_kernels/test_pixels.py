@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,24 +11,15 @@ from intentos.bindings import connect
 from intentos.errors import InvalidProgram
 from intentos.executors.gpu import ProgramRunner
 from intentos.gpu_kernels.pixels import kernel
-from intentos.protocols import Evidence
+
+from .drawing import draw
 
 SMALL: dict[str, Any] = {"width": 96, "height": 64, "frames": 1, "samples": 1}
 
 
 def play(arguments: dict[str, Any]) -> tuple[list[Any], Any, dict[str, str]]:
     """Run on wgpu; return the pictures, the values of the last one, and the verdicts."""
-    program = kernel.build(arguments)
-    runner = ProgramRunner(program, {}, 5)
-    shape = (program.height, program.width, 4)
-    pictures = [np.frombuffer(data, np.uint8).reshape(shape) for _, data in runner.frames()]
-    evidence = Evidence(
-        arguments=arguments,
-        series={},
-        outputs=runner.outputs(),
-        frames=len(pictures),
-        distinct_frames=1 + sum(not np.array_equal(a, b) for a, b in pairwise(pictures)),
-    )
+    evidence, pictures = draw(arguments, kernel.build(arguments), seed=5)
     _, checks = kernel.conclude(evidence)
     return pictures, evidence.outputs["value"], {check.name: check.status for check in checks}
 

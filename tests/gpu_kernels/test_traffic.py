@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from intentos.errors import InvalidProgram
-from intentos.executors.gpu import ProgramRunner
 from intentos.gpu_kernels.traffic import kernel
 from intentos.program import GpuProgram
 from intentos.protocols import Evidence
+
+from .drawing import draw
 
 CITY: dict[str, Any] = {
     "cars": 120, "streets": 3, "block_cells": 9, "width": 192, "height": 160, "frames": 60,
@@ -27,19 +28,7 @@ ROAD: dict[str, Any] = {**RING, "layout": "road", "cars": 40}
 
 def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
     """Run on the GPU; return the evidence and every picture."""
-    program = program or kernel.build(arguments)
-    runner = ProgramRunner(program, {}, 7)
-    shape = (program.height, program.width, 4)
-    pictures = [np.frombuffer(data, np.uint8).reshape(shape) for _, data in runner.frames()]
-    moved = sum(not np.array_equal(a, b) for a, b in pairwise(pictures))
-    evidence = Evidence(
-        arguments=arguments,
-        series={name: tuple(points) for name, points in runner.series.items()},
-        outputs=runner.outputs(),
-        frames=len(pictures),
-        distinct_frames=moved + 1,
-    )
-    return evidence, pictures
+    return draw(arguments, program or kernel.build(arguments))
 
 
 def verdicts(evidence: Evidence) -> dict[str, str]:
