@@ -212,7 +212,12 @@ def test_the_extremes_fit() -> None:
     for kind, numbers in values.items():
         for number in numbers:
             one = program(Uniform.model_validate({"name": "a", "type": kind, "value": "$speed"}))
-            pack(one, bind(one, {"speed": number}))
+            block = pack(one, bind(one, {"speed": number}))
+            offset, _ = layout(one)[0]["a"]
+            stored = {"f32": "<f", "i32": "<i", "u32": "<I"}[kind]
+            (read,) = struct.unpack_from(stored, block, offset)
+            expected = int(number) & 0xFFFF_FFFF if kind == "u32" else number
+            assert read == pytest.approx(expected, rel=1e-7, abs=2e-45), (kind, number)
 
 
 def test_live_parameters_stay_open_and_the_rest_is_fixed() -> None:

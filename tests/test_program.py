@@ -269,7 +269,8 @@ def test_a_probe_may_read_up_to_the_last_component() -> None:
 
 
 def test_without_draw_no_pixels_are_needed() -> None:
-    load(data(draw=[], buffers=data()["buffers"][:3]))
+    program = load(data(draw=[], buffers=data()["buffers"][:3]))
+    assert "pixels" not in {buffer.name for buffer in program.buffers}
 
 
 @pytest.mark.parametrize(

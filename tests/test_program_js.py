@@ -545,7 +545,7 @@ def test_what_a_browser_refuses_is_told_with_line_and_column(
 @pytest.mark.parametrize("source", [BARRIER, ENDLESS])
 def test_naga_alone_would_let_it_pass(source: str) -> None:
     """Why kernels and recipes are compiled in Chromium too; they are not run here."""
-    ProgramRunner(one_pass(source), {}, 1)
+    assert ProgramRunner(one_pass(source), {}, 1).device
 
 
 def test_a_refused_program_does_not_disturb_the_next(browser: Chromium) -> None:
