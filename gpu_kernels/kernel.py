@@ -71,6 +71,8 @@ class KernelBase(ABC, Generic[A]):
     name: str
     arguments: type[A]
     compare: Compare
+    includes: tuple[str, ...] = ()
+    """Modules of this folder, beyond the expression language, whose code is in the program."""
 
     @abstractmethod
     def program(self, arguments: A) -> GpuProgram:
@@ -135,8 +137,8 @@ class KernelBase(ABC, Generic[A]):
         here = Path(inspect.getfile(KernelBase)).parent
         own = Path(inspect.getfile(type(self)))
         files = [own, own.with_suffix(".wgsl"), *sorted(own.parent.glob(f"{own.stem}_*.py"))]
-        shared = ("kernel.py", "prelude.py", "prelude.wgsl", "expression.py", "functions.py")
-        files += [here / name for name in shared]
+        shared = ("kernel", "prelude", "expression", "functions", *self.includes)
+        files += [here / f"{name}{ending}" for name in shared for ending in (".py", ".wgsl")]
         return sha256(b"\0".join(f.read_bytes() for f in files if f.exists()))
 
 
