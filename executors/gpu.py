@@ -104,6 +104,7 @@ class ProgramRunner:
         self._passes = [*program.start, *program.step, *program.draw]
         self._costs: dict[int, float] = {}
         self._frames = 0
+        self._step = 0
         with _translated():
             self._gpu = chosen.request_device_sync(required_limits=limits)
             self._compile()
@@ -118,20 +119,35 @@ class ProgramRunner:
         Shape of the bytes: height x width x 4, top-left first.
         """
         program, first_draw = self.program, len(self.program.start) + len(self.program.step)
-        with _translated():
-            self._round(range(len(program.start)), frame=0, step=0)
-        step = 0
+        self.begin()
         for frame in range(program.frames):
+            if frame:
+                self.advance(program.steps_per_frame, frame=frame)
             with _translated():
-                if frame:
-                    for _ in range(program.steps_per_frame):
-                        self._round(range(len(program.start), first_draw), frame=frame, step=step)
-                        self._swap()
-                        step += 1
-                self._round(range(first_draw, len(self._passes)), frame=frame, step=step)
+                self._round(range(first_draw, len(self._passes)), frame=frame, step=self._step)
                 pixels = self._read_frame(frame)
             self._frames = frame + 1
             yield frame, pixels
+
+    def begin(self) -> None:
+        """Record the ``start`` passes."""
+        with _translated():
+            self._round(range(len(self.program.start)), frame=0, step=0)
+
+    def advance(self, rounds: int, *, frame: int = 0) -> None:
+        """Record so many rounds of the ``step`` passes, each with its swaps."""
+        first = len(self.program.start)
+        steps = range(first, first + len(self.program.step))
+        with _translated():
+            for _ in range(rounds):
+                self._round(steps, frame=frame, step=self._step)
+                self._swap()
+                self._step += 1
+
+    def finish(self) -> None:
+        """Submit what is recorded and wait until it is done."""
+        with _translated():
+            self._submit()
 
     def outputs(self) -> dict[str, numpy.ndarray[Any, Any]]:
         """Return the program's outputs as they are now, by output name, in their shapes."""
