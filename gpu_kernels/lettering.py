@@ -1,0 +1,305 @@
+"""Small, crisp letters and numbers in a picture: a bitmap font of its own, drawn by WGSL and NumPy.
+
+Letters are 7 pixels high and 3 below the line at scale 1; ``scale_for`` picks the scale for a
+picture. Ink is counted from the top left corner of a line of text, in the picture's pixels.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+ASCENT = 7
+TALL = 10
+"""Rows of a line: capitals have 7, and 3 hang below."""
+SPACE = 3
+NUMBER_GLYPHS = "0123456789-.e"
+"""What a computed number is made of; digits are all equally wide."""
+LONGEST_NUMBER = 12
+
+# Each band: the characters, then ten rows; one column of glyphs for every character.
+DRAWINGS = """
+0 1 2 3 4 5 6 7 8 9
+.###. ..#.. .###. ##### ...#. ##### ..##. ##### .###. .###.
+#...# .##.. #...# ....# ..##. #.... .#... ....# #...# #...#
+#...# ..#.. ....# ...#. .#.#. ####. #.... ...#. #...# #...#
+#...# ..#.. ...#. ..##. #..#. ....# ####. ..#.. .###. .####
+#...# ..#.. ..#.. ....# ##### ....# #...# .#... #...# ....#
+#...# ..#.. .#... #...# ...#. #...# #...# .#... #...# ...#.
+.###. .###. ##### .###. ...#. .###. .###. .#... .###. .##..
+..... ..... ..... ..... ..... ..... ..... ..... ..... .....
+..... ..... ..... ..... ..... ..... ..... ..... ..... .....
+..... ..... ..... ..... ..... ..... ..... ..... ..... .....
+
+A B C D E F G H I J
+.###. ####. .###. ####. ##### ##### .###. #...# ### ..###
+#...# #...# #...# #...# #.... #.... #...# #...# .#. ...#.
+#...# #...# #.... #...# #.... #.... #.... #...# .#. ...#.
+##### ####. #.... #...# ####. ####. #.### ##### .#. ...#.
+#...# #...# #.... #...# #.... #.... #...# #...# .#. ...#.
+#...# #...# #...# #...# #.... #.... #...# #...# .#. #..#.
+#...# ####. .###. ####. ##### #.... .#### #...# ### .##..
+..... ..... ..... ..... ..... ..... ..... ..... ... .....
+..... ..... ..... ..... ..... ..... ..... ..... ... .....
+..... ..... ..... ..... ..... ..... ..... ..... ... .....
+
+K L M N O P Q R S T
+#...# #.... #...# #...# .###. ####. .###. ####. .#### #####
+#..#. #.... ##.## ##..# #...# #...# #...# #...# #.... ..#..
+#.#.. #.... #.#.# #.#.# #...# #...# #...# #...# #.... ..#..
+##... #.... #.#.# #..## #...# ####. #...# ####. .###. ..#..
+#.#.. #.... #...# #...# #...# #.... #.#.# #.#.. ....# ..#..
+#..#. #.... #...# #...# #...# #.... #..#. #..#. ....# ..#..
+#...# ##### #...# #...# .###. #.... .##.# #...# ####. ..#..
+..... ..... ..... ..... ..... ..... ..... ..... ..... .....
+..... ..... ..... ..... ..... ..... ..... ..... ..... .....
+..... ..... ..... ..... ..... ..... ..... ..... ..... .....
+
+U V W X Y Z a b c d
+#...# #...# #...# #...# #...# ##### .... #... .... ...#
+#...# #...# #...# #...# #...# ....# .... #... .... ...#
+#...# #...# #...# .#.#. .#.#. ...#. .##. ###. .### .###
+#...# #...# #.#.# ..#.. ..#.. ..#.. ...# #..# #... #..#
+#...# #...# #.#.# .#.#. ..#.. .#... .### #..# #... #..#
+#...# .#.#. ##.## #...# ..#.. #.... #..# #..# #... #..#
+.###. ..#.. #...# #...# ..#.. ##### .### ###. .### .###
+..... ..... ..... ..... ..... ..... .... .... .... ....
+..... ..... ..... ..... ..... ..... .... .... .... ....
+..... ..... ..... ..... ..... ..... .... .... .... ....
+
+e f g h i j k l m n
+.... .## .... #... # ..# #... #. ..... ....
+.... #.. .... #... . ... #... #. ..... ....
+.##. ### .### ###. # ..# #..# #. ####. ###.
+#..# #.. #..# #..# # ..# #.#. #. #.#.# #..#
+#### #.. #..# #..# # ..# ##.. #. #.#.# #..#
+#... #.. #..# #..# # ..# #.#. #. #.#.# #..#
+.### #.. .### #..# # ..# #..# .# #.#.# #..#
+.... ... ...# .... . ..# .... .. ..... ....
+.... ... ...# .... . #.# .... .. ..... ....
+.... ... .##. .... . .#. .... .. ..... ....
+
+o p q r s t u v w x
+.... .... .... ... .... ... .... ..... ..... .....
+.... .... .... ... .... #.. .... ..... ..... .....
+.##. ###. .### #.# .### ### #..# #...# #...# #...#
+#..# #..# #..# ##. #... #.. #..# #...# #...# .#.#.
+#..# #..# #..# #.. .##. #.. #..# #...# #.#.# ..#..
+#..# #..# #..# #.. ...# #.. #..# .#.#. #.#.# .#.#.
+.##. ###. .### #.. ###. .## .### ..#.. .#.#. #...#
+.... #... ...# ... .... ... .... ..... ..... .....
+.... #... ...# ... .... ... .... ..... ..... .....
+.... #... ...# ... .... ... .... ..... ..... .....
+
+y z . , - + = % / (
+.... .... . .. .... ..... .... ##..# ...# .#
+.... .... . .. .... ..... .... ##.#. ...# #.
+#..# #### . .. .... ..#.. .... ...#. ..#. #.
+#..# ..#. . .. .... ..#.. #### ..#.. ..#. #.
+#..# .#.. . .. #### ##### .... .#... .#.. #.
+#..# #... . .. .... ..#.. #### .#.## .#.. #.
+.### #### # .# .... ..#.. .... #..## #... #.
+...# .... . .# .... ..... .... ..... #... .#
+#..# .... . #. .... ..... .... ..... .... ..
+.##. .... . .. .... ..... .... ..... .... ..
+
+) : ° ² ³ μ × < > _
+#. . .#. ##. ##. .... ..... ... ... ....
+.# . #.# ..# ..# .... ..... ... ... ....
+.# # .#. .#. .#. #..# #...# ..# #.. ....
+.# . ... #.. ..# #..# .#.#. .#. .#. ....
+.# . ... ### ##. #..# ..#.. #.. ..# ....
+.# . ... ... ... #..# .#.#. .#. .#. ....
+.# # ... ... ... ###. #...# ..# #.. ....
+#. . ... ... ... #... ..... ... ... ####
+.. . ... ... ... #... ..... ... ... ....
+.. . ... ... ... #... ..... ... ... ....
+
+σ π λ Δ Ω ρ θ ω ± ·
+..... ..... ##... ..#.. .###. .... .##. ..... ..#.. .
+..... ..... ..#.. ..#.. #...# .... #..# ..... ..#.. .
+.#### ##### ..#.. .#.#. #...# .##. #..# .#.#. ##### .
+#..#. .#.#. ..#.. .#.#. #...# #..# #### #...# ..#.. #
+#...# .#.#. .#.#. #...# #...# #..# #..# #.#.# ..#.. .
+#...# .#.#. .#.#. #...# .#.#. #..# #..# #.#.# ..... .
+.###. .#.## #...# ##### ##.## ###. .##. .#.#. ##### .
+..... ..... ..... ..... ..... #... .... ..... ..... .
+..... ..... ..... ..... ..... #... .... ..... ..... .
+..... ..... ..... ..... ..... #... .... ..... ..... .
+"""
+
+
+@cache
+def glyphs() -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Return every character's width and its ten rows; bit 0 of a row is its leftmost pixel."""
+    found: dict[str, tuple[int, tuple[int, ...]]] = {" ": (SPACE, (0,) * TALL)}
+    for band in DRAWINGS.strip("\n").split("\n\n"):
+        characters, *rows = (line.split() for line in band.splitlines())
+        for character, *drawn in zip(characters, *rows, strict=True):
+            bits = tuple(sum(1 << x for x, c in enumerate(row) if c == "#") for row in drawn)
+            found[character] = (len(drawn[0]), bits)
+    return found
+
+
+def known_text(text: str) -> str:
+    """Return the text; raises ValueError naming the first character that the font lacks."""
+    for character in text:
+        if character not in glyphs():
+            raise ValueError(f"the lettering has no {character!r}")
+    return text
+
+
+def scale_for(width: int, height: int) -> int:
+    """Return a scale, 1 to 4, with which text reads well in a picture of this size."""
+    return max(1, min(4, round(min(width, height) / 400)))
+
+
+def text_width(text: str, scale: int = 1) -> int:
+    """Return the pixels across; one pixel (times scale) lies between characters."""
+    return max(0, sum(glyphs()[c][0] + 1 for c in known_text(text)) - 1) * scale
+
+
+def text_mask(text: str, scale: int = 1) -> NDArray[np.bool_]:
+    """Return where the ink is, shape (10 * scale, text_width)."""
+    mask = np.zeros((TALL, text_width(text)), bool)
+    at = 0
+    for character in text:
+        width, rows = glyphs()[character]
+        for y, row in enumerate(rows):
+            mask[y, at : at + width] = [row >> x & 1 for x in range(width)]
+        at += width + 1
+    return np.repeat(np.repeat(mask, scale, 0), scale, 1)
+
+
+@cache
+def lettering_wgsl() -> str:
+    """Return ``number_text``, ``number_width``, ``number_ink``, ``number_on``, ``unpack_rgb``."""
+    table = glyphs()
+    cases = []
+    for code, character in enumerate(NUMBER_GLYPHS):
+        bits = _bits(table[character][1])
+        cases.append(f"    case {code}u: {{ return vec2u({bits & 0xFFFFFFFF}u, {bits >> 32}u); }}")
+    widths = ", ".join(f"{table[c][0]}u" for c in NUMBER_GLYPHS)
+    return (
+        Path(__file__).with_suffix(".wgsl").read_text("utf-8")
+        + "\nfn glyph_bits(code: u32) -> vec2u {\n  switch code {\n"
+        + "\n".join(cases)
+        + "\n    default: { return vec2u(0u, 0u); }\n  }\n}\n"
+        + "fn glyph_width(code: u32) -> u32 {\n"
+        + f"  var widths = array<u32, {len(NUMBER_GLYPHS)}>({widths});\n"
+        + "  return widths[code];\n}\n"
+    )
+
+
+def text_wgsl(name: str, text: str) -> str:
+    """Return functions that write one fixed text.
+
+    ``fn <name>(at: vec2i, scale: i32) -> f32`` is the ink, 0 or 1, at a pixel counted from the
+    text's top left corner; ``fn <name>_on(colour: vec3f, at: vec2i, scale: i32, letters: vec3f,
+    shadow: f32) -> vec3f`` puts it on a colour, with a dark rim where ``shadow`` > 0;
+    ``const <name>_width: i32`` is the width at scale 1.
+    """
+    mask = text_mask(text)
+    across = max(1, -(-mask.shape[1] // 32))
+    words = []
+    for row in mask:
+        padded = np.zeros(32 * across, np.uint64)
+        padded[: row.size] = row
+        words += [
+            int(w) for w in (padded.reshape(across, 32) << np.arange(32, dtype=np.uint64)).sum(1)
+        ]
+    listed = ", ".join(f"{word}u" for word in words)
+    return f"""
+const {name}_width: i32 = {mask.shape[1]};
+fn {name}(at: vec2i, scale: i32) -> f32 {{
+  if (any(at < vec2i(0))) {{ return 0.0; }}
+  let p = vec2u(at / scale);
+  if (p.x >= {mask.shape[1]}u || p.y >= {TALL}u) {{ return 0.0; }}
+  var words = array<u32, {len(words)}>({listed});
+  return f32((words[p.y * {across}u + p.x / 32u] >> (p.x % 32u)) & 1u);
+}}
+fn {name}_on(colour: vec3f, at: vec2i, scale: i32, letters: vec3f, shadow: f32) -> vec3f {{
+  if (any(at < vec2i(-scale)) || at.x >= ({name}_width + 1) * scale || at.y >= {TALL + 1} * scale) {{
+    return colour;
+  }}
+  var around = 0.0;
+  for (var k = 0; k < 9 && shadow > 0.0; k++) {{
+    around = max(around, {name}(at + scale * vec2i(k % 3 - 1, k / 3 - 1), scale));
+  }}
+  return written(colour, {name}(at, scale), around, letters, shadow);
+}}
+"""
+
+
+def _bits(rows: tuple[int, ...]) -> int:
+    """Seven rows of a number's glyph in one integer, eight bits a row (nothing hangs below)."""
+    return sum(row << (8 * y) for y, row in enumerate(rows[:ASCENT]))
+
+
+def number_text(value: float, decimals: int) -> str:
+    """Return what the shader writes for a float32: fixed decimals, or 1.5e-7 where that is unfit.
+
+    From 1e6 on, and below 1e-4 where the decimals would show nothing, two digits and an exponent.
+    """
+    v = np.float32(value)
+    if not np.isfinite(v):
+        return "-"
+    size = abs(v)
+    sign = "-" if v < 0 else ""
+    if size >= 1e6 or (size > 0 and size < np.float32(1e-4)):
+        return _scientific(size, sign)
+    whole = int(np.floor(size * np.float32(10.0**decimals) + np.float32(0.5)))
+    digits = str(whole).rjust(decimals + 1, "0")
+    text = digits[: len(digits) - decimals] + ("." + digits[-decimals:] if decimals else "")
+    return text if whole == 0 else sign + text
+
+
+def _scientific(size: Any, sign: str) -> str:
+    exponent, mantissa = 0, np.float32(size)
+    while mantissa >= 10 and exponent < 40:
+        mantissa, exponent = np.float32(mantissa / np.float32(10)), exponent + 1
+    while mantissa < 1 and exponent > -46:
+        mantissa, exponent = np.float32(mantissa * np.float32(10)), exponent - 1
+    tenths = int(np.floor(mantissa * np.float32(10) + np.float32(0.5)))
+    if tenths >= 100:
+        tenths, exponent = 10, exponent + 1
+    first = str(tenths // 10) + (f".{tenths % 10}" if tenths % 10 else "")
+    return f"{sign}{first}e{exponent}"
+
+
+def draw_text(
+    image: Floats,
+    text: str,
+    at: tuple[int, int],
+    *,
+    scale: int = 1,
+    colour: tuple[float, float, float] = (0.92, 0.94, 0.97),
+    strength: float = 1.0,
+    shadow: float = 0.0,
+) -> None:
+    """Write into an sRGB picture, shape (height, width, 3), in place, from the corner ``at`` on.
+
+    ``shadow`` darkens one pixel (times scale) around the ink, twin of ``written``.
+    """
+    mask = np.pad(text_mask(text, scale), scale)
+    around = mask.copy()
+    for dy in (-scale, 0, scale):
+        for dx in (-scale, 0, scale):
+            around |= np.roll(mask, (dy, dx), (0, 1))
+    top, left = at[1] - scale, at[0] - scale
+    height, width = image.shape[:2]
+    y0, x0 = max(top, 0), max(left, 0)
+    y1, x1 = min(top + mask.shape[0], height), min(left + mask.shape[1], width)
+    if y0 >= y1 or x0 >= x1:
+        return
+    part = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    ink, dark = mask[part][..., None], around[part][..., None]
+    here = image[y0:y1, x0:x1]
+    here = here * (1 - shadow * (dark & ~ink))
+    image[y0:y1, x0:x1] = here + ink * strength * (np.array(colour) - here)
