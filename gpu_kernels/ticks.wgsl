@@ -26,3 +26,10 @@ fn tick_text(tick: f32, step: f32) -> Number {
 fn tick_shown(tick: f32, low: f32, high: f32, step: f32) -> bool {
   return is_finite(tick) && tick > min(low, high) - 0.01 * step && tick < max(low, high) + 0.01 * step;
 }
+
+// How far a point is from a piece of a line; for charts.
+fn piece_distance(p: vec2f, a: vec2f, b: vec2f) -> f32 {
+  let along = b - a;
+  let t = clamp(dot(p - a, along) / max(dot(along, along), 1e-9), 0.0, 1.0);
+  return length(p - a - t * along);
+}
