@@ -1,8 +1,8 @@
 """Measures the kernels: against NumPy, numba and Taichi on the same work, and as live views.
 
 Everything is a ratio within one run. The GPU's side goes through the project's own ProgramRunner,
-without drawing and read-back; the rivals start from the very state that the program starts from, and
-their results are compared with the program's.
+without drawing and read-back; the rivals start from the very state that the program starts from,
+and their results are compared with the program's.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from intentos.types import Json
 
 Arrays = Mapping[str, NDArray[Any]]
 Rival = Callable[[int], Arrays]
-"""Does that many rounds from the start state and returns arrays named like the program's outputs."""
+"""Does so many rounds from the start state and returns arrays named like the program's outputs."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
-from intentos.program import Buffer, GpuProgram, Output, Pass, Probe, Uniform
+from intentos.program import STANDARD_UNIFORMS, Buffer, GpuProgram, Output, Pass, Probe, Uniform
 from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity
 
+from .automaton_ising import SURVEY
+from .automaton_life import ROWS_EACH, packed_wgsl
+from .automaton_rules import NO_RULE, Rule, ramp, ramp_wgsl, words
+from .expression import Formula, check_names
 from .kernel import Arguments, Compare, KernelBase, workgroups
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
 
-Kind = Literal["life", "cyclic", "fire", "sandpile", "ising", "elementary"]
-KINDS: tuple[Kind, ...] = ("life", "cyclic", "fire", "sandpile", "ising", "elementary")
+Kind = Literal["life", "cyclic", "fire", "sandpile", "ising", "elementary", "custom"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MAX_TILE_CELLS = 2**16
+"""So many cells one workgroup can add up."""
 NAMED = {
     "life": "B3/S23",
     "highlife": "B36/S23",
@@ -71,8 +77,8 @@ class AutomatonArguments(Arguments):
     boundary: Literal["periodic", "dead"] = "periodic"
     """Whether the edges are joined; those of the sandpile are always open."""
     steps_per_frame: int = Field(1, ge=1, le=1000)
-    states: int = Field(14, ge=3, le=64)
-    """Of the cyclic rule."""
+    states: int = Field(14, ge=2, le=64)
+    """Of the cyclic or custom rule."""
     threshold: int = Field(1, ge=1, le=8)
     """Neighbours that make a cell of the cyclic rule move on."""
     growth: float = Field(0.01, ge=0, le=1)
@@ -85,13 +91,29 @@ class AutomatonArguments(Arguments):
     """Grains added each step, in the middle or, after a random start, anywhere (sandpile)."""
     temperature: float = Field(2.269, ge=0.01, le=100)
     """In units of the coupling over Boltzmann's constant; critical at 2.269 (ising)."""
+    ramp: Formula = ""
+    """Temperature as a formula of ``temperature``, ``t`` (steps), ``tile`` (0 to 1 through the
+    tiles) and the parameters (ising); ``temperature`` alone where nothing is given."""
+    tiles: int = Field(1, ge=1, le=64)
+    """The grid is cut into tiles by tiles lattices of their own, which are measured (ising)."""
+    settle: int = Field(200, ge=0, le=1_000_000)
+    """Steps before tiles are measured; then one step in ``sample_every``."""
+    sample_every: int = Field(5, ge=1, le=10_000)
+    next: Formula = ""
+    """The next state (custom): a formula of ``state``, ``n0`` to ``n<states - 1>`` (how many of the
+    eight neighbours are in that state), ``c0`` … (of the four nearest), ``total`` (the sum of the
+    eight states), ``chance`` (0 to 1, new each step), x and y (0 to 1), i and j, t, parameters."""
+    initial: Formula = ""
+    """The state at the start (custom): a formula of x, y, i, j, ``chance`` and the parameters."""
+    parameters: dict[str, FiniteFloat] = Field(default={}, max_length=24)
     palette: str = ""
     """One of ``prelude.PALETTES``; empty: the rule's own."""
 
     @model_validator(mode="after")
     def _known_rule(self) -> Self:
         if not re.fullmatch(
-            r"b[0-8]*/s[0-8]*(/c\d{1,2})?|cyclic|fire|sandpile|ising|rule\d{1,3}", self.notation
+            r"b[0-8]*/s[0-8]*(/c\d{1,2})?|cyclic|fire|sandpile|ising|custom|rule\d{1,3}",
+            self.notation,
         ) or (self.kind == "elementary" and self.number > 255):
             names = ", ".join([*NAMED, "cyclic, fire, sandpile, ising"])
             raise ValueError(
@@ -102,7 +124,24 @@ class AutomatonArguments(Arguments):
         if self.kind == "life" and self.birth & 1:
             raise ValueError(f"rule {self.rule!r}: birth without neighbours (B0) is not possible")
         known_palette(self.colours)
+        if (self.kind == "custom") != bool(self.next) or (self.initial and not self.next):
+            raise ValueError("rule custom goes with next, the formula of the next state")
+        self._check_tiles()
         return self
+
+    def _check_tiles(self) -> None:
+        if self.tiles == 1:
+            return
+        if self.kind != "ising":
+            raise ValueError("only the rule ising has tiles")
+        sides = self.columns, self.rows
+        if any(side % (2 * self.tiles) or side // self.tiles < 4 for side in sides):
+            raise ValueError(
+                f"{self.columns} x {self.rows} cells cannot be cut into {self.tiles} x "
+                f"{self.tiles} tiles with sides of 4, 6, 8 … cells"
+            )
+        if sides[0] * sides[1] // self.tiles**2 > MAX_TILE_CELLS:
+            raise ValueError(f"a tile may have at most {MAX_TILE_CELLS} cells")
 
     @property
     def notation(self) -> str:
@@ -139,7 +178,7 @@ class AutomatonArguments(Arguments):
         """States that a cell can have; the sandpile's cells have no limit."""
         if self.kind == "life":
             return int(self.notation.partition("/c")[2] or 2)
-        return {"cyclic": self.states, "fire": 3}.get(self.kind, 2)
+        return {"cyclic": self.states, "custom": self.states, "fire": 3}.get(self.kind, 2)
 
     @property
     def rows(self) -> int:
@@ -152,6 +191,16 @@ class AutomatonArguments(Arguments):
         return self.boundary == "periodic" and self.kind != "sandpile"
 
     @property
+    def ramp_moves(self) -> bool:
+        """Whether the temperature changes while the film runs."""
+        return "t" in ramp(self).names
+
+    @property
+    def packed(self) -> bool:
+        """Whether 32 cells share a word; then ages are counted from picture to picture."""
+        return self.kind == "life" and self.state_count == 2 and self.columns % 32 == 0
+
+    @property
     def pattern(self) -> tuple[str, ...]:
         """What stands in the middle at the start; nothing in a random one."""
         if self.start == "random":
@@ -162,7 +211,9 @@ class AutomatonArguments(Arguments):
     @property
     def colours(self) -> str:
         """Name of the palette."""
-        usual = {"cyclic": "twilight", "elementary": "magma"}.get(self.kind, "ocean")
+        usual = {"cyclic": "twilight", "elementary": "magma", "custom": "magma"}.get(
+            self.kind, "ocean"
+        )
         return self.palette or usual
 
 
@@ -186,29 +237,50 @@ class AutomatonKernel(KernelBase[AutomatonArguments]):
         start = [Pass(entry="begin", dispatch=grid)]
         if a.kind == "ising":
             start.append(Pass(entry="first_energy", dispatch=each_row))
-        in_place = a.kind in ("ising", "elementary")
+        draw = [
+            Pass(entry="forget", dispatch=(1, 1, 1)),
+            Pass(entry="count", dispatch=each_row),
+            Pass(entry="colour", dispatch=grid),
+            Pass(entry="show", dispatch=picture),
+        ]
+        shape = (a.rows, a.columns)
+        buffers = [
+            Buffer(name="pixels", type="u32", length=a.width * a.height),
+            Buffer(name="cells", type="u32", length=a.columns * a.rows),
+            Buffer(name="cells_next", type="u32", length=a.columns * a.rows),
+            Buffer(name="counters", type="atomic<i32>", length=4),
+        ]
+        outputs = [Output(buffer="cells", name="cells", dtype="uint32", shape=shape)]
+        check_names(a.parameters, {*words(a), *OWN_UNIFORMS, *(n for n, _ in STANDARD_UNIFORMS)})
+        source = [prelude_wgsl(), palette_wgsl(a.colours), _pattern_wgsl(a.pattern), ramp_wgsl(a)]
+        source += [Rule(a).wgsl(a) if a.kind == "custom" else NO_RULE, self.wgsl]
+        swaps = () if a.kind in ("ising", "elementary") else (("cells", "cells_next"),)
+        if a.packed:
+            count = a.columns * a.rows // 32
+            source.append(packed_wgsl(a.birth, a.survival, periodic=a.periodic))
+            buffers += [Buffer(name=n, type="u32", length=count) for n in ("bits", "bits_next")]
+            shape = (a.rows, a.columns // 32)
+            outputs.append(Output(buffer="bits", name="bits", dtype="uint32", shape=shape))
+            start.append(Pass(entry="pack", dispatch=(workgroups(count, 64), 1, 1)))
+            draw.insert(0, Pass(entry="unpack", dispatch=grid))
+            draw.append(Pass(entry="drawn", dispatch=(1, 1, 1)))
+            swaps = (("bits", "bits_next"),)
+        if a.tiles > 1:
+            count = 2 * a.tiles**2
+            source.append(SURVEY)
+            buffers.append(Buffer(name="moments", type="vec4f", length=count))
+            shape = (a.tiles, a.tiles, 8)
+            outputs.append(Output(buffer="moments", name="moments", dtype="float32", shape=shape))
         return GpuProgram(
             name=self.name,
-            source=prelude_wgsl() + palette_wgsl(a.colours) + _pattern_wgsl(a.pattern) + self.wgsl,
+            source="".join(source),
             uniforms=_uniforms(a),
-            buffers=(
-                Buffer(name="pixels", type="u32", length=a.width * a.height),
-                Buffer(name="cells", type="u32", length=a.columns * a.rows),
-                Buffer(name="cells_next", type="u32", length=a.columns * a.rows),
-                Buffer(name="counters", type="atomic<i32>", length=4),
-            ),
+            buffers=tuple(buffers),
             start=tuple(start),
             step=_step(a, grid),
-            draw=(
-                Pass(entry="forget", dispatch=(1, 1, 1)),
-                Pass(entry="count", dispatch=each_row),
-                Pass(entry="colour", dispatch=grid),
-                Pass(entry="show", dispatch=picture),
-            ),
-            swaps=() if in_place else (("cells", "cells_next"),),
-            outputs=(
-                Output(buffer="cells", name="cells", dtype="uint32", shape=(a.rows, a.columns)),
-            ),
+            draw=tuple(draw),
+            swaps=swaps,
+            outputs=tuple(outputs),
             probes=_probes(a),
             width=a.width,
             height=a.height,
@@ -232,15 +304,26 @@ class AutomatonKernel(KernelBase[AutomatonArguments]):
         return judge(arguments, evidence)
 
 
+ENTRIES: dict[Kind, str] = {
+    "life": "live", "cyclic": "chase", "fire": "burn", "sandpile": "topple", "custom": "apply",
+}  # fmt: skip
+
+
 def _step(a: AutomatonArguments, grid: tuple[int, int, int]) -> tuple[Pass, ...]:
     match a.kind:
         case "ising":
-            return tuple(Pass(entry="flip", dispatch=grid, constants={"parity": k}) for k in (0, 1))
+            half = (workgroups(a.columns // 2, 64), a.rows, 1)
+            passes = [Pass(entry="flip", dispatch=half, constants={"parity": k}) for k in (0, 1)]
+            if a.tiles > 1:
+                passes.append(Pass(entry="survey", dispatch=(a.tiles, a.tiles, 1)))
+            return tuple(passes)
         case "elementary":
             return (Pass(entry="unroll", dispatch=(workgroups(a.columns, 64), 1, 1)),)
+        case "life" if a.packed:
+            strips = (workgroups(a.columns // 32, 32), workgroups(a.rows, ROWS_EACH), 1)
+            return (Pass(entry="live_packed", dispatch=strips),)
         case kind:
-            entry = {"life": "live", "cyclic": "chase", "fire": "burn", "sandpile": "topple"}[kind]
-            return (Pass(entry=entry, dispatch=grid),)
+            return (Pass(entry=ENTRIES[kind], dispatch=grid),)
 
 
 def _pattern_wgsl(pattern: tuple[str, ...]) -> str:
@@ -261,8 +344,8 @@ fn pattern_at(offset: vec2i) -> u32 {{
 """
 
 
-def _uniforms(a: AutomatonArguments) -> tuple[Uniform, ...]:
-    whole = {
+def _own_uniforms(a: AutomatonArguments) -> dict[str, int | float]:
+    return {
         "kind": KINDS.index(a.kind),
         "columns": a.columns,
         "rows": a.rows,
@@ -275,16 +358,22 @@ def _uniforms(a: AutomatonArguments) -> tuple[Uniform, ...]:
         "threshold": a.threshold,
         "grains": a.grains,
         "drop": a.drop,
-    }
-    real = {
         "density": a.density,
         "growth": a.growth,
         "lightning": a.lightning,
         "temperature": a.temperature,
     }
+
+
+OWN_UNIFORMS = frozenset(_own_uniforms(AutomatonArguments()))
+
+
+def _uniforms(a: AutomatonArguments) -> tuple[Uniform, ...]:
+    own = {n: ("u32" if isinstance(v, int) else "f32", v) for n, v in _own_uniforms(a).items()}
+    given = {n: ("f32", v) for n, v in a.parameters.items()}
     return tuple(
-        [Uniform(name=n, type="u32", value=v) for n, v in whole.items()]
-        + [Uniform(name=n, type="f32", value=v) for n, v in real.items()]
+        Uniform.model_validate({"name": n, "type": kind, "value": v})
+        for n, (kind, v) in (own | given).items()
     )
 
 
@@ -301,7 +390,11 @@ def _probes(a: AutomatonArguments) -> tuple[Probe, ...]:
             ("magnetisation", 0, one, "magnetisation per spin", "每自旋磁化强度"),
             ("energy", 1, one, "energy per spin", "每自旋能量"),
             ("energy_by_changes", 3, one, "energy, summed from its changes", "由变化累加的能量"),
-        ],
+        ][: 3 if a.tiles == 1 else 2],
+        "custom": [
+            ("state_1", 0, 1.0, "cells in state 1", "状态 1 的细胞"),
+            ("state_2", 1, 1.0, "cells in state 2", "状态 2 的细胞"),
+        ][: a.states - 1],
     }
     probes = [
         Probe(buffer="counters", name=n, offset=o, scale=s, label_en=en, label_zh=zh)

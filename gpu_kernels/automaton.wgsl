@@ -9,6 +9,7 @@ const FIRE: u32 = 2u;
 const SANDPILE: u32 = 3u;
 const ISING: u32 = 4u;
 const ELEMENTARY: u32 = 5u;
+const CUSTOM: u32 = 6u;
 const OUTSIDE: u32 = 0xffffffffu;
 
 override parity: u32 = 0;
@@ -56,6 +57,7 @@ fn begin(@builtin(global_invocation_id) id: vec3u) {
   }
   if (uniforms.kind == SANDPILE) { value = u32(chance * 4.0 * uniforms.density); }
   if (uniforms.kind == ELEMENTARY && id.y > 0u) { value = 0u; }
+  if (FORMULA_START) { value = as_state(initial_state(vec2i(id.xy), 0.0, chance)); }
   if (uniforms.seeded == 1u) {
     let centre = vec2u(uniforms.columns / 2u, select(uniforms.rows / 2u, 0u, uniforms.kind == ELEMENTARY));
     let mark = pattern_at(vec2i(id.xy) - vec2i(centre));
@@ -144,28 +146,49 @@ fn topple(@builtin(global_invocation_id) id: vec3u) {
   cells_next[i] = grains;
 }
 
-fn spin(x: i32, y: i32) -> i32 {
-  let i = index_of(x, y);
-  if (i == OUTSIDE) { return 0; }
-  return select(-1, 1, (cells[i] & 0xffffu) == 1u);
+// The grid of an Ising model is cut into TILES x TILES lattices, each joined to itself.
+fn tile_of(x: i32, y: i32) -> vec2i { return vec2i(x / i32(TILE_COLUMNS), y / i32(TILE_ROWS)); }
+
+fn tile_share(tile: vec2i) -> f32 {
+  return f32(u32(tile.y) * TILES + u32(tile.x)) / f32(max(TILES * TILES, 2u) - 1u);
+}
+
+// The spin of a cell of this tile or, around its edges, of the other side; beyond a dead one 0.
+fn spin_in(tile: vec2i, x: i32, y: i32) -> i32 {
+  let low = tile * vec2i(i32(TILE_COLUMNS), i32(TILE_ROWS));
+  let size = vec2i(i32(TILE_COLUMNS), i32(TILE_ROWS));
+  let at = vec2i(x, y) - low;
+  let outside = any(at < vec2i(0)) || any(at >= size);
+  if (outside && uniforms.periodic == 0u) { return 0; }
+  let inside = at + select(vec2i(0), size, at < vec2i(0)) - select(vec2i(0), size, at >= size);
+  let i = u32((low.y + inside.y) * i32(uniforms.columns) + low.x + inside.x);
+  return 2 * i32(cells[i] & 1u) - 1;
+}
+
+fn around(tile: vec2i, x: i32, y: i32) -> i32 {
+  return spin_in(tile, x - 1, y) + spin_in(tile, x + 1, y) + spin_in(tile, x, y - 1) + spin_in(tile, x, y + 1);
 }
 
 // Metropolis on one colour of the checkerboard: no two updated spins are neighbours.
 // Source: Metropolis et al., J. Chem. Phys. 21 (1953) 1087.
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(64)
 fn flip(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= uniforms.columns || id.y >= uniforms.rows || (id.x + id.y) % 2u != parity) { return; }
-  let x = i32(id.x);
+  let column = 2u * id.x + ((id.y + parity) & 1u);
+  if (column >= uniforms.columns) { return; }
+  let x = i32(column);
   let y = i32(id.y);
-  let i = id.y * uniforms.columns + id.x;
+  let i = id.y * uniforms.columns + column;
   let old = cells[i];
   let now = old & 0xffffu;
-  let change = 2 * spin(x, y) * (spin(x - 1, y) + spin(x + 1, y) + spin(x, y - 1) + spin(x, y + 1));
+  let tile = tile_of(x, y);
+  let change = 2 * (2 * i32(now) - 1) * around(tile, x, y);
   let chance = random(i, uniforms.step, 0u);
-  let accepted = change <= 0 || chance < exp(-f32(change) / uniforms.temperature);
-  if (accepted && change != 0) { atomicAdd(&counters[3], change); }
+  let accepted = change <= 0 || chance < exp(-f32(change) / temperature_at(tile_share(tile)));
+  if (accepted && change != 0) { moved(change); }
   cells[i] = aged(old, select(now, 1u - now, accepted));
 }
+
+fn moved(change: i32) { if (TILES == 1u) { atomicAdd(&counters[3], change); } }
 
 // One row from the row before; the number's bits are the rule (Wolfram's numbering).
 @compute @workgroup_size(64)
@@ -182,16 +205,31 @@ fn unroll(@builtin(global_invocation_id) id: vec3u) {
 
 @compute @workgroup_size(64)
 fn first_energy(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x < uniforms.rows) { atomicAdd(&counters[3], row_energy(id.x)); }
+  if (id.x < uniforms.rows) { moved(row_energy(id.x)); }
 }
 
 fn row_energy(row: u32) -> i32 {
   let y = i32(row);
   var energy = 0;
   for (var x = 0; x < i32(uniforms.columns); x++) {
-    energy -= spin(x, y) * (spin(x + 1, y) + spin(x, y + 1));
+    let tile = tile_of(x, y);
+    energy -= spin_in(tile, x, y) * (spin_in(tile, x + 1, y) + spin_in(tile, x, y + 1));
   }
   return energy;
+}
+
+// A formula's next state; what is no state at all becomes one that does not exist.
+fn as_state(value: f32) -> u32 {
+  return select(0xffffu, u32(clamp(round(value), 0.0, 65534.0)), is_finite(value) && value > -0.5);
+}
+
+@compute @workgroup_size(8, 8)
+fn apply(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= uniforms.columns || id.y >= uniforms.rows) { return; }
+  let i = id.y * uniforms.columns + id.x;
+  let old = cells[i];
+  let value = next_state(vec2i(id.xy), f32(old & 0xffffu), random(i, uniforms.step, 0u));
+  cells_next[i] = aged(old, as_state(value));
 }
 
 @compute @workgroup_size(1)
@@ -272,13 +310,16 @@ fn sand_colour(grains: u32) -> vec3f {
 fn ising_colour(x: i32, y: i32, w: u32) -> vec3f {
   let age = f32(w >> 16u);
   let up = (w & 0xffffu) == 1u;
-  let around = f32(spin(x - 1, y) + spin(x + 1, y) + spin(x, y - 1) + spin(x, y + 1)) * 0.25;
+  let tile = tile_of(x, y);
+  let near = f32(around(tile, x, y)) * 0.25;
   let own = select(-1.0, 1.0, up);
   let still = 1.0 - exp(-age / 25.0);
   let warm = mix(vec3f(1.0, 0.80, 0.45), vec3f(0.93, 0.47, 0.20), still);
   let cool = mix(vec3f(0.20, 0.34, 0.66), vec3f(0.060, 0.095, 0.265), still);
-  let wall = 0.5 * (1.0 - own * around);
-  return select(cool, warm, up) + vec3f(0.16, 0.18, 0.24) * wall;
+  let wall = 0.5 * (1.0 - own * near);
+  let at = vec2i(x, y) - tile * vec2i(i32(TILE_COLUMNS), i32(TILE_ROWS));
+  let seam = TILES > 1u && (at.x == 0 || at.y == 0);
+  return (select(cool, warm, up) + vec3f(0.16, 0.18, 0.24) * wall) * select(1.0, 0.25, seam);
 }
 
 fn strip_colour(x: u32, y: u32) -> vec3f {
@@ -293,10 +334,16 @@ fn strip_colour(x: u32, y: u32) -> vec3f {
   return palette(0.48 + 0.30 * wave + 0.18 * (1.0 - side));
 }
 
+fn state_colour(now: u32) -> vec3f {
+  if (now >= uniforms.states) { return vec3f(1.0, 0.0, 1.0); }
+  return palette(0.08 + 0.84 * f32(now) / f32(uniforms.states - 1u));
+}
+
 fn cell_colour(x: u32, y: u32) -> vec3f {
   let w = cells[y * uniforms.columns + x];
   let at = vec2i(i32(x), i32(y));
   if (uniforms.kind == LIFE) { return life_colour(at.x, at.y, w); }
+  if (uniforms.kind == CUSTOM) { return state_colour(w & 0xffffu); }
   if (uniforms.kind == CYCLIC) { return palette(f32(w & 0xffffu) / f32(uniforms.states)); }
   if (uniforms.kind == FIRE) { return fire_colour(at.x, at.y, w); }
   if (uniforms.kind == SANDPILE) { return sand_colour(w); }

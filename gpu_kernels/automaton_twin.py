@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from intentos.bindings import fold_seed
 from intentos.protocols import Snapshot
 
+from .automaton_rules import Rule, ramp
+from .expression import Expression
 from .prelude import pack_rgba, palette, random, random_bits
 
 if TYPE_CHECKING:
@@ -29,15 +31,23 @@ def frames(a: AutomatonArguments, seed: int) -> Iterator[Snapshot]:
     grid = Grid(a, fold_seed(seed))
     step = 0
     for frame in range(a.frames):
+        before, age = grid.cells, grid.age
         if frame:
             for _ in range(a.steps_per_frame):
                 grid.advance(step)
                 step += 1
+        if a.packed:  # ages are counted from picture to picture
+            older = np.minimum(age + (a.steps_per_frame if frame else 0), 0xFFFF)
+            grid.age = np.where(grid.cells == before, older, 0)
         words = grid.cells if a.kind == "sandpile" else grid.cells | grid.age << 16
+        buffers = {"cells": words.astype(np.uint32)}
+        if a.packed:
+            bits = np.packbits(grid.cells.astype(np.uint8), axis=1, bitorder="little")
+            buffers["bits"] = bits.view("<u4")
+        if a.tiles > 1:
+            buffers["moments"] = grid.moments.copy()
         yield Snapshot(
-            pixels=pack_rgba(grid.picture(step)),
-            probes=grid.probes(step),
-            buffers={"cells": words.astype(np.uint32)},
+            pixels=pack_rgba(grid.picture(step)), probes=grid.probes(step), buffers=buffers
         )
 
 
@@ -47,9 +57,11 @@ class Grid:
     def __init__(self, a: AutomatonArguments, seed: int) -> None:
         self.a, self.seed = a, seed
         self.index = np.arange(a.rows * a.columns).reshape(a.rows, a.columns)
+        self.rule = Rule(a) if a.kind == "custom" else None
         self.cells = self._begin()
         self.age = np.zeros_like(self.cells)
         self.running = self._energy() if a.kind == "ising" else 0
+        self.moments = np.zeros((a.tiles, a.tiles, 8), np.float32)
 
     def _begin(self) -> Cells:
         a = self.a
@@ -61,6 +73,8 @@ class Grid:
             cells = (chance * np.float32(4) * np.float32(a.density)).astype(np.int64)
         if a.kind == "elementary":
             cells[1:] = 0
+        if self.rule and self.rule.initial:
+            return self._states(self.rule.initial, 0, chance)
         if a.start == "random":
             return cells
         mark = self._pattern()
@@ -95,9 +109,12 @@ class Grid:
         if self.a.kind == "ising":
             for parity in (0, 1):
                 self._flip(step, parity)
+            if step >= self.a.settle and step % self.a.sample_every == 0:
+                self._survey(step)
             return
         rule = {
-            "life": self._live, "cyclic": self._chase, "fire": self._burn, "sandpile": self._topple
+            "life": self._live, "cyclic": self._chase, "fire": self._burn, "sandpile": self._topple,
+            "custom": self._apply,
         }[self.a.kind]  # fmt: skip
         self.cells = rule(step)
         self.age = np.where(self.cells == old, np.minimum(self.age + 1, 0xFFFF), 0)
@@ -131,18 +148,79 @@ class Grid:
         grains.flat[place] += a.drop
         return grains
 
+    def _apply(self, step: int) -> Cells:
+        assert self.rule is not None
+        return self._states(self.rule.next, step, self._chance(step, 0))
+
+    def _states(self, formula: Expression, step: int, chance: NDArray[np.float32]) -> Cells:
+        """Return a formula's states; what is no state becomes 0xffff."""
+        a = self.a
+        j, i = np.indices((a.rows, a.columns)).astype(np.float32)
+        place = {"i": i, "j": j, "x": (i + 0.5) / a.columns, "y": 1 - (j + 0.5) / a.rows}
+        known: dict[str, Any] = {"t": np.float32(step), "chance": chance, **place}
+        known |= {name: np.float32(v) for name, v in a.parameters.items()}
+        if self.rule and formula is self.rule.next:
+            known["state"] = self.cells.astype(np.float32)
+            known["total"] = sum(self._moved(self.cells, d) for d in AROUND).astype(np.float32)
+            for kind, wanted in self.rule.counts:
+                which = AROUND if kind == "n" else CROSS
+                same = self.cells == wanted
+                count = sum(self._moved(same * 1, d, int(wanted == 0)) for d in which)
+                known[f"{kind}{wanted}"] = count.astype(np.float32)
+        value = np.broadcast_to(formula.numpy(known, seed=self.seed), (a.rows, a.columns))
+        good = np.isfinite(value) & (value > -0.5)
+        whole = np.round(np.clip(np.where(good, value, 0), 0, 65534)).astype(np.int64)
+        return np.where(good, whole, 0xFFFF)
+
+    def _tiled(self, values: Any) -> Any:
+        """Return an array of shape (tiles, rows, tiles, columns): each lattice on its own."""
+        a = self.a
+        return values.reshape(a.tiles, a.rows // a.tiles, a.tiles, a.columns // a.tiles)
+
+    def _near(self, spins: Cells, dy: int, dx: int) -> Cells:
+        """Return each spin's neighbour in its own tile; beyond a dead edge 0."""
+        tiled = self._tiled(spins)
+        if self.a.periodic:
+            return np.asarray(np.roll(tiled, (-dy, -dx), (1, 3)).reshape(spins.shape))
+        padded = np.pad(tiled, ((0, 0), (1, 1), (0, 0), (1, 1)))
+        rows, columns = tiled.shape[1], tiled.shape[3]
+        inner = padded[:, 1 + dy : 1 + dy + rows, :, 1 + dx : 1 + dx + columns]
+        return np.asarray(inner.reshape(spins.shape))
+
+    def _temperatures(self, step: int) -> NDArray[np.float32]:
+        """Return the temperature of every tile, shape (tiles, tiles)."""
+        a = self.a
+        count = a.tiles**2
+        tile = (np.arange(count, dtype=np.float32) / max(count - 1, 1)).reshape(a.tiles, a.tiles)
+        known = {"temperature": np.float32(a.temperature), "t": np.float32(step), "tile": tile}
+        known |= {name: np.float32(v) for name, v in a.parameters.items()}
+        value = np.broadcast_to(ramp(a).numpy(known, seed=self.seed), tile.shape)
+        return np.maximum(value.astype(np.float32), np.float32(1e-3))
+
     def _flip(self, step: int, parity: int) -> None:
-        spins = 2 * self.cells - 1
-        change = 2 * spins * sum(self._moved(spins, d) for d in CROSS)
-        odds = np.exp(-change.astype(np.float32) / np.float32(self.a.temperature))
+        a, spins = self.a, 2 * self.cells - 1
+        change = 2 * spins * sum(self._near(spins, *d) for d in CROSS)
+        each = np.ones((a.tiles, a.rows // a.tiles, a.tiles, a.columns // a.tiles), np.float32)
+        heat = (each * self._temperatures(step)[:, None, :, None]).reshape(spins.shape)
+        odds = np.exp(-change.astype(np.float32) / heat)
         turn = (change <= 0) | (self._chance(step, 0) < odds)
-        mine = self.index // self.a.columns + self.index % self.a.columns
+        mine = self.index // a.columns + self.index % a.columns
         mine = mine % 2 == parity
         turn &= mine
         self.running += int(change[turn].sum())
         older = np.where(mine, np.minimum(self.age + 1, 0xFFFF), self.age)
         self.age = np.where(turn, 0, older)
         self.cells = np.where(turn, 1 - self.cells, self.cells)
+
+    def _survey(self, step: int) -> None:
+        spins = 2 * self.cells - 1
+        bonds = spins * (self._near(spins, 0, 1) + self._near(spins, 1, 0))
+        m = self._tiled(spins).mean((1, 3)).astype(np.float32)
+        e = -self._tiled(bonds).mean((1, 3)).astype(np.float32)
+        heat = self._temperatures(step)
+        self.moments += np.stack(
+            [np.ones_like(m), abs(m), m * m, m**4, heat, e, e * e, np.zeros_like(m)], axis=-1
+        )
 
     def _unroll(self, step: int) -> None:
         a = self.a
@@ -166,7 +244,7 @@ class Grid:
 
     def _energy(self) -> int:
         spins = 2 * self.cells - 1
-        return -int((spins * (self._moved(spins, (0, 1)) + self._moved(spins, (1, 0)))).sum())
+        return -int((spins * (self._near(spins, 0, 1) + self._near(spins, 1, 0))).sum())
 
     def probes(self, step: int) -> dict[str, float]:
         """Return what the program's probes give."""
@@ -183,8 +261,11 @@ class Grid:
                 return {
                     "magnetisation": float(spins.mean()),
                     "energy": self._energy() / cells.size,
-                    "energy_by_changes": self.running / cells.size,
+                    **({"energy_by_changes": self.running / cells.size} if a.tiles == 1 else {}),
                 } | invalid
+            case "custom":
+                counted = range(1, min(a.states, 3))
+                return {f"state_{k}": float((cells == k).sum()) for k in counted} | invalid
             case "elementary":
                 return {"population": float(cells[step % a.rows].sum())} | invalid
             case _:
@@ -199,6 +280,7 @@ class Grid:
             "life": self._life,
             "fire": self._fire,
             "ising": self._ising,
+            "custom": self._state_colours,
             "elementary": self._strip,
         }
         if a.kind == "cyclic":
@@ -246,14 +328,22 @@ class Grid:
 
     def _ising(self, step: int) -> Floats:
         spins = 2 * self.cells - 1
-        around = sum(self._moved(spins, d) for d in CROSS)[..., None] * 0.25
+        around = sum(self._near(spins, *d) for d in CROSS)[..., None] * 0.25
         still = 1 - np.exp(-self.age[..., None].astype(np.float32) / 25)
         warm = _mix((1.0, 0.80, 0.45), (0.93, 0.47, 0.20), still)
         cool = _mix((0.20, 0.34, 0.66), (0.060, 0.095, 0.265), still)
         wall = 0.5 * (1 - spins[..., None] * around)
-        return np.asarray(
-            np.where(spins[..., None] == 1, warm, cool) + np.array([0.16, 0.18, 0.24]) * wall
-        )
+        colour = np.where(spins[..., None] == 1, warm, cool) + np.array([0.16, 0.18, 0.24]) * wall
+        if self.a.tiles > 1:
+            j, i = np.indices(self.cells.shape)
+            rows, columns = (side // self.a.tiles for side in self.cells.shape)
+            colour = colour * np.where((i % columns == 0) | (j % rows == 0), 0.25, 1.0)[..., None]
+        return np.asarray(colour)
+
+    def _state_colours(self, step: int) -> Floats:
+        share = self.cells.astype(np.float32) / (self.a.states - 1)
+        colour = palette(self.a.colours, 0.08 + 0.84 * np.minimum(share, 1))
+        return np.where(self.cells[..., None] < self.a.states, colour, np.array([1.0, 0.0, 1.0]))
 
     def _strip(self, step: int) -> Floats:
         a = self.a

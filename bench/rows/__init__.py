@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from ..row import Row
+from intentos.bench.row import Row
 
 NAMES = ("nbody", "life", "gray_scott", "lbm", "boids", "pi", "matmul", "fft", "scene")
 
