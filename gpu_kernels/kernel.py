@@ -35,6 +35,9 @@ class Arguments(BaseModel):
 
 A = TypeVar("A", bound=Arguments)
 
+_LANGUAGE = ("expression", "expression_parser", "expression_tree")
+"""Modules of the expression language, which every program may hold code of."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
@@ -137,7 +140,7 @@ class KernelBase(ABC, Generic[A]):
         here = Path(inspect.getfile(KernelBase)).parent
         own = Path(inspect.getfile(type(self)))
         files = [own, own.with_suffix(".wgsl"), *sorted(own.parent.glob(f"{own.stem}_*.py"))]
-        shared = ("kernel", "prelude", "expression", "functions", *self.includes)
+        shared = ("kernel", "prelude", "functions", *_LANGUAGE, *self.includes)
         files += [here / f"{name}{ending}" for name in shared for ending in (".py", ".wgsl")]
         return sha256(b"\0".join(f.read_bytes() for f in files if f.exists()))
 

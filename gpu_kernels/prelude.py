@@ -123,17 +123,64 @@ def known_palette(name: str) -> str:
     return name
 
 
+# Functions of the WGSL beside this file that take every component of a vector alone.
+_ONE_BY_ONE = {
+    "square": 1, "cube": 1, "power": 2, "floor_mod": 2, "bounded_tanh": 1, "arc_sine": 1,
+    "arc_cosine": 1, "area_sine": 1, "area_cosine": 1, "area_tangent": 1, "hypotenuse": 2,
+    "smooth_between": 3,
+}  # fmt: skip
+
+
 @cache
 def prelude_wgsl() -> str:
-    """Return the shared WGSL functions."""
-    return Path(__file__).with_name("prelude.wgsl").read_text("utf-8")
+    """Return the shared WGSL functions: the file's, the same for vectors, and every palette."""
+    parts = [Path(__file__).with_name("prelude.wgsl").read_text("utf-8")]
+    for size in (2, 3):
+        kind, letters = f"vec{size}f", "xyz"[:size]
+        for name, count in _ONE_BY_ONE.items():
+            names = "abc"[:count]
+            takes = ", ".join(f"{n}: {kind}" for n in names)
+            each = (f"{name}({', '.join(f'{n}.{c}' for n in names)})" for c in letters)
+            parts.append(f"fn {name}_{size}({takes}) -> {kind} {{\n")
+            parts.append(f"  return {kind}({', '.join(each)});\n}}\n")
+        parts.append(_OF_VECTORS.replace("N", str(size)).replace("VEC", kind))
+    parts += [palette_wgsl(name, f"palette_{name}") for name in PALETTES]
+    return "".join(parts)
 
 
-def palette_wgsl(name: str) -> str:
+_OF_VECTORS = """
+fn integer_power_N(v: VEC, n: i32) -> VEC {
+  var result = VEC(1.0);
+  var factor = v;
+  for (var left = abs(n); left > 0; left = left >> 1u) {
+    if ((left & 1) == 1) { result = result * factor; }
+    factor = factor * factor;
+  }
+  return select(result, 1.0 / result, n < 0);
+}
+
+// The direction of v; zero has none, and stays zero.
+fn unit_N(v: VEC) -> VEC {
+  let far = length(v);
+  return select(v / far, VEC(0.0), far == 0.0);
+}
+
+// Snell's law: 0 where all light is reflected.
+fn refracted_N(v: VEC, normal: VEC, ratio: f32) -> VEC {
+  let along = dot(normal, v);
+  let k = 1.0 - ratio * ratio * (1.0 - along * along);
+  return select(ratio * v - (ratio * along + sqrt(max(k, 0.0))) * normal, VEC(0.0), k < 0.0);
+}
+
+fn between_N(v: VEC, low: VEC, high: VEC) -> bool { return all(v >= low) && all(v <= high); }
+"""
+
+
+def palette_wgsl(name: str, function: str = "palette") -> str:
     """Return ``fn palette(t: f32) -> vec3f``: piecewise linear over nine stops, t in 0..1."""
     stops = ", ".join(f"vec3f({r:.3f}, {g:.3f}, {b:.3f})" for r, g, b in PALETTES[name])
     return f"""
-fn palette(t: f32) -> vec3f {{
+fn {function}(t: f32) -> vec3f {{
   var stops = array<vec3f, 9>({stops});
   let x = clamp(t, 0.0, 1.0) * 8.0;
   let i = min(u32(x), 7u);
@@ -145,7 +192,7 @@ fn palette(t: f32) -> vec3f {{
 def palette(name: str, t: Floats) -> Floats:
     """Return sRGB colours, shape ``t.shape + (3,)``, for t in 0..1."""
     stops = np.array(PALETTES[name], np.float32)
-    x = np.clip(t, 0, 1) * 8
+    x = np.nan_to_num(np.clip(t, 0, 1)) * 8
     i = np.minimum(x.astype(np.int64), 7)
     weight = (x - i)[..., None]
     return np.asarray(stops[i] * (1 - weight) + stops[i + 1] * weight)
@@ -264,3 +311,77 @@ def _fade(t: Any) -> Any:
 
 def _mix(a: Any, b: Any, t: Any) -> Any:
     return a * (1 - t) + b * t
+
+
+def widen(x: Any, size: int) -> Any:
+    """Return vectors of ``size`` equal components, shape ``x.shape + (size,)``."""
+    x = np.asarray(x)
+    return np.broadcast_to(x[..., None], (*x.shape, size))
+
+
+def vector(*components: Any) -> Any:
+    """Return vectors from their components, which lie along the last axis."""
+    return np.stack(np.broadcast_arrays(*components), axis=-1)
+
+
+def extended(v: Any, z: Any) -> Any:
+    """Return vectors of three from vectors of two and a third component."""
+    return vector(v[..., 0], v[..., 1], z)
+
+
+def three(v: Any) -> tuple[Any, Any, Any]:
+    """Return three components; the third of a vector of two is 0."""
+    return v[..., 0], v[..., 1], v[..., 2] if v.shape[-1] == 3 else 0.0
+
+
+def dot(a: Any, b: Any) -> Any:
+    """Twin of WGSL's ``dot``."""
+    return (np.asarray(a) * b).sum(axis=-1)
+
+
+def length(v: Any) -> Any:
+    """Twin of WGSL's ``length``."""
+    return np.sqrt(dot(v, v))
+
+
+def unit(v: Any) -> Any:
+    """Twin of ``unit_N``."""
+    far = length(v)[..., None]
+    return np.where(far == 0, 0.0, np.true_divide(v, np.where(far == 0, 1.0, far)))
+
+
+def reflect(v: Any, normal: Any) -> Any:
+    """Twin of WGSL's ``reflect``: v mirrored at the plane of that normal."""
+    return v - 2 * dot(normal, v)[..., None] * normal
+
+
+def refracted(v: Any, normal: Any, ratio: Any) -> Any:
+    """Twin of ``refracted_N``."""
+    along, ratio = dot(normal, v)[..., None], np.asarray(ratio)[..., None]
+    k = 1 - ratio * ratio * (1 - along * along)
+    bent = ratio * v - (ratio * along + np.sqrt(np.maximum(k, 0))) * normal
+    return np.where(k < 0, 0.0, bent)
+
+
+def face_forward(v: Any, incident: Any, normal: Any) -> Any:
+    """Twin of WGSL's ``faceForward``: v, turned where the light comes from behind."""
+    return np.where(dot(normal, incident)[..., None] < 0, v, -np.asarray(v))
+
+
+def between(v: Any, low: Any, high: Any) -> Any:
+    """Twin of ``between_N``."""
+    return ((v >= low) & (v <= high)).all(axis=-1)
+
+
+def rotated(v: Any, angle: Any) -> Any:
+    """Twin of ``rotated``."""
+    c, s = np.cos(angle), np.sin(angle)
+    return vector(c * v[..., 0] - s * v[..., 1], s * v[..., 0] + c * v[..., 1])
+
+
+def hsv(hue: Any, saturation: Any, value: Any) -> Any:
+    """Twin of ``hsv``."""
+    turned = np.asarray(hue)[..., None] + np.array([0, 2 / 3, 1 / 3])
+    pure = np.clip(np.abs((turned - np.floor(turned)) * 6 - 3) - 1, 0, 1)
+    grey = np.asarray(saturation)[..., None]
+    return np.asarray(value)[..., None] * (1 - grey + pure * grey)

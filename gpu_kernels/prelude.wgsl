@@ -69,6 +69,18 @@ fn arc_sine(x: f32) -> f32 { return atan2(x, sqrt((1.0 - x) * (1.0 + x))); }
 
 fn arc_cosine(x: f32) -> f32 { return atan2(sqrt((1.0 - x) * (1.0 + x)), x); }
 
+// The inverses of sinh, cosh and tanh. WGSL may compute the first as log(x + sqrt(x*x + 1)), which
+// is 0 digits good for a large negative x.
+fn area_sine(x: f32) -> f32 {
+  let a = abs(x);
+  let y = log(a + sqrt(a * a + 1.0));
+  return select(y, -y, x < 0.0);
+}
+
+fn area_cosine(x: f32) -> f32 { return log(x + sqrt(x * x - 1.0)); }
+
+fn area_tangent(x: f32) -> f32 { return 0.5 * log((1.0 + x) / (1.0 - x)); }
+
 fn hypotenuse(x: f32, y: f32) -> f32 { return length(vec2f(x, y)); }
 
 fn smooth_between(low: f32, high: f32, x: f32) -> f32 {
@@ -125,4 +137,31 @@ fn fractal_noise(x: f32, y: f32, z: f32) -> f32 {
     scale *= 2.0;
   }
   return sum / 0.96875;
+}
+
+// Random values at a place.
+fn cell_random_at_2(p: vec2f) -> f32 { return cell_random(p.x, p.y, 0.0); }
+
+fn cell_random_at_3(p: vec3f) -> f32 { return cell_random(p.x, p.y, p.z); }
+
+fn value_noise_at_2(p: vec2f) -> f32 { return value_noise(p.x, p.y, 0.0); }
+
+fn value_noise_at_3(p: vec3f) -> f32 { return value_noise(p.x, p.y, p.z); }
+
+fn fractal_noise_at_2(p: vec2f) -> f32 { return fractal_noise(p.x, p.y, 0.0); }
+
+fn fractal_noise_at_3(p: vec3f) -> f32 { return fractal_noise(p.x, p.y, p.z); }
+
+// v turned anticlockwise by an angle in radians.
+fn rotated(v: vec2f, angle: f32) -> vec2f {
+  let c = cos(angle);
+  let s = sin(angle);
+  return vec2f(c * v.x - s * v.y, s * v.x + c * v.y);
+}
+
+// sRGB of a hue in turns, a saturation and a value in 0..1. Source: Smith, "Color Gamut Transform
+// Pairs", SIGGRAPH 1978, in the form without cases.
+fn hsv(hue: f32, saturation: f32, value: f32) -> vec3f {
+  let pure = abs(fract(hue + vec3f(0.0, 2.0 / 3.0, 1.0 / 3.0)) * 6.0 - 3.0) - 1.0;
+  return value * (1.0 - saturation + saturation * clamp(pure, vec3f(0.0), vec3f(1.0)));
 }

@@ -1,4 +1,4 @@
-"""One line of arithmetic means the same in WGSL (float32, on wgpu) and in NumPy (float64)."""
+"""What the expression language means, and what it refuses, naming the place."""
 
 from __future__ import annotations
 
@@ -6,226 +6,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intentos.bindings import fold_seed
 from intentos.errors import InvalidProgram
-from intentos.executors.gpu import ProgramRunner
-from intentos.gpu_kernels.expression import (
-    Expression,
-    Name,
-    Node,
-    Number,
-    check_names,
-    parse,
-)
-from intentos.gpu_kernels.functions import FUNCTIONS, Function
-from intentos.gpu_kernels.prelude import prelude_wgsl
-from intentos.program import Buffer, GpuProgram, Output, Pass
+from intentos.gpu_kernels.expression import Kind, check_names, parse
+from intentos.gpu_kernels.functions import Function
+from intentos.gpu_kernels.prelude import palette
 
-POINTS = 64
-SEED = 7
-
-
-def on_gpu(expressions: list[Expression], x: Any, y: Any) -> Any:
-    """Return all expressions at all points: float32, shape (expressions, points)."""
-    rows = [
-        f"  out[{i * POINTS}u + p] = {e.wgsl({'x': 'x', 'y': 'y'})};"
-        for i, e in enumerate(expressions)
-    ]
-    count = len(expressions) * POINTS
-    # The points come through a buffer, so that no compiler may compute anything beforehand.
-    points = [
-        f"  points[{i}u] = {float(v)!r}f;" for i, v in enumerate([*np.asarray(x), *np.asarray(y)])
-    ]
-    source = (
-        prelude_wgsl()
-        + "@compute @workgroup_size(1) fn give() {\n"
-        + "\n".join(points)
-        + f"\n}}\n@compute @workgroup_size({POINTS})\n"
-        + "fn evaluate(@builtin(global_invocation_id) id: vec3u) {\n  let p = id.x;\n"
-        + f"  let x = points[p];\n  let y = points[p + {POINTS}u];\n"
-        + "\n".join(rows)
-        + "\n}\n"
-    )
-    program = GpuProgram(
-        source=source,
-        buffers=(
-            Buffer(name="points", type="f32", length=2 * POINTS),
-            Buffer(name="out", type="f32", length=count),
-        ),
-        start=(
-            Pass(entry="give", dispatch=(1, 1, 1)),
-            Pass(entry="evaluate", dispatch=(1, 1, 1)),
-        ),
-        outputs=(
-            Output(buffer="out", name="out", dtype="float32", shape=(len(expressions), POINTS)),
-        ),
-        width=1,
-        height=1,
-        frames=1,
-    )
-    runner = ProgramRunner(program, {}, SEED)
-    assert len(list(runner.frames())) == 1
-    return runner.outputs()["out"]
-
-
-SAMPLES = np.random.default_rng(3)
-X = SAMPLES.uniform(-3, 3, POINTS).astype(np.float32)
-Y = SAMPLES.uniform(-3, 3, POINTS).astype(np.float32)
-
-# What WGSL's own functions may be off by, relative to max(1, |value|); arithmetic is exact to
-# half a unit in the last place, but a fused multiply-add may round once less.
-ROUNDING = 2.0**-22
-ROUGH = 2.0**-17
-EXACT = {"+", "-", "*", " neg", " number", "abs", "min", "max", "where", "sign", "floor", "ceil"}
-
-
-def perturbed(node: Node, inputs: dict[str, Any], noise: Any, sizes: list[Any]) -> Any:
-    """Evaluate in float64 with every intermediate result off by as much as float32 may be."""
-    if isinstance(node, Number):
-        if float(np.float32(node.value)) == node.value:
-            return node.value
-        return node.value * (1 + noise.uniform(-1, 1, X.shape) * ROUNDING)
-    if isinstance(node, Name):
-        return inputs[node.name]
-    values = [perturbed(a, inputs, noise, sizes) for a in node.arguments]
-    if node.function.seeded:
-        values.append(fold_seed(SEED))
-    with np.errstate(all="ignore"):
-        value = node.function.numpy(*values)
-    if node.kind == "boolean":
-        return value
-    sizes.append(np.broadcast_to(np.abs(value), X.shape))
-    exact = node.function.name in EXACT
-    scale = np.abs(value) if exact else np.maximum(1, np.abs(value))
-    off = scale * noise.uniform(-1, 1, X.shape)
-    return value + off * (ROUNDING if exact else ROUGH)
-
-
-def tolerance(expression: Expression, exact: Any) -> Any:
-    """Return how far off float32 may be at each point; NaN where the point is ill-conditioned."""
-    inputs = {"x": X.astype(np.float64), "y": Y.astype(np.float64)}
-    noise = np.random.default_rng(11)
-    spread = np.zeros(POINTS)
-    fits = np.isfinite(exact)
-    with np.errstate(all="ignore"):
-        for _ in range(12):
-            sizes: list[Any] = []
-            value = perturbed(expression.root, inputs, noise, sizes)
-            spread = np.maximum(spread, np.abs(value - exact))
-            for size in sizes:
-                fits &= (size < 1e18) & ((size == 0) | (size > 1e-18))
-        allowed = 6 * spread + 1e-6 * np.maximum(1, np.abs(exact))
-        fits &= allowed < 1e-2 * np.maximum(1, np.abs(exact))
-    return np.where(fits, allowed, np.nan)
-
-
-def trees() -> st.SearchStrategy[str]:
-    constant = st.one_of(
-        st.integers(-4, 9).map(str),
-        st.floats(-8, 8, allow_nan=False, width=16).map(lambda v: f"({v!r})"),
-        st.sampled_from(["pi", "tau", "1e-3", "0.5"]),
-    )
-    leaf = st.one_of(st.sampled_from(["x", "y"]), st.sampled_from(["x", "y"]), constant)
-
-    def grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-        infix = st.builds(
-            lambda a, o, b: f"({a} {o} {b})", inner, st.sampled_from("+ - * / %".split()), inner
-        )
-        power = st.builds(lambda a, n: f"({a})**{n}", inner, st.integers(-3, 6))
-        test = st.builds(
-            lambda a, o, b: f"({a}) {o} ({b})",
-            inner,
-            st.sampled_from("< <= > >= == !=".split()),
-            inner,
-        )
-        logic = st.one_of(
-            test,
-            st.builds(
-                lambda a, o, b: f"({a}) {o} ({b})", test, st.sampled_from(["and", "or"]), test
-            ),
-            test.map(lambda t: f"(not {t})"),
-        )
-        choice = st.builds(lambda c, a, b: f"(({a}) if {c} else ({b}))", logic, inner, inner)
-        calls = [
-            st.builds(
-                lambda f, args: f"{f.name}({', '.join(args)})",
-                st.just(f),
-                st.lists(inner, min_size=len(f.takes), max_size=len(f.takes)),
-            )
-            for f in FUNCTIONS.values()
-            if f.name.isidentifier() and f.name not in ("and", "or", "not", "where")
-        ]
-        return st.one_of(infix, infix, power, choice, logic.map(lambda t: f"({t})"), *calls)
-
-    return st.recursive(leaf, grow, max_leaves=9)
-
-
-def parsed(text: str) -> Expression | None:
-    try:
-        return parse(text, {"x", "y"})
-    except InvalidProgram as error:
-        if error.code != "expression.not_finite":
-            raise
-        return None  # such as 1/0: refused, never compiled
-
-
-def test_random_trees_agree() -> None:
-    points = {"judged": 0, "seen": 0}
-
-    @settings(
-        max_examples=20,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.lists(trees(), min_size=12, max_size=24))
-    def agree(texts: list[str]) -> None:
-        expressions = [e for e in map(parsed, texts) if e is not None]
-        if not expressions:
-            return
-        found = on_gpu(expressions, X, Y)
-        for expression, got in zip(expressions, found, strict=True):
-            judged, off = compared(expression, got)
-            points["judged"] += int(judged.sum())
-            points["seen"] += POINTS
-            assert off.size == 0 or off.max() <= 0, (expression.text, expression.wgsl())
-
-    agree()
-    assert points["seen"] > 10_000
-    assert points["judged"] > 0.6 * points["seen"]
-
-
-@pytest.mark.parametrize("name", [n for n in FUNCTIONS if n.isidentifier()])
-def test_every_function_alone(name: str) -> None:
-    function = FUNCTIONS[name]
-    if name in ("and", "or", "not"):
-        text = {"not": "not x > 0"}.get(name, f"x > 0 {name} y > 0")
-    else:
-        first = ["x > 0"] if function.takes[0] == "boolean" else []
-        rest = ["x", "y", "0.5", "y/2", "0.75", "2"][: len(function.takes) - len(first)]
-        text = f"{name}({', '.join(first + rest)})"
-    expression = parse(text, {"x", "y"})
-    judged, off = compared(expression, on_gpu([expression], X, Y)[0])
-    assert judged.sum() > POINTS / 4
-    assert off.max() <= 0
-
-
-def compared(expression: Expression, got: Any) -> tuple[Any, Any]:
-    """Return which points are well-conditioned, and by how much those exceed what is allowed."""
-    inputs = {"x": X.astype(np.float64), "y": Y.astype(np.float64)}
-    value = expression.numpy(inputs, seed=fold_seed(SEED))
-    exact = np.broadcast_to(np.asarray(value, np.float64), X.shape)
-    allowed = tolerance(expression, exact)
-    judged = np.isfinite(allowed)
-    return judged, np.abs(got[judged] - exact[judged]) - allowed[judged]
+X = np.linspace(-3, 3, 64)
+Y = np.linspace(2, -5, 64)
+KINDS: dict[str, Kind] = {"p": "vec2", "q": "vec3"}
 
 
 def value(text: str, **variables: float) -> float:
     return float(parse(text, variables).numpy(variables))
+
+
+def vector(text: str, **variables: float) -> list[float]:
+    found: list[float] = parse(text, variables, gives="any").numpy(variables).tolist()
+    return found
 
 
 def test_arithmetic_is_pythons() -> None:
@@ -289,9 +89,54 @@ def test_noise_is_the_same_for_the_same_seed_only() -> None:
         ("x + z", "unknown_name", 5),
         ("x + __import__('os')", "unknown_function", 5),
         ("sin(x, y)", "wrong_count", 1),
-        ("noise(x)", "wrong_count", 1),
-        ("where(x, 1, 2)", "wants_boolean", 1),
+        ("noise(x)", "wants_vec3", 7),
+        ("noise()", "wrong_count", 1),
+        ("where(x, 1, 2)", "wants_boolean", 7),
+        ("1 if x else 2", "wants_boolean", 6),
         ("x and y", "wants_boolean", 1),
+        ("y + x.y", "no_components", 7),
+        ("(x > 0).x", "no_components", 9),
+        ("vec2(x, y)", "gives_number", 1),
+        ("x + q", "gives_number", 1),
+        ("q > 0", "wants_number", 1),
+        ("sin(p)*q.x", "gives_number", 1),
+        ("(p + q).x", "mixed_vectors", 2),
+        ("dot(q, p)", "mixed_vectors", 1),
+        ("cross(q, x).x", "wants_vec3", 10),
+        ("dot(x, y)", "wants_vector", 5),
+        ("length(x + y)", "wants_vector", 8),
+        ("1 + q.w", "unknown_component", 7),
+        ("p.z", "unknown_component", 3),
+        ("q.xg", "unknown_component", 3),
+        ("q.xyzx", "unknown_component", 3),
+        ("q.__class__", "unknown_component", 3),
+        ("q.x.x", "no_components", 5),
+        ("vec3(1, 2)", "wants_vec2", 6),
+        ("vec3(p)", "wants_number", 6),
+        ("vec2(1, 2, 3).x", "wrong_count", 1),
+        ("normalize(vec3(0, 0, 1)/0).x", "not_finite", 11),
+        ("palette('mud', x).x", "wants_palette", 1),
+        ("palette(x).x", "wants_palette", 1),
+        ("palette('magma', q).x", "wants_number", 18),
+        ("palette(f'{x}', x)", "wants_palette", 1),
+        ("f'{x}'", "not_allowed", 1),
+        ("p[0]", "not_allowed", 1),
+        ("{x: y}", "not_allowed", 1),
+        ("[x, y]", "not_allowed", 1),
+        ("x, y", "not_allowed", 1),
+        ("...", "not_allowed", 1),
+        ("None", "not_allowed", 1),
+        ("sin(**x)", "not_allowed", 1),
+        ("sin(x)(y)", "not_allowed", 1),
+        ("q.x(y)", "not_allowed", 1),
+        ("await x", "not_allowed", 1),
+        ("(yield x)", "not_allowed", 2),
+        ("x // y", "not_allowed", 1),
+        ("x @ y", "not_allowed", 1),
+        ("x is y", "not_allowed", 1),
+        ("x << y", "not_allowed", 1),
+        ("import os", "syntax", 1),
+        ("x; y", "syntax", 2),
         ("x + 1/0", "not_finite", 5),
         ("9**9**9", "not_finite", 1),
         ("1e39", "not_finite", 1),
@@ -308,7 +153,7 @@ def test_noise_is_the_same_for_the_same_seed_only() -> None:
 )
 def test_what_is_refused_and_where(text: str, code: str, column: int | None) -> None:
     with pytest.raises(InvalidProgram) as caught:
-        parse(text, {"x", "y"})
+        parse(text, {"x", "y"}, kinds=KINDS)
     assert caught.value.code == f"expression.{code}"
     assert caught.value.arguments.get("column") == column
     for language in ("en", "zh"):
@@ -316,20 +161,87 @@ def test_what_is_refused_and_where(text: str, code: str, column: int | None) -> 
         assert len(caught.value.text(language)) < 900
 
 
-@settings(max_examples=400, derandomize=True, deadline=None, database=None)
-@given(
-    st.text(max_size=80)
-    | st.text("xy0123456789.+-*/%()<>=,_ifelsandorotσ\\'\"[]{}:#@", max_size=80)
+PIECES = (
+    "x y p q .x .xy .__class__ .real [0] ( ) (( )) , : := = == < ** // @ ~ ! 1e999 0x10 1_0 "
+    "9999999999 \0 \n \\ ' \" f'' {x} lambda yield await *x **x (*x) in is if else for not and "
+    "or None True ... sin( vec2( vec3( palette( 'magma' noise( max( × ² π ∞ ＋ 变 \u202e"
+).split(" ")
+HOSTILE = st.one_of(
+    st.text(max_size=80),
+    st.text("xypq0123456789.+-*/%()<>=,_ifelsandorotσ\\'\"[]{}:#@", max_size=80),
+    st.lists(st.sampled_from(PIECES), max_size=24).map(" ".join),
+    st.builds(
+        lambda a, n, b: a * n + b,
+        st.sampled_from(["(", "-", "x+", "sin(", "q.x*", "not "]),
+        st.integers(1, 900),
+        st.sampled_from(["x", "", ")", "1e308"]),
+    ),
 )
+
+
+@settings(max_examples=600, derandomize=True, deadline=None, database=None)
+@given(HOSTILE)
 def test_any_text_is_an_expression_or_an_error(text: str) -> None:
     try:
-        expression = parse(text, {"x", "y"})
+        expression = parse(text, {"x", "y"}, kinds=KINDS, gives="any")
     except InvalidProgram as error:
         if not error.code.startswith("expression."):
             raise
     else:
-        expression.numpy({"x": X, "y": Y})
+        place = {"x": X, "y": Y, "p": np.stack([X, Y], -1), "q": np.stack([X, Y, X], -1)}
+        value: Any = np.asarray(expression.numpy(place))
+        vector = {"vec2": (2,), "vec3": (3,)}.get(expression.kind, ())
+        assert value.shape in ((*X.shape, *vector), vector)
         assert expression.wgsl().isascii()
+
+
+def test_vectors_have_components_and_numbers_count_as_vectors() -> None:
+    assert vector("vec2(x, 2)*3 + 1", x=1.0) == [4, 7]
+    assert vector("vec3(1, 2, 3).zyx") == [3, 2, 1]
+    assert vector("vec3(1, 2, 3).bg") == [3, 2]
+    assert vector("vec3(vec2(1, 2), 3) - vec3(1)") == [0, 1, 2]
+    assert vector("mix(vec2(0, 1), vec2(4, 3), 0.5)") == [2, 2]
+    assert vector("vec2(1, 2) if x > 0 else vec2(3, 4)", x=-1.0) == [3, 4]
+    assert vector("max(vec2(x, 2), 1, vec2(0, 3))", x=5.0) == [5, 3]
+    assert vector("-vec2(1, -2)**2") == [-1, -4]
+    assert vector("cross(vec3(1, 0, 0), vec3(0, 1, 0))") == [0, 0, 1]
+    assert vector("rotate(vec2(1, 0), pi/2)") == pytest.approx([0, 1])
+    assert vector("hsv(1/3, 1, 0.5)") == pytest.approx([0, 0.5, 0])
+    assert vector("normalize(vec2(3, 4))*length(vec3(2, 3, 6))") == pytest.approx([4.2, 5.6])
+    assert value("distance(vec2(1, 1), vec2(4, 5)) + dot(vec2(1, 2), vec2(3, 4))") == 16
+    assert (
+        value("box(vec2(x, 0), vec2(0, -1), vec2(2, 1)) + disc(vec2(x, 0), vec2(1, 1), 1)", x=1.0)
+        == 2
+    )
+    assert vector("palette('magma', x)", x=0.3) == pytest.approx(palette("magma", np.array(0.3)))
+
+
+def test_what_is_wanted_decides_what_is_given() -> None:
+    grey = parse("x", {"x"}, gives="vec3")
+    assert grey.kind == "vec3"
+    assert grey.wgsl() == "vec3f(x)"
+    assert grey.numpy({"x": X}).shape == (64, 3)
+    assert parse("0.25", (), gives="vec2").wgsl() == "vec2f(0.25f)"
+    assert parse("x > 0", {"x"}, gives="vec2").kind == "vec2"
+    assert [parse(t, {"x"}, gives="any").kind for t in ("x", "x>0", "vec2(x, 1)", "vec3(x)")] == [
+        "number", "boolean", "vec2", "vec3",
+    ]  # fmt: skip
+    for text, wanted in [("vec2(x, x)", "vec3"), ("vec3(x)", "vec2"), ("vec3(x)", "boolean")]:
+        with pytest.raises(InvalidProgram) as caught:
+            parse(text, {"x"}, gives=wanted)  # type: ignore[arg-type]
+        assert caught.value.code == f"expression.gives_{wanted}"
+
+
+def test_a_vector_may_be_a_variable_and_a_constant_is_computed_at_once() -> None:
+    place = parse("length(q - vec3(1, 2, 2 + 1)) - p.y", (), kinds=KINDS)
+    assert (
+        place.wgsl({"q": "at", "p": "here"}) == "(length((at - vec3f(1.0f, 2.0f, 3.0f))) - here.y)"
+    )
+    assert place.numpy({"q": np.array([1.0, 2, 7]), "p": np.array([0.0, 1])}) == 3
+    assert parse("normalize(vec3(0, 3, 4)).z*x", {"x"}).wgsl() == "(0.8f * x)"
+    assert parse(
+        "vec3(1, 2, 3) + cross(vec3(1, 0, 0), vec3(0, 0, 1))", (), gives="vec3"
+    ).wgsl() == ("vec3f(1.0f, 1.0f, 3.0f)")
 
 
 def test_names_of_a_plan_may_not_hide_what_is_there() -> None:
@@ -337,10 +249,3 @@ def test_names_of_a_plan_may_not_hide_what_is_there() -> None:
     for name in ("sin", "x", "pi", "a b", "_a", "", "é"):
         with pytest.raises(InvalidProgram):
             check_names([name], taken={"x"})
-
-
-def test_smoothstep_without_a_distance_is_a_step() -> None:
-    expression = parse("smoothstep(0.25, 0.25, x)", {"x", "y"})
-    got = on_gpu([expression], X, Y)[0]
-    assert np.array_equal(got, (np.asarray(X, np.float32) >= 0.25).astype(np.float32))
-    assert np.array_equal(got, expression.numpy({"x": X, "y": Y}, seed=SEED))
