@@ -155,18 +155,31 @@ fn tile_share(tile: vec2i) -> f32 {
 
 // The spin of a cell of this tile or, around its edges, of the other side; beyond a dead one 0.
 fn spin_in(tile: vec2i, x: i32, y: i32) -> i32 {
-  let low = tile * vec2i(i32(TILE_COLUMNS), i32(TILE_ROWS));
   let size = vec2i(i32(TILE_COLUMNS), i32(TILE_ROWS));
+  let low = tile * size;
   let at = vec2i(x, y) - low;
   let outside = any(at < vec2i(0)) || any(at >= size);
   if (outside && uniforms.periodic == 0u) { return 0; }
   let inside = at + select(vec2i(0), size, at < vec2i(0)) - select(vec2i(0), size, at >= size);
-  let i = u32((low.y + inside.y) * i32(uniforms.columns) + low.x + inside.x);
-  return 2 * i32(cells[i] & 1u) - 1;
+  return spin_at(u32((low.y + inside.y) * i32(uniforms.columns) + low.x + inside.x));
 }
 
+fn spin_at(i: u32) -> i32 { return 2 * i32(cells[i] & 1u) - 1; }
+
+// The sum of the four nearest spins.
 fn around(tile: vec2i, x: i32, y: i32) -> i32 {
-  return spin_in(tile, x - 1, y) + spin_in(tile, x + 1, y) + spin_in(tile, x, y - 1) + spin_in(tile, x, y + 1);
+  if (uniforms.periodic == 0u) {
+    return spin_in(tile, x - 1, y) + spin_in(tile, x + 1, y) + spin_in(tile, x, y - 1) + spin_in(tile, x, y + 1);
+  }
+  let i = u32(y) * uniforms.columns + u32(x);
+  let column = u32(x) - u32(tile.x) * TILE_COLUMNS;
+  let row = u32(y) - u32(tile.y) * TILE_ROWS;
+  let down = uniforms.columns;
+  let left = i + select(0u, TILE_COLUMNS, column == 0u) - 1u;
+  let right = i + 1u - select(0u, TILE_COLUMNS, column == TILE_COLUMNS - 1u);
+  let upper = i + select(0u, TILE_ROWS * down, row == 0u) - down;
+  let lower = i + down - select(0u, TILE_ROWS * down, row == TILE_ROWS - 1u);
+  return spin_at(left) + spin_at(right) + spin_at(upper) + spin_at(lower);
 }
 
 // Metropolis on one colour of the checkerboard: no two updated spins are neighbours.

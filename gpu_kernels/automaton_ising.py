@@ -52,7 +52,8 @@ fn survey(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let low = tile * vec2i(i32(TILE_COLUMNS), i32(TILE_ROWS));
   var spins = 0;
   var bonds = 0;
-  for (var k = lane; k < TILE_COLUMNS * TILE_ROWS; k += 64u) {
+  let sampled = uniforms.step >= SETTLE && uniforms.step % SAMPLE_EVERY == 0u;
+  for (var k = lane; k < select(0u, TILE_COLUMNS * TILE_ROWS, sampled); k += 64u) {
     let x = low.x + i32(k % TILE_COLUMNS);
     let y = low.y + i32(k / TILE_COLUMNS);
     let own = spin_in(tile, x, y);
@@ -61,7 +62,7 @@ fn survey(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   }
   sums[lane] = vec2i(spins, bonds);
   workgroupBarrier();
-  if (lane == 0u && uniforms.step >= SETTLE && uniforms.step % SAMPLE_EVERY == 0u) {
+  if (lane == 0u && sampled) {
     var total = vec2i(0);
     for (var k = 0u; k < 64u; k++) { total += sums[k]; }
     let size = f32(TILE_COLUMNS * TILE_ROWS);
