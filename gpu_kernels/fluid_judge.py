@@ -1,0 +1,234 @@
+"""What a finished flow is judged by: conservation, ranges, and flows whose answer is known."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intentos.protocols import Evidence
+from intentos.types import Check, Quantity, Words
+
+from .expression import Number
+from .fluid_lattice import OBSTACLE, SOUND, Lattice
+
+if TYPE_CHECKING:
+    from .fluid import FluidArguments
+
+Floats = NDArray[np.floating[Any]]
+MOST_MACH = 0.35
+LEAST_CYCLES = 4
+
+
+def judge(a: FluidArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
+    """Return the flow's numbers, and the checks that apply to it."""
+    lattice = Lattice(a)
+    series = {n: np.array([v for _, v in points]) for n, points in evidence.series.items()}
+    late = slice(len(series["mass"]) // 2, None)
+    speed, viscosity = float(series["inflow"][-1]), float(series["viscosity"][-1])
+    drift = _drift(series)
+    fastest = float(series["fastest"].max())
+    values = {
+        "reynolds": Quantity(value=round(speed * lattice.length / viscosity, 2)),
+        "mach": Quantity(value=round(fastest / SOUND, 4)),
+        "mass_drift": Quantity(value=drift),
+        "fastest": Quantity(value=round(float(series["fastest"][-1]) / speed, 4), unit="U"),
+        "time": Quantity(value=_time(lattice, evidence.frames - 1), unit="H/U"),
+    }
+    checks = [_finite(series, evidence), _stable(series), _slow(fastest), _mass(a, drift)]
+    if a.obstacle:
+        values["drag_coefficient"] = Quantity(value=round(float(series["drag"][late].mean()), 4))
+        values["lift_amplitude"] = Quantity(value=round(float(np.ptp(series["lift"][late])) / 2, 4))
+        found = strouhal(series["lift"], _time(lattice, 1) * a.rows / lattice.length)
+        if found is not None:
+            values["strouhal"] = Quantity(value=round(found[0], 4))
+            checks += _shedding(a, lattice, evidence, values, found)
+    checks += _decay(a, lattice, series["energy"], evidence.frames)
+    checks += _channel(a, lattice, series["flow"], evidence.frames)
+    return values, checks
+
+
+def strouhal(lift: Floats, dt: float) -> tuple[float, int] | None:
+    """Return the frequency of the lift and the cycles it was counted over; None without any.
+
+    The second half of the series is looked at, where its mean is crossed upward; ``dt`` is the time
+    between two numbers, in lengths over speed, so that the frequency is the Strouhal number.
+    """
+    settled = lift[len(lift) // 2 :]
+    settled = settled - settled.mean()
+    up = np.flatnonzero((settled[:-1] < 0) & (settled[1:] >= 0))
+    if up.size < 3 or np.ptp(settled) < 1e-3:
+        return None
+    times = (up - settled[up] / (settled[up + 1] - settled[up])) * dt
+    periods = np.diff(times)
+    if periods.std() > 0.15 * periods.mean():
+        return None
+    return 1 / float(periods.mean()), periods.size
+
+
+def literature(reynolds: float) -> float:
+    """Return the Strouhal number of a circular cylinder at 50 ≤ Re ≤ 180.
+
+    Source: Williamson, "Oblique and parallel modes of vortex shedding in the wake of a circular
+    cylinder at low Reynolds numbers", J. Fluid Mech. 206 (1989).
+    """
+    return -3.3265 / reynolds + 0.1816 + 1.6e-4 * reynolds
+
+
+def _time(lattice: Lattice, frames: int) -> float:
+    return lattice.dt * lattice.rounds * max(0, frames)
+
+
+def _drift(series: dict[str, Floats]) -> float:
+    return float(np.abs(series["mass"] - series["mass"][0]).max())
+
+
+def _finite(series: dict[str, Floats], evidence: Evidence) -> Check:
+    flow = evidence.outputs["flow"]
+    bad = max(int(flow.size - np.isfinite(flow).sum()), int(series["broken"].max()))
+    return _check(
+        "finite", "No value is infinite or undefined", "没有无穷或未定义的值", not bad,
+        f"{bad} of {flow.size // 4} cells are not finite",
+    )  # fmt: skip
+
+
+def _stable(series: dict[str, Floats]) -> Check:
+    beyond = float(series["beyond"].max())
+    detail = f"viscosity {series['viscosity'].min():.4g}, speed up to {series['inflow'].max():.4g}"
+    return _check(
+        "stable_range", "Viscosity and speed stayed where the method is stable",
+        "粘度和流速始终在方法的稳定范围内", beyond <= 1e-5, detail + f", beyond by {beyond:.1%}",
+    )  # fmt: skip
+
+
+def _slow(fastest: float) -> Check:
+    return _check(
+        "nearly_incompressible", "The flow is much slower than sound", "流速远低于声速",
+        fastest / SOUND < MOST_MACH, f"largest Mach number {fastest / SOUND:.3f}",
+    )  # fmt: skip
+
+
+def _mass(a: FluidArguments, drift: float) -> Check:
+    is_open = a.boundary in ("tunnel", "open")
+    return _check(
+        "mass_kept",
+        "The mass in the tunnel stays bounded" if is_open else "No mass is lost",
+        "区域内的质量保持有界" if is_open else "质量守恒",
+        drift < (0.03 if is_open else 1e-5), f"mean density off by at most {drift:.2e}",
+    )  # fmt: skip
+
+
+def _shedding(
+    a: FluidArguments,
+    lattice: Lattice,
+    evidence: Evidence,
+    values: dict[str, Quantity],
+    found: tuple[float, int],
+) -> list[Check]:
+    """Compare a lone cylinder's wake with experiment; only where the two can be compared."""
+    measured, cycles = found
+    reynolds = float(values["reynolds"].value)
+    blockage = lattice.length / lattice.shown[1]
+    alone = a.boundary == "tunnel" and a.sides != "wall" and not lattice.forced
+    if not (alone and 50 <= reynolds <= 180 and blockage <= 0.055 and cycles >= LEAST_CYCLES):
+        return []
+    if not _is_disc(evidence.outputs["flow"][..., 3] == OBSTACLE, lattice.length):
+        return []
+    known = literature(reynolds)
+    values["strouhal_literature"] = Quantity(value=round(known, 4))
+    off = measured / known - 1
+    return [_check(
+        "strouhal", "The wake's frequency is that of the literature",
+        "尾流频率与文献一致（Williamson 1989）", abs(off) <= 0.08,
+        f"St {measured:.4f} over {cycles} cycles at Re {reynolds:.0f}, literature {known:.4f} "
+        f"({off:+.1%}), blockage {blockage:.1%}", kind="oracle",
+    )]  # fmt: skip
+
+
+def _is_disc(body: NDArray[np.bool_], length: float) -> bool:
+    rows, columns = np.nonzero(body)
+    if rows.size < 12:
+        return False
+    radius = np.hypot(rows - rows.mean(), columns - columns.mean())
+    round_enough = abs(rows.size / (math.pi * length**2 / 4) - 1) < 0.12
+    return bool(round_enough and radius.max() <= length / 2 + 0.5)
+
+
+def _decay(a: FluidArguments, lattice: Lattice, energy: Floats, frames: int) -> list[Check]:
+    """Judge a periodic flow of one wave number k: it decays as exp(-νk²t), whatever its shape.
+
+    Then the vorticity is a function of the stream function, and the advection a mere gradient.
+    Source: Taylor, "On the decay of vortices in a viscous fluid", Phil. Mag. 46 (1923).
+    """
+    if a.boundary != "periodic" or lattice.forced or a.obstacle or frames < 4:
+        return []
+    square = _one_wave_number(lattice)
+    if square is None or not np.isfinite(energy).all() or energy[0] <= 0:
+        return []
+    steps = lattice.steps * lattice.rounds
+    wanted = 2 * lattice.viscosity * square * steps
+    use = np.flatnonzero(energy > 1e-3 * energy[0])
+    use = use[use >= 1]
+    if use.size < 3 or wanted * (use[-1] - use[0]) < 0.02:
+        return []
+    measured = -float(np.polyfit(use, np.log(energy[use]), 1)[0])
+    off = measured / wanted - 1
+    return [_check(
+        "viscous_decay", "The vortices die away at the known rate",
+        "涡旋按已知速率衰减（Taylor 1923）", abs(off) < 0.05,
+        f"energy falls by {measured:.4g} a frame, known {wanted:.4g} ({off:+.1%})", kind="oracle",
+    )]  # fmt: skip
+
+
+def _one_wave_number(lattice: Lattice) -> float | None:
+    """Return k² in 1/cells² of the initial velocity, or None where it has several."""
+    x, y = lattice.places()
+    values = {"x": x, "y": y, **lattice.arguments.parameters}
+    parts = []
+    for axis in "xy":
+        with np.errstate(all="ignore"):
+            speed = lattice.formulas[f"velocity_{axis}"].numpy(values)
+        parts.append(np.fft.rfft2(np.nan_to_num(np.broadcast_to(speed, x.shape).astype(float))))
+    rows, columns = x.shape
+    ky = 2 * np.pi * np.fft.fftfreq(rows)[:, None]
+    kx = 2 * np.pi * np.fft.rfftfreq(columns)[None, :]
+    square = kx**2 + ky**2
+    power = sum(np.abs(part) ** 2 for part in parts)
+    total = float(power.sum())
+    if total <= 0:
+        return None
+    mean = float((power * square).sum()) / total
+    spread = float((power * (square - mean) ** 2).sum()) / total
+    source = float((np.abs(kx * parts[0] + ky * parts[1]) ** 2).sum()) / total
+    if mean <= 0 or spread > 1e-4 * mean**2 or source > 1e-4 * mean:
+        return None
+    return mean
+
+
+def _channel(a: FluidArguments, lattice: Lattice, flow: Floats, frames: int) -> list[Check]:
+    """Judge a channel that a steady force sets going: the mean speed is known at every time.
+
+    Source: Batchelor, *An Introduction to Fluid Dynamics* (1967), §4.3.
+    """
+    force = lattice.formulas["force_x"].root
+    plain = not (a.obstacle or a.velocity_x or a.velocity_y or a.force_y or a.buoyancy)
+    if a.boundary != "channel" or not isinstance(force, Number) or not plain or frames < 2:
+        return []
+    high, push = lattice.shown[1], force.value * a.speed**2 / lattice.shown[1]
+    decay = math.pi**2 * lattice.viscosity / high**2
+    time = (frames - 1) * lattice.steps * lattice.rounds
+    lag = sum(96 / (math.pi * n) ** 4 * math.exp(-decay * n * n * time) for n in range(1, 200, 2))
+    known = push * high**2 / (12 * lattice.viscosity) * (1 - lag) / a.speed
+    off = float(flow[-1]) / known - 1 if known else math.inf
+    return [_check(
+        "channel_flow", "The channel flows as fast as theory says", "通道流速与理论一致（泊肃叶流）",
+        abs(off) < 0.05, f"mean speed {flow[-1]:.4g} U, known {known:.4g} U ({off:+.1%})",
+        kind="oracle",
+    )]  # fmt: skip
+
+
+def _check(name: str, en: str, zh: str, passed: bool, detail: str, kind: Any = "physical") -> Check:
+    status = "passed" if passed else "failed"
+    return Check(name=name, title=Words(en=en, zh=zh), kind=kind, status=status, detail=detail)
