@@ -1,8 +1,8 @@
 """A chart inside a picture: light axes with numbers, lines, areas, bars, points and marks.
 
 A pass of its own paints it over the finished picture, only where it is:
-``draw=(..., chart.draw)``, ``source = ... + ticks_wgsl() + chart.wgsl()``. Limits and values are WGSL
-expressions, so that they may come from uniforms and buffers and change with every frame.
+``draw=(..., chart.draw)``, ``source = ... + ticks_wgsl() + chart.wgsl()``. Limits and values are
+WGSL expressions, so that they may come from uniforms and buffers and change with every frame.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ PANEL = (0.03, 0.035, 0.05)
 class Series:
     """Values to draw.
 
-    ``line`` and ``points``: value ``i`` lies at ``first`` + i / (count - 1) * (``last`` - ``first``);
-    ``bars``: the range is split into ``count`` bars that stand on 0; ``level``: a dashed line across
-    at ``value``; ``upright``: one from top to bottom.
+    ``line`` and ``points``: value ``i`` lies at ``first + i / (count - 1) * (last - first)``;
+    ``bars``: the range is split into ``count`` bars that stand on 0; ``level``: a dashed line
+    across at ``value``; ``upright``: one from top to bottom.
     """
 
     value: str
@@ -100,7 +100,8 @@ class Chart:
     def counts(self) -> tuple[float, float]:
         """Ticks that fit on x and on y."""
         _, _, wide, high = self.plot
-        return max(2.0, wide / (56 * self.size)), max(2.0, high / (30 * self.size))
+        across, down = wide / (56 * self.size), high / (30 * self.size)
+        return max(2.0, min(across, 8.0)), max(2.0, min(down, 6.0))
 
     @property
     def draw(self) -> Pass:

@@ -49,7 +49,7 @@ def paint(
         image[top : top + high + s, left - s : left],
     ):
         axis += 0.45 * (letters - axis)
-    dim = tuple(0.8 * c for c in LETTERS)
+    dim = (0.8 * LETTERS[0], 0.8 * LETTERS[1], 0.8 * LETTERS[2])
     for column, (_, text) in zip(columns, x_ticks, strict=True):
         at = (column - text_width(text) * s // 2, top + high + 6 * s)
         draw_text(image, text, at, scale=s, colour=dim)

@@ -165,9 +165,11 @@ fn {n}_draw(@builtin(global_invocation_id) id: vec3u) {{
   let i = u32(at.y) * {chart.width}u + u32(at.x);
   let s = {s};
   let here = vec2i(id.xy);
-  let corner = max(vec2i(5 * s) - min(here, vec2i({chart.wide - 1}, {chart.high - 1}) - here), vec2i(0));
+  let beside = min(here, vec2i({chart.wide - 1}, {chart.high - 1}) - here);
+  let corner = max(vec2i(5 * s) - beside, vec2i(0));
   var colour = unpack_rgb(pixels[i]);
-  colour = mix(colour, {vector(PANEL)}, select(0.0, {chart.shade}, dot(corner, corner) <= 25 * s * s));
+  let panel = dot(corner, corner) <= 25 * s * s;
+  colour = mix(colour, {vector(PANEL)}, select(0.0, {chart.shade}, panel));
   let ends = {n}_ends();
   let p = vec2f(at) + 0.5;
   let share = (p - vec2f({left}.0, {top}.0)) / vec2f({wide}.0, {high}.0);
@@ -185,8 +187,9 @@ fn {n}_draw(@builtin(global_invocation_id) id: vec3u) {{
     colour = mix(colour, {letters}, select(0.0, 0.09, line_x || line_y));
 {series}
   }}
-  let axis_x = at.y >= {top + high} && at.y < {top + high} + s && at.x >= {left} && at.x < {left + wide};
-  let axis_y = at.x < {left} && at.x >= {left} - s && at.y >= {top} && at.y < {top + high} + s;
+  let below = at - vec2i({left}, {top + high});
+  let axis_x = below.y >= 0 && below.y < s && below.x >= 0 && below.x < {wide};
+  let axis_y = below.x < 0 && below.x >= -s && below.y >= -{high} && below.y < s;
   colour = mix(colour, {letters}, select(0.0, 0.45, axis_x || axis_y));
   if (shown_x && at.y >= {top + high} + 4 * s && at.y < {top + high} + 15 * s) {{
     let number = tick_text(tick.x, step_x);

@@ -33,7 +33,7 @@ fn with_digits(start: Number, value: u32, decimals: i32) -> Number {
   return result;
 }
 
-// Fixed decimals (0 to 6), or two digits and an exponent from 1e6 on and below 1e-4; a dash for what is
+// Fixed decimals (0 to 6, nine digits in all), or two digits and an exponent from 1e6 on and below 1e-4; a dash for what is
 // no number.
 fn number_text(value: f32, decimals: i32) -> Number {
   var result: Number;
@@ -41,10 +41,11 @@ fn number_text(value: f32, decimals: i32) -> Number {
   if (!is_finite(value)) { return with_code(result, 10u); }
   if (size >= 1e6 || (size > 0.0 && size < 1e-4)) { return scientific(value); }
   var factor = 1.0;
-  for (var k = 0; k < decimals; k++) { factor *= 10.0; }
+  var shown = 0;
+  for (; shown < decimals && size * factor < 1e8; shown++) { factor *= 10.0; }
   let whole = u32(floor(size * factor + 0.5));
   if (value < 0.0 && whole > 0u) { result = with_code(result, 10u); }
-  return with_digits(result, whole, decimals);
+  return with_digits(result, whole, shown);
 }
 
 fn scientific(value: f32) -> Number {

@@ -114,10 +114,12 @@ fn draw_scale(@builtin(global_invocation_id) id: vec3u) {{
   let step = tick_step(low, high, {self.count});
   let tick = tick_near(low + t * (high - low), step);
   if (tick_shown(tick, low, high, step) && from_bar.x >= {bar_wide}) {{
-    let y = i32(floor((1.0 - (tick - low) / (high - low)) * {bar_high - 1}.0 + 0.5));
-    if (from_bar.y / s == y / s && from_bar.x < {bar_wide} + 3 * s) {{ colour = {letters}; }}
-    let number = tick_text(tick, step);
-    colour = number_on(colour, number, from_bar - vec2i({bar_wide} + 6 * s, y - 3 * s), s, {letters}, 0.0);
+    let up = select((tick - low) / (high - low), 0.5, high == low);
+    let y = i32(floor((1.0 - up) * {bar_high - 1}.0 + 0.5));
+    let beside = from_bar - vec2i({bar_wide}, 0);
+    if (beside.y >= 0 && beside.y / s == y / s && beside.x < 3 * s) {{ colour = {letters}; }}
+    let corner = vec2i(6 * s, y - 3 * s);
+    colour = number_on(colour, tick_text(tick, step), beside - corner, s, {letters}, 0.0);
   }}
   pixels[i] = pack_rgba(colour);
 }}
@@ -142,7 +144,8 @@ fn draw_scale(@builtin(global_invocation_id) id: vec3u) {{
         ramp = palette(colours, t) if isinstance(colours, str) else colours(t)
         image[by : by + bh, max(bx, 0) : max(bx + bw, 0)] = ramp[:, None]
         for value, text in ticks(low, high, self.count):
-            row = int(np.floor((1 - (value - low) / (high - low)) * (bh - 1) + 0.5))
+            up = 0.5 if high == low else (value - low) / (high - low)
+            row = int(np.floor((1 - up) * (bh - 1) + 0.5))
             image[by + row // s * s : by + (row // s + 1) * s, bx + bw : bx + bw + 3 * s] = letters
             at = (bx + bw + 6 * s, by + row - 3 * s)
             draw_text(image, text, at, scale=s, colour=LETTERS)

@@ -1,8 +1,8 @@
 """Points and lines of light: added up in fixed point, with glow, film and trails.
 
-A kernel takes ``splats.buffers`` and ``splats.uniforms`` into its program, ``splats.wgsl()`` into its
-source (after the prelude), calls ``add_light`` and ``add_line`` in passes of its own, and ends ``draw``
-with ``splats.after``. The last of those empties the sums for the next frame or, with
+A kernel takes ``splats.buffers`` and ``splats.uniforms`` into its program, ``splats.wgsl()`` into
+its source (after the prelude), calls ``add_light`` and ``add_line`` in passes of its own, and ends
+``draw`` with ``splats.after``. The last of those empties the sums for the next frame or, with
 ``persistence``, fades them, so that there is no pass before.
 """
 
@@ -49,13 +49,13 @@ class Splats:
     """Share of the light that stays for the next frame: 0.9 leaves a trail of some 20 frames."""
     exposure: float = 1.0
     own_light: bool = False
-    """The kernel supplies ``fn light_at(i: u32) -> vec4f``: linear RGB and how much of the ground it
-    hides, 0..1; there is no ``accum`` then."""
+    """The kernel supplies ``fn light_at(i: u32) -> vec4f``: linear RGB and how much of the ground
+    it hides, 0..1; there is no ``accum`` then."""
     own_ground: bool = False
-    """The kernel supplies ``fn ground_at(at: vec2i) -> vec3f``, linear RGB, behind the light; otherwise
-    ``background``, a little darker in the corners."""
+    """The kernel supplies ``fn ground_at(at: vec2i) -> vec3f``, linear RGB, behind the light;
+    otherwise it is ``background``, a little darker in the corners."""
     overlay: bool = False
-    """The kernel supplies ``fn overlay(at: vec2i, colour: vec3f) -> vec3f``: sRGB, after the film."""
+    """The kernel supplies ``fn overlay(at: vec2i, colour: vec3f) -> vec3f``: sRGB, at the end."""
 
     @property
     def most(self) -> int:
@@ -65,7 +65,7 @@ class Splats:
     @cached_property
     def shrink(self) -> int:
         """Pixels of the picture a side of one pixel of the glow."""
-        return max(1, min(self.width, self.height) // 128)
+        return max(4, min(self.width, self.height) // 64)
 
     @property
     def small(self) -> tuple[int, int]:
@@ -101,13 +101,13 @@ class Splats:
     @property
     def after(self) -> tuple[Pass, ...]:
         """The passes from light to ``pixels``; they end ``draw``."""
-        picture = (workgroups(self.width, 8), workgroups(self.height, 8), 1)
+        quads = (workgroups(self.width, 64), workgroups(self.height, 8), 1)
         small = (workgroups(self.small[0], 8), workgroups(self.small[1], 8), 1)
         return (
             Pass(entry="shrink_light", dispatch=small),
             Pass(entry="blur_across", dispatch=small),
             Pass(entry="blur_down", dispatch=small),
-            Pass(entry="show_light", dispatch=picture),
+            Pass(entry="show_light", dispatch=quads),
         )
 
     def wgsl(self) -> str:
@@ -128,7 +128,7 @@ const REACH: i32 = {int(2.5 * self.sigma)};
         code = Path(__file__).with_suffix(".wgsl").read_text("utf-8")
         if self.own_light:  # there is nothing to add to
             start, end = code.index("fn add_amount"), code.index("// ---- from light")
-            code = code[:start] + code[end:] + "fn fade_light(i: u32) {}\n"
+            code = code[:start] + code[end:] + TAKEN
         else:
             code += LIGHT
         code += "" if self.own_ground else GROUND
@@ -148,21 +148,29 @@ const REACH: i32 = {int(2.5 * self.sigma)};
 
 LIGHT = f"""
 fn light_at(i: u32) -> vec4f {{
-  let sums = vec3u(atomicLoad(&accum[3u * i]), atomicLoad(&accum[3u * i + 1u]), atomicLoad(&accum[3u * i + 2u]));
+  let k = 3u * i;
+  let sums = vec3u(atomicLoad(&accum[k]), atomicLoad(&accum[k + 1u]), atomicLoad(&accum[k + 2u]));
   return vec4f(vec3f(sums) / FIXED, 0.0);
 }}
-fn faded(sum: u32) -> u32 {{
-  return u32(f32(min(sum, {HOLD}u)) * uniforms.persistence);
-}}
-fn fade_light(i: u32) {{
-  for (var k = 3u * i; k < 3u * i + 3u; k++) {{ atomicStore(&accum[k], faded(atomicLoad(&accum[k]))); }}
+
+// The light, of which the share `persistence` stays.
+fn taken_light(i: u32) -> vec4f {{
+  let k = 3u * i;
+  let sums = vec3u(atomicLoad(&accum[k]), atomicLoad(&accum[k + 1u]), atomicLoad(&accum[k + 2u]));
+  let left = vec3u(vec3f(min(sums, vec3u({HOLD}u))) * uniforms.persistence);
+  atomicStore(&accum[k], left.x);
+  atomicStore(&accum[k + 1u], left.y);
+  atomicStore(&accum[k + 2u], left.z);
+  return vec4f(vec3f(sums) / FIXED, 0.0);
 }}
 """
+
+TAKEN = "fn taken_light(i: u32) -> vec4f { return light_at(i); }\n"
 
 GROUND = """
 fn ground_at(at: vec2i) -> vec3f {
   let e = (vec2f(at) + 0.5 - 0.5 * vec2f(f32(WIDE), f32(HIGH))) / f32(min(WIDE, HIGH));
-  return linear(uniforms.background.xyz) * (0.35 + 0.65 * exp(-1.8 * dot(e, e)));
+  return linear(uniforms.background.xyz) * (0.3 + 0.7 / (1.0 + 2.5 * dot(e, e)));
 }
 """
 

@@ -24,6 +24,11 @@ def linear(c: Any) -> Floats:
     return np.asarray(np.maximum(c, 0) ** 2.2)
 
 
+def on_screen(c: Floats) -> Floats:
+    """Linear light in 0..1 to sRGB, by the shader's square roots."""
+    return np.asarray(1.0082 * np.sqrt(c) + 0.0698 * c**0.25 - 0.078 * c)
+
+
 class Canvas:
     """Sums of light, ``accum`` of shape (height * width, 3), in the shader's fixed point."""
 
@@ -32,7 +37,7 @@ class Canvas:
         self.accum = np.zeros((splats.height * splats.width, 3), np.int64)
 
     def light(self, at: Floats, radius: Any, colour: Any) -> None:
-        """Add soft discs: ``at`` (n, 2) pixels, ``radius`` (n,) or one, ``colour`` (n, 3) or one."""
+        """Add soft discs: ``at`` (n, 2) pixels; ``radius`` (n,), ``colour`` (n, 3), or one each."""
         from .splats import LARGEST
 
         at, radius, colour = _each(at, radius, colour)
@@ -89,8 +94,8 @@ class Canvas:
         """Return the frame, uint8 of shape (height, width, 4), and fade the sums for the next.
 
         ``light`` (height, width, 4) stands for ``own_light``, ``ground`` (height, width, 3) for
-        ``own_ground``, ``overlay`` takes and gives sRGB of shape (height, width, 3); ``changed`` holds
-        uniforms that were turned.
+        ``own_ground``, ``overlay`` takes and gives sRGB of shape (height, width, 3); ``changed``
+        holds uniforms that were turned.
         """
         from .splats import FIXED, HOLD
 
@@ -103,8 +108,8 @@ class Canvas:
         exposed = light[..., :3] * known["exposure"]
         exposed = exposed + self._glow(exposed) * known["glow"]
         ground = self._ground() if ground is None else ground
-        hidden = np.minimum(ground * (1 - light[..., 3:]), 1)
-        colour = (1 - (1 - hidden) * np.exp(-exposed)) ** (1 / 2.2)
+        hidden = np.clip(ground * (1 - light[..., 3:]), 0, 1)
+        colour = on_screen(1 - (1 - hidden) * np.exp(-exposed))
         if overlay is not None:
             colour = overlay(colour)
         held = np.minimum(self.accum, HOLD).astype(np.float32)
@@ -129,7 +134,7 @@ class Canvas:
         s = self.splats
         x, y = np.meshgrid(np.arange(s.width), np.arange(s.height))
         e = (np.stack([x, y], -1) + 0.5 - np.array(self._size) / 2) / min(self._size)
-        fall = 0.35 + 0.65 * np.exp(-1.8 * np.sum(e * e, -1, keepdims=True))
+        fall = 0.3 + 0.7 / (1 + 2.5 * np.sum(e * e, -1, keepdims=True))
         return np.asarray(linear(np.array(number_of(s.background))[:3]) * fall)
 
     def _grain(self) -> Floats:
