@@ -1,7 +1,7 @@
 """A chart inside a picture: light axes with numbers, lines, areas, bars, points and marks.
 
-A pass of its own paints it over the finished picture, only where it is:
-``draw=(..., chart.draw)``, ``source = ... + ticks_wgsl() + chart.wgsl()``. Limits and values are
+Passes of its own paint it over the finished picture, only where it is:
+``draw=(..., *chart.passes)``, ``source = ... + ticks_wgsl() + chart.wgsl()``. Limits and values are
 WGSL expressions, so that they may come from uniforms and buffers and change with every frame.
 """
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+TICKS = 13
+"""The most that one axis can have."""
 COLOURS = ("#4cc9f0", "#ffb454", "#7ee0a0", "#f472b6", "#b8a4ff", "#ffe066")
 """Of series that name none, one after another."""
 LETTERS = (0.86, 0.89, 0.93)
@@ -104,10 +106,21 @@ class Chart:
         return max(2.0, min(across, 8.0)), max(2.0, min(down, 6.0))
 
     @property
-    def draw(self) -> Pass:
-        """The pass; it comes after those that fill ``pixels``."""
-        groups = (workgroups(self.wide, 8), workgroups(self.high, 8), 1)
-        return Pass(entry=f"{self.name}_draw", dispatch=groups)
+    def passes(self) -> tuple[Pass, ...]:
+        """The passes; they come after those that fill ``pixels``."""
+        _, _, wide, high = self.plot
+        made = [
+            Pass(entry=f"{self.name}_panel", dispatch=_tiles(self.wide, self.high)),
+            Pass(entry=f"{self.name}_ticks_x", dispatch=(TICKS, 1, 1)),
+            Pass(entry=f"{self.name}_ticks_y", dispatch=(TICKS, 1, 1)),
+        ]
+        if self.series:
+            made.append(Pass(entry=f"{self.name}_series", dispatch=_tiles(wide, high)))
+        if words := self.words():
+            longest = max(text_width(text, self.size) for text, _, _ in words)
+            across, down, _ = _tiles(longest, TALL * self.size)
+            made.append(Pass(entry=f"{self.name}_words", dispatch=(across, down, len(words))))
+        return tuple(made)
 
     def words(self) -> list[tuple[str, tuple[int, int], tuple[float, ...]]]:
         """Return every fixed text with its corner, in pixels, and its colour."""
@@ -139,7 +152,7 @@ class Chart:
         return [tuple(number_of(colour)[:3]) for colour in named]
 
     def wgsl(self) -> str:
-        """Return ``<name>_place(p: vec2f) -> vec2f``, from data to pixels, and the entry point.
+        """Return ``<name>_place(p: vec2f) -> vec2f``, from data to pixels, and the entry points.
 
         It needs ``ticks_wgsl``.
         """
@@ -155,10 +168,14 @@ class Chart:
         values: list[Any],
         spans: list[tuple[float, float] | None] | None = None,
     ) -> None:
-        """Twin of the pass, on an sRGB picture of shape (height, width, 3), in place.
+        """Twin of the passes, on an sRGB picture of shape (height, width, 3), in place.
 
         ``values`` has one array for each series, ``spans`` their first and last (None: the axis).
         """
         from .chart_twin import paint
 
         paint(self, image, x, y, values, spans or [None] * len(self.series))
+
+
+def _tiles(wide: int, high: int) -> tuple[int, int, int]:
+    return workgroups(wide, 8), workgroups(high, 8), 1

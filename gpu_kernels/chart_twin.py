@@ -37,10 +37,10 @@ def paint(
     x_ticks, y_ticks = ticks(*x, chart.counts[0]), ticks(*y, chart.counts[1])
     columns = [math.floor(put(chart, v, y[0], ends)[0]) for v, _ in x_ticks]
     rows = [math.floor(put(chart, x[0], v, ends)[1]) for v, _ in y_ticks]
-    grid = np.zeros((high, wide), bool)
-    grid[:, [c - left for c in columns if left <= c < left + wide]] = True
-    grid[[r - top for r in rows if top <= r < top + high]] = True
-    plot += (0.09 * grid)[..., None] * (letters - plot)
+    for column in (c - left for c in columns if left <= c < left + wide):
+        plot[:, column] += 0.09 * (letters - plot[:, column])
+    for row in (r - top for r in rows if top <= r < top + high):
+        plot[row] += 0.09 * (letters - plot[row])
     for series, colour, value, span in zip(chart.series, chart.colours, values, spans, strict=True):
         cover = _cover(chart, series, np.asarray(value, np.float64), span or x, ends)
         plot += cover[..., None] * (np.array(colour) - plot)

@@ -14,19 +14,16 @@ MOST_PIECES = 48
 
 
 def chart_wgsl(chart: Chart) -> str:
-    """Return the functions and the entry point of one chart."""
-    parts, words = [_place(chart)], []
+    """Return the functions and the entry points of one chart."""
+    parts = [_place(chart), _panel(chart), _ticks(chart)]
     for k, series in enumerate(chart.series):
         value = f"fn {chart.name}_value{k}(i: u32) -> f32 {{ return {series.value}; }}\n"
         parts += [value, _cover(chart, k, series)]
-    for k, (text, at, colour) in enumerate(chart.words()):
-        name = f"{chart.name}_word{k}"
-        parts.append(text_wgsl(name, text))
-        corner = f"at - vec2i({at[0]}, {at[1]})"
-        words.append(
-            f"  colour = {name}_on(colour, {corner}, {chart.size}, {vector(colour)}, 0.0);"
-        )
-    return "".join(parts) + _entry(chart, "\n".join(words))
+    if chart.series:
+        parts.append(_series(chart))
+    if chart.words():
+        parts.append(_words(chart))
+    return "".join(parts)
 
 
 def vector(colour: tuple[float, ...]) -> str:
@@ -145,63 +142,130 @@ def _bars(chart: Chart, k: int, series: Series) -> str:
 """
 
 
-def _entry(chart: Chart, words: str) -> str:
+def _panel(chart: Chart) -> str:
     from .chart import LETTERS, PANEL
 
-    n, s = chart.name, chart.size
     left, top, wide, high = chart.plot
-    series = "\n".join(
-        f"    let c{k} = {n}_cover{k}(p, x, ends);\n"
-        f"    colour = mix(colour, {vector(c)}, max(c{k}.x, c{k}.y));"
-        for k, c in enumerate(chart.colours)
-    )
-    count_x, count_y = chart.counts
-    letters, dim = vector(LETTERS), vector(tuple(0.8 * c for c in LETTERS))
     return f"""
 @compute @workgroup_size(8, 8)
-fn {n}_draw(@builtin(global_invocation_id) id: vec3u) {{
+fn {chart.name}_panel(@builtin(global_invocation_id) id: vec3u) {{
   if (id.x >= {chart.wide}u || id.y >= {chart.high}u) {{ return; }}
-  let at = vec2i(id.xy) + vec2i({chart.left}, {chart.top});
-  let i = u32(at.y) * {chart.width}u + u32(at.x);
-  let s = {s};
+  let s = {chart.size};
   let here = vec2i(id.xy);
+  let at = here + vec2i({chart.left}, {chart.top});
   let beside = min(here, vec2i({chart.wide - 1}, {chart.high - 1}) - here);
   let corner = max(vec2i(5 * s) - beside, vec2i(0));
-  var colour = unpack_rgb(pixels[i]);
   let panel = dot(corner, corner) <= 25 * s * s;
-  colour = mix(colour, {vector(PANEL)}, select(0.0, {chart.shade}, panel));
-  let ends = {n}_ends();
-  let p = vec2f(at) + 0.5;
-  let share = (p - vec2f({left}.0, {top}.0)) / vec2f({wide}.0, {high}.0);
-  let x = ends.x + share.x * (ends.y - ends.x);
-  let y = ends.w + share.y * (ends.z - ends.w);
-  let step_x = tick_step(ends.x, ends.y, {count_x});
-  let step_y = tick_step(ends.z, ends.w, {count_y});
-  let tick = vec2f(tick_near(x, step_x), tick_near(y, step_y));
-  let shown_x = tick_shown(tick.x, ends.x, ends.y, step_x);
-  let shown_y = tick_shown(tick.y, ends.z, ends.w, step_y);
-  let q = vec2i(floor({n}_put(tick, ends)));
-  if (all(share >= vec2f(0.0)) && all(share < vec2f(1.0))) {{
-    let line_x = shown_x && at.x == q.x;
-    let line_y = shown_y && at.y == q.y;
-    colour = mix(colour, {letters}, select(0.0, 0.09, line_x || line_y));
-{series}
-  }}
   let below = at - vec2i({left}, {top + high});
   let axis_x = below.y >= 0 && below.y < s && below.x >= 0 && below.x < {wide};
   let axis_y = below.x < 0 && below.x >= -s && below.y >= -{high} && below.y < s;
-  colour = mix(colour, {letters}, select(0.0, 0.45, axis_x || axis_y));
-  if (shown_x && at.y >= {top + high} + 4 * s && at.y < {top + high} + 15 * s) {{
-    let number = tick_text(tick.x, step_x);
-    let corner_x = q.x - number_width(number) * s / 2;
-    colour = number_on(colour, number, at - vec2i(corner_x, {top + high} + 6 * s), s, {dim}, 0.0);
-  }}
-  if (shown_y && at.x < {left} - 2 * s) {{
-    let number = tick_text(tick.y, step_y);
-    let corner_x = {left} - 5 * s - number_width(number) * s;
-    colour = number_on(colour, number, at - vec2i(corner_x, q.y - 3 * s), s, {dim}, 0.0);
-  }}
-{words}
+  let i = u32(at.y) * {chart.width}u + u32(at.x);
+  var colour = unpack_rgb(pixels[i]);
+  colour = mix(colour, {vector(PANEL)}, select(0.0, {chart.shade}, panel));
+  colour = mix(colour, {vector(LETTERS)}, select(0.0, 0.45, axis_x || axis_y));
   pixels[i] = pack_rgba(colour);
+}}
+
+fn {chart.name}_blend(at: vec2i, colour: vec3f, share: f32) {{
+  if (any(at < vec2i(0)) || any(at >= vec2i({chart.width}, {chart.height}))) {{ return; }}
+  let i = u32(at.y) * {chart.width}u + u32(at.x);
+  pixels[i] = pack_rgba(mix(unpack_rgb(pixels[i]), colour, share));
+}}
+
+fn {chart.name}_number(number: Number, at: vec2i, lane: u32) {{
+  let size = vec2i(number_width(number), 7) * {chart.size};
+  for (var k = i32(lane); k < size.x * size.y; k += 64) {{
+    let place = vec2i(k % size.x, k / size.x);
+    if (number_ink(number, place, {chart.size}) > 0.0) {{
+      {chart.name}_blend(at + place, {vector(tuple(0.8 * c for c in LETTERS))}, 1.0);
+    }}
+  }}
+}}
+"""
+
+
+def _ticks(chart: Chart) -> str:
+    """One workgroup writes one tick's line and number."""
+    from .chart import LETTERS
+
+    n, s = chart.name, chart.size
+    left, top, wide, high = chart.plot
+    parts = []
+    for axis, low, high_end, count in (
+        ("x", "ends.x", "ends.y", chart.counts[0]),
+        ("y", "ends.z", "ends.w", chart.counts[1]),
+    ):
+        if axis == "x":
+            place = f"{n}_put(vec2f(tick, ends.z), ends).x"
+            line = f"vec2i(q, {top} + k)"
+            within, length = f"q >= {left} && q < {left + wide}", high
+            corner = f"vec2i(q - number_width(number) * {s} / 2, {top + high + 6 * s})"
+        else:
+            place = f"{n}_put(vec2f(ends.x, tick), ends).y"
+            line = f"vec2i({left} + k, q)"
+            within, length = f"q >= {top} && q < {top + high}", wide
+            corner = f"vec2i({left - 5 * s} - number_width(number) * {s}, q - {3 * s})"
+        parts.append(f"""
+@compute @workgroup_size(64)
+fn {n}_ticks_{axis}(
+  @builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32
+) {{
+  let ends = {n}_ends();
+  let step = tick_step({low}, {high_end}, {count});
+  let first = ceil(min({low}, {high_end}) / step - 0.01);
+  let tick = (first + f32(group.x)) * step;
+  if (!tick_shown(tick, {low}, {high_end}, step)) {{ return; }}
+  let q = i32(floor({place}));
+  if ({within}) {{
+    for (var k = i32(lane); k < {length}; k += 64) {{
+      {n}_blend({line}, {vector(LETTERS)}, 0.09);
+    }}
+  }}
+  let number = tick_text(tick, step);
+  {n}_number(number, {corner}, lane);
+}}
+""")
+    return "".join(parts)
+
+
+def _series(chart: Chart) -> str:
+    n = chart.name
+    left, top, wide, high = chart.plot
+    each = "\n".join(
+        f"  let c{k} = {n}_cover{k}(p, x, ends);\n"
+        f"  colour = mix(colour, {vector(c)}, max(c{k}.x, c{k}.y));"
+        for k, c in enumerate(chart.colours)
+    )
+    return f"""
+@compute @workgroup_size(8, 8)
+fn {n}_series(@builtin(global_invocation_id) id: vec3u) {{
+  if (id.x >= {wide}u || id.y >= {high}u) {{ return; }}
+  let i = (id.y + {top}u) * {chart.width}u + id.x + {left}u;
+  let ends = {n}_ends();
+  let p = vec2f(id.xy) + vec2f({left}.5, {top}.5);
+  let x = ends.x + (f32(id.x) + 0.5) / {wide}.0 * (ends.y - ends.x);
+  var colour = unpack_rgb(pixels[i]);
+{each}
+  pixels[i] = pack_rgba(colour);
+}}
+"""
+
+
+def _words(chart: Chart) -> str:
+    """Every word has a layer of the dispatch."""
+    n, parts, cases = chart.name, [], []
+    for k, (text, at, colour) in enumerate(chart.words()):
+        parts.append(text_wgsl(f"{n}_word{k}", text))
+        cases.append(
+            f"    case {k}u: {{ if ({n}_word{k}(at, {chart.size}) > 0.0) "
+            f"{{ {n}_blend(at + vec2i({at[0]}, {at[1]}), {vector(colour)}, 1.0); }} }}\n"
+        )
+    return f"""{"".join(parts)}
+@compute @workgroup_size(8, 8)
+fn {n}_words(@builtin(global_invocation_id) id: vec3u) {{
+  let at = vec2i(id.xy);
+  switch id.z {{
+{"".join(cases)}    default: {{}}
+  }}
 }}
 """

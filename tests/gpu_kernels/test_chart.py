@@ -41,7 +41,7 @@ fn ramp(@builtin(global_invocation_id) id: vec3u) {{
         uniforms=(Uniform(name="low", value=low), Uniform(name="high", value=high)),
         draw=(
             Pass(entry="ramp", dispatch=((wide + 7) // 8, (tall + 7) // 8, 1)),
-            painted.draw,
+            *(painted.passes if isinstance(painted, Chart) else (painted.draw,)),
         ),
         width=wide,
         height=tall,
@@ -165,7 +165,7 @@ def with_mark(made: Chart, mark: str) -> Any:
         uniforms=(Uniform(name="low", value=0.0), Uniform(name="high", value=10.0)),
         draw=(
             Pass(entry="ramp", dispatch=(32, 25, 1)),
-            made.draw,
+            *made.passes,
             Pass(entry="mark", dispatch=(1, 1, 1)),
         ),
         width=256,
