@@ -60,10 +60,10 @@ fn begin(@builtin(global_invocation_id) id: vec3u) {
     let open = SPONGE == 0.0 || sponge(f32(column), f32(row)) == 0.0;
     if (kind == FLUID && open && obstacle_at(place.x, place.y)) { kind = OBSTACLE; }
     packed |= kind << (8u * lane);
-    if (kind == FLUID) {
+    if (kind == FLUID || kind == SLIP) {
       let start = velocity_at(place.x, place.y) * lattice_speed();
       u[lane] = finite(start.x);
-      v[lane] = finite(start.y);
+      v[lane] = select(finite(start.y), 0.0, kind == SLIP);
     }
     let cell = id.x * 4u + lane;
     flow[cell] = vec4f(u[lane], v[lane], 0.0, f32(kind));
@@ -363,7 +363,9 @@ fn force_on(column: i32, row: i32) -> vec2f {
   var sum = vec2f(0.0);
   for (var k = 1u; k < 9u; k++) {
     let c = direction(k);
-    let cell = row_at(row - c.y) * COLUMNS + column_at(column - c.x);
+    // Streaming goes round the lattice whatever lies there.
+    let i = u32(column - c.x + i32(COLUMNS)) % COLUMNS;
+    let cell = u32(row - c.y + i32(ROWS)) % ROWS * COLUMNS + i;
     if (u32(flow[cell].w) == FLUID) {
       sum += 2.0 * vec2f(c) * gas[k * QUADS + cell / 4u][cell % 4u];
     }

@@ -51,14 +51,45 @@ class Lattice:
             "source": [*place, "t"], "force_x": [*place, "t", "dye"],
             "force_y": [*place, "t", "dye"],
         }  # fmt: skip
-        texts = {name: getattr(a, name) for name in known}
-        if a.boundary == "tunnel":
-            # A slanted profile, of no divergence, so that a wake need not wait to break in two.
-            texts["velocity_x"] = texts["velocity_x"] or "1 + 0.15*cos(pi*y)"
-        return {
-            name: parse(text or "0", known[name], gives=_gives(name))
-            for name, text in texts.items()
-        }
+        texts = {name: getattr(a, name) or "0" for name in known}
+        if a.boundary == "tunnel" and not (a.velocity_x or a.velocity_y):
+            texts["velocity_x"], texts["velocity_y"] = self._wind()
+        return {name: parse(text, known[name], gives=_gives(name)) for name, text in texts.items()}
+
+    def _wind(self) -> tuple[str, str]:
+        """A uniform wind and a whirl behind the obstacle, so that its wake need not wait for
+        rounding errors to break its symmetry."""
+        body = self.body
+        if body is None:
+            return "1", "0"
+        x, y, size = (v / self.shown[1] for v in (body[0] + body[2], body[1], 0.5 * body[2]))
+        whirl = f"exp(-((x - {x!r})**2 + (y - {y!r})**2)/{2 * size * size!r})"
+        return f"1 - 0.4*(y - {y!r})/{size!r}*{whirl}", f"0.4*(x - {x!r})/{size!r}*{whirl}"
+
+    @cached_property
+    def body(self) -> tuple[float, float, float] | None:
+        """The obstacle's right edge, middle height and height, in cells of the picture.
+
+        None where there is no obstacle, or where it depends on the run's seed.
+        """
+        a = self.arguments
+        if not a.obstacle or self.random:
+            return None
+        formula = parse(a.obstacle, ["x", "y", *a.parameters], gives="boolean")
+        x, y = self.places()
+        found = formula.numpy({"x": x, "y": y, **a.parameters})
+        solid = np.broadcast_to(found, x.shape) & (self.frame() == FLUID)
+        rows, columns = np.nonzero(solid & (self.sponge_weights() == 0))
+        if not rows.size:
+            return None
+        left, bottom = self.corner
+        right, high = columns.max() + 1 - left, rows.max() + 1 - rows.min()
+        return float(right), float((rows.max() + rows.min() + 1) / 2 - bottom), float(high)
+
+    @property
+    def random(self) -> bool:
+        """Whether the obstacle depends on the run's seed."""
+        return any(word in (self.arguments.obstacle or "") for word in ("noise", "fbm", "random"))
 
     @property
     def forced(self) -> bool:
@@ -118,12 +149,22 @@ class Lattice:
         return self.size[0] * self.size[1]
 
     @property
-    def wraps(self) -> tuple[bool, bool]:
-        """Whether what leaves to the right or at the top comes in at the other side."""
+    def walls(self) -> tuple[bool, bool]:
+        """Whether something keeps the fluid in at the left and right, and below and above."""
         a = self.arguments
-        across = a.boundary in ("tunnel", "channel", "periodic", "open")
-        up = a.boundary in ("periodic", "open")
-        return across, up or (a.boundary == "tunnel" and a.sides == "periodic")
+        around = a.boundary in ("box", "cavity")
+        return around, around or a.boundary == "channel" or self._sided
+
+    @property
+    def wraps(self) -> tuple[bool, bool]:
+        """Whether the picture goes on at its other side, across and upward."""
+        a = self.arguments
+        open_tunnel = a.boundary == "tunnel" and a.sides == "periodic"
+        return a.boundary in ("channel", "periodic"), a.boundary == "periodic" or open_tunnel
+
+    @property
+    def _sided(self) -> bool:
+        return self.arguments.boundary == "tunnel" and self.arguments.sides != "periodic"
 
     def places(self) -> tuple[Floats, Floats]:
         """x and y of every cell, each of the lattice's shape."""
@@ -150,12 +191,12 @@ class Lattice:
         (columns, rows), (left, bottom), shown = self.size, self.corner, self.shown
         a = self.arguments
         kinds = np.zeros((rows, columns), np.uint8)
-        if not self.wraps[1]:
+        if self.walls[1]:
             slips = a.boundary == "tunnel" and a.sides == "slip"
             kinds[:bottom] = kinds[bottom + shown[1] :] = SLIP if slips else WALL
-        if not self.wraps[0]:
-            if a.boundary == "cavity":
-                kinds[bottom + shown[1] :] = LID
+        if a.boundary == "cavity":
+            kinds[bottom + shown[1] :] = LID
+        if self.walls[0]:
             kinds[:, :left] = kinds[:, left + shown[0] :] = WALL
         return kinds
 
@@ -180,12 +221,9 @@ class Lattice:
         a = self.arguments
         if a.length is not None:
             return a.length * a.rows
-        if not a.obstacle:
-            return float(a.rows)
-        if any(word in a.obstacle for word in ("noise", "fbm", "random")):
+        if a.obstacle and self.random:
             raise InvalidProgram("fluid.random_length")
-        rows = np.flatnonzero((self.kinds() == OBSTACLE).any(axis=1))
-        return float(rows[-1] - rows[0] + 1) if rows.size else float(a.rows)
+        return self.body[2] if self.body else float(a.rows)
 
     @property
     def viscosity(self) -> float:
@@ -219,14 +257,11 @@ class Lattice:
     @property
     def watched(self) -> tuple[int, int]:
         """Column and row of the velocity probe: two lengths behind the obstacle, or the middle."""
-        a, (left, bottom), (columns, rows) = self.arguments, self.corner, self.shown
+        (left, bottom), (columns, rows) = self.corner, self.shown
         x, y = columns / 2, rows / 2
-        if a.obstacle:
-            found = np.argwhere(self.kinds() == OBSTACLE)
-            if found.size:
-                y = found[:, 0].mean() - bottom + 0.5 * self.length
-                x = found[:, 1].max() - left + 2 * self.length
-        column, row = min(int(x), columns - 1), min(max(int(y), 0), rows - 1)
+        if self.body:
+            x, y = self.body[0] + 2 * self.body[2], self.body[1] + 0.5 * self.body[2]
+        column, row = min(max(int(x), 0), columns - 1), min(max(int(y), 0), rows - 1)
         return column + left, row + bottom
 
     def check(self) -> None:

@@ -45,7 +45,7 @@ fn body_colour(place: vec2f) -> vec3f {
 
 // How light from the upper left falls on a slope, 1 on flat ground; slope in levels a height.
 fn lit(slope: vec2f) -> f32 {
-  let tilt = slope * RELIEF * 0.02;
+  let tilt = slope * RELIEF * 0.012;
   return clamp((1.0 + 0.75 * tilt.x - 0.75 * tilt.y) / sqrt(1.0 + dot(tilt, tilt)), 0.35, 1.7);
 }
 
@@ -58,7 +58,11 @@ fn fluid_colour(p: vec2f) -> vec3f {
   }
   let seen = spare_field(p);
   let level = (seen.x - LOW) / (HIGH - LOW);
-  if (VIEW < 3u) { return palette(level) * lit(seen.yz * SHOWN.y / (HIGH - LOW)); }
+  if (VIEW < 3u) {
+    // Beyond the palette's ends it is flat.
+    let flat = 1.0 - smoothstep(0.7, 1.0, abs(2.0 * level - 1.0));
+    return palette(level) * lit(seen.yz * SHOWN.y / (HIGH - LOW) * flat);
+  }
   let ink = dye_field(p);
   let strength = clamp(abs(level - 0.5) * 3.0, 0.0, 1.0);
   let hue = mix(vec3f(0.93, 0.91, 0.86), palette(level), strength);

@@ -60,7 +60,8 @@ class Picture:
         level = (seen - low) / (high - low)
         base = prelude.palette(a.colours, level)
         if a.view != "mixed":
-            steep = rows / (high - low)
+            far = np.abs(2 * level - 1)
+            steep = rows / (high - low) * (1 - prelude.smooth_between(0.7, 1.0, far))
             return np.asarray(base * self._lit(right * steep, up * steep)[..., None])
         ink, right, up = self._sample(dye, p)
         strength = np.clip(np.abs(level - 0.5) * 3, 0, 1)[..., None]
@@ -114,8 +115,9 @@ class Picture:
 
     def _lit(self, right: Floats, up: Floats) -> Floats:
         """Twin of ``lit``."""
-        x, y = right * self.a.relief * 0.02, up * self.a.relief * 0.02
-        return np.clip((1 + 0.75 * x - 0.75 * y) / np.sqrt(1 + x * x + y * y), 0.35, 1.7)
+        x, y = right * self.a.relief * 0.012, up * self.a.relief * 0.012
+        light = (1 + 0.75 * x - 0.75 * y) / np.sqrt(1 + x * x + y * y)
+        return np.asarray(np.clip(light, 0.35, 1.7))
 
     def _in_body(self, right: float, up: float) -> NDArray[np.bool_]:
         place = self.p / self.lattice.shown[1]

@@ -1,4 +1,4 @@
-"""The parts of the fluid's shader that depend on the arguments: sizes, formulas, the two streams."""
+"""What of the fluid's shader depends on the arguments: sizes, formulas, the two streams."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ def _frame(a: FluidArguments, lattice: Lattice) -> str:
     """Return ``frame_kind``: what a cell outside the picture is."""
     (left, bottom), (columns, rows) = lattice.corner, lattice.shown
     lines = []
-    if not lattice.wraps[0]:
+    if lattice.walls[0]:
         lines.append(f"if (column < {left}u || column >= {left + columns}u) {{ return WALL; }}")
-    if not lattice.wraps[1]:
+    if lattice.walls[1]:
         slips = a.boundary == "tunnel" and a.sides == "slip"
         above = "LID" if a.boundary == "cavity" else "SLIP" if slips else "WALL"
         lines.append(f"if (row >= {bottom + rows}u) {{ return {above}; }}")

@@ -74,11 +74,9 @@ class Flow:
         self.place: dict[str, Any] = {"x": x, "y": y, **a.parameters}
         self.step, self.time = 0, 0.0
         fluid = self.kinds == FLUID
-        u, v = (
-            np.where(fluid, finite(self._value(f"velocity_{axis}")), 0).astype(np.float32)
-            * np.float32(a.speed)
-            for axis in "xy"
-        )
+        unit, slip = np.float32(a.speed), self.kinds == SLIP
+        u = np.where(fluid | slip, finite(self._value("velocity_x")), 0).astype(np.float32) * unit
+        v = np.where(fluid, finite(self._value("velocity_y")), 0).astype(np.float32) * unit
         zero, third = np.zeros_like(u), np.float32(1 / 3)
         xxyy = (u * u + v * v) * third + u * u * v * v
         self.gas = populations(zero, u, v, u * u, v * v, u * v, v * (third + u * u),
