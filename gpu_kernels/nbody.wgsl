@@ -261,6 +261,7 @@ fn stars(@builtin(global_invocation_id) id: vec3u) {
   let i = id.x;
   if (i >= COUNT) { return; }
   let look = record[i];
+  if (i < DISCS) { record[PINS + i] = vec4f(0.0); }
   if (look.w <= 0.0) { return; }
   let seen = project(stage(bodies[i].xyz));
   if (!(seen.z > 0.1)) { return; }
@@ -271,7 +272,9 @@ fn stars(@builtin(global_invocation_id) id: vec3u) {
     colour = linear(palette(clamp(fast, 0.0, 1.0))) * (0.35 + 1.6 * clamp(fast, 0.0, 1.5));
   }
   if (i < DISCS) {
-    planet(seen.xy, look.w * uniforms.size * mix(1.0, near, 0.5) * side() / 512.0, colour);
+    let wide = look.w * uniforms.size * mix(1.0, near, 0.5) * side() / 512.0;
+    planet(seen.xy, wide, colour);
+    record[PINS + i] = vec4f(trunc(seen.xy + vec2f(1.5 * wide + 4.0 * LETTERS, -4.0 * LETTERS)), 0.0, 1.0);
     return;
   }
   let r = look.w * uniforms.size * near * side() / 512.0;
@@ -308,7 +311,7 @@ fn trace(@builtin(global_invocation_id) id: vec3u) {
   if (!(a.z > 0.1 && b.z > 0.1)) { return; }
   let fresh = 1.0 - f32(age) / f32(KEPT - 1u);
   let wide = uniforms.size * side() / 512.0;
-  add_line(a.xy, b.xy, 1.3 * wide, dim(record[body].xyz) * (uniforms.trail * fresh * fresh));
+  add_line(a.xy, b.xy, 1.2 * wide, dim(record[body].xyz) * (0.8 * uniforms.trail * fresh * fresh));
 }
 
 // The ellipse on which a body would go without the others.

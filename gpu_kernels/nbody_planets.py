@@ -189,7 +189,9 @@ def binary(ratio: float, eccentricity: float) -> tuple[Given, ...]:
     )
 
 
-def ellipse_of(pull: float, place: Floats, velocity: Floats) -> tuple[Floats, Floats, Floats] | None:
+def ellipse_of(
+    pull: float, place: Floats, velocity: Floats
+) -> tuple[Floats, Floats, Floats] | None:
     """Return middle and both half axes of the orbit round the origin; None if it is not closed."""
     r = float(np.linalg.norm(place))
     energy = float(velocity @ velocity) / 2 - pull / r

@@ -334,7 +334,7 @@ KM_S = 1731.4568
 
 def _few(given: tuple[Given, ...], **changes: Any) -> System:
     common: dict[str, Any] = {
-        "softening": 1e-6, "dt": 1e-3, "duration": 12.0, "reach": 1.3, "pitch": 90.0, "kept": 480,
+        "softening": 1e-6, "dt": 1e-3, "duration": 12.0, "reach": 1.15, "pitch": 90.0, "kept": 300,
         "drift": 1e-4, "glow": 0.7, "sky": 0.7,
     }  # fmt: skip
     return System(given=given, **{**common, **changes})
@@ -372,7 +372,7 @@ def _binary(a: NbodyArguments) -> System:
     period = math.tau / speed
     known = Period(name="B", body=1, centre=0, expected=period, tolerance=2e-3)
     return _few(
-        given, duration=4 * period, dt=period / 3000 * (1 - a.eccentricity) ** 1.5,
+        given, duration=4 * period, dt=period / 1000 * (1 - a.eccentricity) ** 1.5,
         reach=1.15 * (1 + a.eccentricity), periods=(known,), pitch=60.0,
         softening=a.softening or 1e-6,
     )  # fmt: skip
