@@ -51,7 +51,7 @@ fn raise_mountains(@builtin(global_invocation_id) id: vec3u) {
 }
 
 fn mountain(p: vec2f) -> f32 {
-  let u = clamp((p / (2.0 * TERRAIN_REACH) + 0.5) * f32(TERRAIN - 1u), vec2f(0.0), vec2f(f32(TERRAIN) - 1.01));
+  let u = clamp((p / (2.0 * TERRAIN_REACH) + 0.5) * f32(TERRAIN - 1u), vec2f(0.0), vec2f(max(f32(TERRAIN) - 1.01, 0.0)));
   let c = floor(u);
   let t = u - c;
   let i = u32(c.y) * TERRAIN + u32(c.x);
@@ -97,7 +97,7 @@ fn open_to_light(p: vec2f) -> f32 {
   if (SHADOW == 0u) { return 1.0; }
   let u = (p - SHADOW_AREA.xy) / SHADOW_AREA.zw * f32(SHADOW) - 0.5;
   let inside = u.x > 0.0 && u.y > 0.0 && u.x < f32(SHADOW) - 1.0 && u.y < f32(SHADOW) - 1.0;
-  let v = clamp(u, vec2f(0.0), vec2f(f32(SHADOW) - 1.01));
+  let v = clamp(u, vec2f(0.0), vec2f(max(f32(SHADOW) - 1.01, 0.0)));
   let c = floor(v);
   let t = v - c;
   let i = SHADOW_AT + u32(c.y) * SHADOW + u32(c.x);

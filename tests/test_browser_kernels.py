@@ -85,6 +85,15 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
         {"value": "abs(t + 0.9*" * 13 + "x" + ")" * 13},
         {"value": " + ".join(["(0.02*x + t)"] * 38)},
     ],
+    "scene": [
+        {},
+        {"objects": [{"kind": "city"}, {"kind": "moon"}], "ground": "water",
+         "time_of_day": "moonlight", "camera": "fly"},
+        {"objects": [{"kind": k} for k in ("mountains", "water", "pine", "house", "lantern")],
+         "season": "winter", "weather": "snow", "time_of_day": "dusk"},
+        {"objects": [{"kind": "rock"}, {"kind": "rainbow"}, {"kind": "clouds"}], "ground": "stone",
+         "weather": "rain"},
+    ],
     "traffic": [{"layout": layout, "cars": 60} for layout in ("city", "ring")]
     + [{"layout": "road", "cars": 15, "road_cells": 60}],
 }  # fmt: skip
