@@ -98,7 +98,8 @@ class FluidArguments(Arguments):
             if data.get("obstacle") is None:
                 data["obstacle"] = CYLINDER
             if data.get("dye") is None and data.get("source") is None:
-                data["dye"], data["source"] = STREAKS, f"where(x < 0.01, {STREAKS}, 0)"
+                # Held until the sound of the sudden start is gone.
+                data["source"] = f"where(x < 0.01 or t < 0.12, {STREAKS}, 0)"
         for name in ("obstacle", "dye", "source"):
             data[name] = "" if data.get(name) in (None, "0", 0) else data[name]
         return data
@@ -150,7 +151,7 @@ class FluidArguments(Arguments):
 
 
 CYLINDER = "disc(x, y, 0.25, 0.5, 0.06)"
-STREAKS = "smoothstep(0.1, 0.6, cos(2*pi*12*y))"
+STREAKS = "smoothstep(0.2, 0.8, cos(2*pi*12*y))"
 
 
 class FluidKernel(KernelBase[FluidArguments]):

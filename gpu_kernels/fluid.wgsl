@@ -161,15 +161,21 @@ fn advanced(n: Nine, quad: u32, first: u32, row: u32) -> State {
     for (var lane = 0u; lane < 4u; lane++) { w[lane] = sponge(f32(first + lane), f32(row)); }
     let inflow = select(0.0, lattice_speed(), SPONGE_ENDS);
     let in2 = inflow * inflow;
-    excess *= 1.0 - w;
-    x += w * (inflow - x);
-    y -= w * y;
-    xx += w * (in2 - xx);
-    yy -= w * yy;
-    xy -= w * xy;
-    xxy -= w * xxy;
-    xyy += w * (inflow / 3.0 - xyy);
-    xxyy += w * (in2 / 3.0 - xxyy);
+    // In the open only the pressure is held; what blows out is slowed down little by little.
+    let calm = w * select(0.15, 1.0, SPONGE_ENDS);
+    let lost = w * excess;
+    excess -= lost;
+    xx -= lost / 3.0;
+    yy -= lost / 3.0;
+    xxyy -= lost / 9.0;
+    x += calm * (inflow - x);
+    y -= calm * y;
+    xx += calm * (in2 + excess / 3.0 - xx);
+    yy += calm * (excess / 3.0 - yy);
+    xy -= calm * xy;
+    xxy -= calm * xxy;
+    xyy += calm * (inflow / 3.0 - xyy);
+    xxyy += calm * (in2 / 3.0 + excess / 9.0 - xxyy);
   }
   var found = State(populations(excess, x, y, xx, yy, xy, xxy, xyy, xxyy), d, u, v);
   let kind = kinds[quad];

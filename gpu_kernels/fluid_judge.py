@@ -42,7 +42,7 @@ def judge(a: FluidArguments, evidence: Evidence) -> tuple[dict[str, Quantity], l
         values["drag_coefficient"] = Quantity(value=round(float(series["drag"][late].mean()), 4))
         values["lift_amplitude"] = Quantity(value=round(float(np.ptp(series["lift"][late])) / 2, 4))
         found = strouhal(series["lift"], _time(lattice, 1) * a.rows / lattice.length)
-        if found is not None:
+        if found is not None and 0.03 < found[0] < 1:
             values["strouhal"] = Quantity(value=round(found[0], 4))
             checks += _shedding(a, lattice, evidence, values, found)
     checks += _decay(a, lattice, series["energy"], evidence.frames)

@@ -134,13 +134,25 @@ class Flow:
             + (u * fx + v * fy) * third + u * v * (u * fy + v * fx),
         ]  # fmt: skip
         if self.lattice.sponge:
-            wind = self.a.speed if self.a.boundary == "tunnel" else 0.0
-            calm = (0.0, wind, 0.0, wind**2, 0.0, 0.0, 0.0, wind / 3, wind**2 / 3)
-            pairs = zip(moments, calm, strict=True)
-            moments = [m + self.sponge * (np.float32(rest) - m) for m, rest in pairs]
+            moments = self._calmed(moments)
         self.gas = populations(*moments).astype(np.float32)
         self._reflect(n, u, v)
         self.flow = np.stack([u, v, d, self.flow[..., 3]], axis=-1)
+
+    def _calmed(self, moments: list[Any]) -> list[Any]:
+        """Twin of the sponge in ``advanced``."""
+        third = np.float32(1 / 3)
+        is_tunnel = self.a.boundary == "tunnel"
+        wind = np.float32(self.a.speed if is_tunnel else 0.0)
+        lost = self.sponge * moments[0]
+        excess = moments[0] - lost
+        moments = [excess, *moments[1:]]
+        for k, share in ((3, third), (4, third), (8, third * third)):
+            moments[k] = moments[k] - lost * share
+        rest = (excess, wind, 0, wind**2 + excess * third, excess * third, 0, 0, wind * third,
+                wind**2 * third + excess * third * third)  # fmt: skip
+        calm = self.sponge * np.float32(1.0 if is_tunnel else 0.15)
+        return [m + calm * (r - m) for m, r in zip(moments, rest, strict=True)]
 
     def _reflect(self, n: Floats, u: Floats, v: Floats) -> None:
         kinds = self.kinds
