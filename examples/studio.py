@@ -31,7 +31,7 @@ class Result:
 
     def value(self, name: str) -> Any:
         """Return a computed number."""
-        return self.run.values[name].value
+        return self.run.quantities[name].value
 
     def artifact(self, name: str) -> Path:
         """Return the file that a step left under that name; read it, never write to it."""

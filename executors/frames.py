@@ -20,7 +20,7 @@ from intentos.config import load as load_settings
 from intentos.errors import ExecutorError, IntentOSError, InvalidProgram, NotApproved, StoreError
 from intentos.events import FrameDrawn, ProbeRead, ProgressMade
 from intentos.plan import Step
-from intentos.program import GpuProgram
+from intentos.program import DTYPES, GpuProgram
 from intentos.program import load as load_program
 from intentos.protocols import Evidence, Kernel, StepContext
 from intentos.registry import Registry
@@ -38,6 +38,7 @@ from intentos.types import (
     now,
 )
 
+from .arrays import InputArrays
 from .worker import Stopped, Worker
 
 RAW_SHARE = 16
@@ -51,6 +52,8 @@ class Work:
     program: GpuProgram
     arguments: Mapping[str, Json]
     kernel: Kernel | None
+    arrays: Mapping[str, str] = field(default_factory=dict)
+    """sha256 → file, of the input arrays that the arguments name."""
 
 
 @dataclass
@@ -96,9 +99,11 @@ class FrameExecutor:
     def estimate(self, step: Step, values: Mapping[str, Value]) -> Estimate:
         """Return the memory that the program's buffers take; the time is not known."""
         try:
-            program = self._prepare(step, values, frozenset(), pinned=False).program
+            nothing = InputArrays({}, Path())
+            program = self._prepare(step, values, frozenset(), nothing, pinned=False).program
         except IntentOSError:
-            return Estimate()  # the step itself will say what is wrong
+            # The step itself will say what is wrong, or its inputs are not there yet.
+            return Estimate()
         return Estimate(memory_bytes=program.memory_bytes)
 
     async def execute(self, step: Step, context: StepContext) -> StepResult:
@@ -152,21 +157,35 @@ class FrameExecutor:
         return None
 
     def _prepare(
-        self, step: Step, values: Mapping[str, Value], live: frozenset[str], *, pinned: bool = True
+        self,
+        step: Step,
+        values: Mapping[str, Value],
+        live: frozenset[str],
+        arrays: InputArrays,
+        *,
+        pinned: bool = True,
     ) -> Work:
-        arguments = step.resolved_arguments(values)
         if step.language != "kernel":
+            arguments = step.resolved_arguments(values)
             arguments["uniforms"] = _open_uniforms(step.arguments, arguments)
-            return Work(load_program({**arguments, "source": step.code}), arguments, None)
+            arguments["buffers"] = _filled(arguments.get("buffers", ()), arrays)
+            program = load_program({**arguments, "source": step.code})
+            return Work(program, arguments, None, arrays.files)
         kernel = self._registry.kernel(step.code)
         if pinned and step.code_hash != kernel.code_hash:
             raise NotApproved("gpu.code_changed", kernel=step.code)
+        # Arrays first: a parameter's text is data, whatever it begins with.
+        given = step.model_copy(update={"arguments": arrays.resolve(step.arguments)})
+        arguments = given.resolved_arguments(values)
         program = connect(kernel.build(arguments), step.arguments, live)
-        return Work(program, arguments, kernel)
+        return Work(program, arguments, kernel, arrays.files)
 
     async def _draw(self, step: Step, context: StepContext, drawn: Drawn) -> Work:
         async with Worker(self.work, self.adapter, context.workdir) as worker:
-            work = await asyncio.to_thread(self._prepare, step, context.values, context.live)
+            arrays = InputArrays(context.inputs, context.workdir)
+            work = await asyncio.to_thread(
+                self._prepare, step, context.values, context.live, arrays
+            )
             _refuse_excess(work.program, context)
             await worker.send(await asyncio.to_thread(_job, work, step, context, drawn.raw))
             await self._follow(worker, work.program, step, context, drawn)
@@ -215,6 +234,20 @@ def _open_uniforms(given: Mapping[str, Json], resolved: Mapping[str, Json]) -> l
     ]
 
 
+def _filled(buffers: Json, arrays: InputArrays) -> Json:
+    """Return buffers whose ``@name`` data are references, in the dtype of the buffer."""
+    filled = []
+    for buffer in buffers:
+        if isinstance(buffer, dict) and isinstance(buffer.get("data"), str):
+            dtype, _ = DTYPES.get(str(buffer.get("type")), ("float32", 1))
+            data = arrays.resolve(buffer["data"], dtype)
+            if isinstance(data, dict):  # where the bytes lie is not of the program
+                data = {key: item for key, item in data.items() if key != "path"}
+            buffer = {**buffer, "data": data}
+        filled.append(buffer)
+    return filled
+
+
 def _refuse_excess(program: GpuProgram, context: StepContext) -> None:
     limits = context.limits
     if program.memory_bytes > limits.memory_bytes:
@@ -238,8 +271,8 @@ def _refuse_excess(program: GpuProgram, context: StepContext) -> None:
 
 def _job(work: Work, step: Step, context: StepContext, raw: Path) -> dict[str, Any]:
     wanted = {b.data.sha256 for b in work.program.buffers if b.data is not None}
-    arrays = {}
-    if wanted:
+    arrays = dict(work.arrays)
+    if wanted - arrays.keys():
         for path in context.inputs.values():
             digest = file_sha256(path)
             if digest in wanted:

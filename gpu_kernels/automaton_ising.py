@@ -33,7 +33,8 @@ def _log_partition(k: float, m: int, n: int) -> float:
     ]
     largest = max(log for _, log in terms)
     total = sum(sign * math.exp(log - largest) for sign, log in terms)
-    return -math.log(2) + m * n / 2 * math.log(2 * math.sinh(2 * k)) + largest + math.log(total)
+    bulk = m * n / 2 * math.log(2 * math.sinh(2 * k)) - math.log(2)
+    return float(bulk + largest + math.log(total))
 
 
 def _log_two_sinh(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intentos.errors import InvalidProgram
-from intentos.program import GpuProgram
+from intentos.program import ArrayRef, GpuProgram
 from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Json, Quantity, Words, sha256
 
@@ -31,6 +31,24 @@ class Arguments(BaseModel):
     height: int = Field(512, ge=16, le=4096)
     frames: int = Field(120, ge=1, le=10_000)
     frames_per_second: float = Field(30.0, ge=1, le=120)
+
+
+class InputArray(ArrayRef):
+    """An argument that an earlier step's array goes into; a plan writes ``@name``."""
+
+    path: str = ""
+    """File of the plain bytes on this machine; not part of the program."""
+
+    @property
+    def reference(self) -> ArrayRef:
+        """For the program's buffer."""
+        return ArrayRef(sha256=self.sha256, dtype=self.dtype, shape=self.shape)
+
+    def read(self) -> NDArray[Any]:
+        """Return the array, for the twin and the checks."""
+        import numpy as np
+
+        return np.fromfile(self.path, self.dtype).reshape(self.shape)
 
 
 A = TypeVar("A", bound=Arguments)

@@ -46,7 +46,8 @@ class Step(Frozen):
     code_hash: str = ""
     """sha256 of what acts; for a kernel it covers WGSL and builder (see ``registry.pin``)."""
     arguments: dict[str, Json] = {}
-    """Handed to the code as data; a string ``$name`` stands for the parameter of that name."""
+    """Handed to the code as data; a string ``$name`` stands for the parameter of that name and, in
+    a kernel's or a WGSL step's, ``@name`` for the input array of that name."""
     inputs: dict[Name, str] = {}
     """Local name ← ``step_id/artifact name`` of an earlier step."""
     outputs: tuple[str, ...] = ()
@@ -110,6 +111,9 @@ class Plan(Frozen):
         for step in self.steps:
             for unknown in sorted(step.parameter_names - names):
                 raise ValueError(f"step {step.id!r} uses ${unknown}, which is no parameter")
+            if step.language in ("kernel", "wgsl"):
+                for unknown in sorted(set(_mentions(step.arguments, "@")) - step.inputs.keys()):
+                    raise ValueError(f"step {step.id!r} uses @{unknown}, which is no input of it")
             for source in step.inputs.values():
                 if source.split("/", 1)[0] not in seen or "/" not in source:
                     raise ValueError(
@@ -215,16 +219,16 @@ def _resolve(argument: Json, values: Mapping[str, Value]) -> Json:
     return argument
 
 
-def _mentions(argument: Json) -> Iterable[str]:
+def _mentions(argument: Json, sign: str = "$") -> Iterable[str]:
     if isinstance(argument, str):
-        if argument.startswith("$"):
+        if argument.startswith(sign):
             yield argument[1:]
     elif isinstance(argument, dict):
         for item in argument.values():
-            yield from _mentions(item)
+            yield from _mentions(item, sign)
     elif isinstance(argument, list | tuple):
         for item in argument:
-            yield from _mentions(item)
+            yield from _mentions(item, sign)
 
 
 def _unique(what: str, names: Iterable[str]) -> None:

@@ -30,13 +30,13 @@ def numba_rival(start: Arrays) -> Rival:
     """One parallel loop over the rows, whose inner columns need no wrapping."""
     from numba import njit, prange
 
-    @njit(inline="always")  # type: ignore[untyped-decorator]
+    @njit(inline="always")
     def follow(up: Cells, own: Cells, down: Cells, left: int, x: int, right: int) -> int:
         count = up[left] + up[x] + up[right] + own[left] + own[right]
         count += down[left] + down[x] + down[right]
         return int((count == 3) | ((count == 2) & (own[x] == 1)))
 
-    @njit(parallel=True, fastmath=True)  # type: ignore[untyped-decorator]
+    @njit(parallel=True, fastmath=True)
     def step(old: Cells, new: Cells) -> None:
         rows, columns = old.shape
         for y in prange(rows):
@@ -57,8 +57,8 @@ def taichi_rival(start: Arrays) -> Rival:
 
     cells = ti.types.ndarray(dtype=ti.u8, ndim=2)
 
-    @ti.kernel  # type: ignore[untyped-decorator]
-    def step(old: cells, new: cells):  # type: ignore[no-untyped-def,valid-type]
+    @ti.kernel
+    def step(old: cells, new: cells):
         for y, x in old:
             up, down = (y + SIDE - 1) % SIDE, (y + 1) % SIDE
             left, right = (x + SIDE - 1) % SIDE, (x + 1) % SIDE
