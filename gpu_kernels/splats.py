@@ -48,9 +48,9 @@ class Splats:
     persistence: float = 0.0
     """Share of the light that stays for the next frame: 0.9 leaves a trail of some 20 frames."""
     exposure: float = 1.0
-    own_light: bool = False
-    """The kernel supplies ``fn light_at(i: u32) -> vec4f``: linear RGB and how much of the ground
-    it hides, 0..1; there is no ``accum`` then."""
+    surface: bool = False
+    """The kernel supplies ``fn surface_at(i: u32) -> vec4f``, what lies between ground and light:
+    linear RGB, and how much of the ground it hides, 0..1."""
     own_ground: bool = False
     """The kernel supplies ``fn ground_at(at: vec2i) -> vec3f``, linear RGB, behind the light;
     otherwise it is ``background``, a little darker in the corners."""
@@ -78,18 +78,24 @@ class Splats:
         return 0.064 * min(self.width, self.height) / self.shrink
 
     @property
+    def reach(self) -> int:
+        """Of the glow, in its own pixels: where it ends no edge is to be seen."""
+        return int(3.3 * self.sigma)
+
+    @property
     def widest(self) -> float:
         """Radius of a line, in pixels: the loops of one must stay below 65,535 rounds."""
         return min(16.0, 50_000 / max(self.width, self.height) / 2.9)
 
     @property
     def buffers(self) -> tuple[Buffer, ...]:
-        """Three, or two with ``own_light``."""
+        """Three of the eight that a program may have."""
         pixels, small = self.width * self.height, self.small
-        made = [Buffer(name="pixels", type="u32", length=pixels)]
-        if not self.own_light:
-            made.append(Buffer(name="accum", type="atomic<u32>", length=3 * pixels))
-        return (*made, Buffer(name="halo", type="vec4f", length=2 * small[0] * small[1]))
+        return (
+            Buffer(name="pixels", type="u32", length=pixels),
+            Buffer(name="accum", type="atomic<u32>", length=3 * pixels),
+            Buffer(name="halo", type="vec4f", length=2 * small[0] * small[1]),
+        )
 
     @property
     def uniforms(self) -> tuple[Uniform, ...]:
@@ -123,14 +129,10 @@ const WIDEST: f32 = {self.widest};
 const SHRINK: u32 = {self.shrink}u;
 const SMALL: vec2u = vec2u({wide}u, {high}u);
 const SIGMA: f32 = {self.sigma};
-const REACH: i32 = {int(2.5 * self.sigma)};
+const REACH: i32 = {self.reach};
 """
         code = Path(__file__).with_suffix(".wgsl").read_text("utf-8")
-        if self.own_light:  # there is nothing to add to
-            start, end = code.index("fn add_amount"), code.index("// ---- from light")
-            code = code[:start] + code[end:] + TAKEN
-        else:
-            code += LIGHT
+        code += LIGHT.replace("BEHIND", "surface_at(i)" if self.surface else "vec4f(0.0)")
         code += "" if self.own_ground else GROUND
         code += (
             ""
@@ -150,7 +152,7 @@ LIGHT = f"""
 fn light_at(i: u32) -> vec4f {{
   let k = 3u * i;
   let sums = vec3u(atomicLoad(&accum[k]), atomicLoad(&accum[k + 1u]), atomicLoad(&accum[k + 2u]));
-  return vec4f(vec3f(sums) / FIXED, 0.0);
+  return vec4f(vec3f(sums) / FIXED, 0.0) + BEHIND;
 }}
 
 // The light, of which the share `persistence` stays.
@@ -161,11 +163,9 @@ fn taken_light(i: u32) -> vec4f {{
   atomicStore(&accum[k], left.x);
   atomicStore(&accum[k + 1u], left.y);
   atomicStore(&accum[k + 2u], left.z);
-  return vec4f(vec3f(sums) / FIXED, 0.0);
+  return vec4f(vec3f(sums) / FIXED, 0.0) + BEHIND;
 }}
 """
-
-TAKEN = "fn taken_light(i: u32) -> vec4f { return light_at(i); }\n"
 
 GROUND = """
 fn ground_at(at: vec2i) -> vec3f {

@@ -86,25 +86,24 @@ class Canvas:
     def picture(
         self,
         *,
-        light: Floats | None = None,
+        surface: Floats | None = None,
         ground: Floats | None = None,
         overlay: Callable[[Floats], Floats] | None = None,
         changed: dict[str, float] | None = None,
     ) -> NDArray[np.uint8]:
         """Return the frame, uint8 of shape (height, width, 4), and fade the sums for the next.
 
-        ``light`` (height, width, 4) stands for ``own_light``, ``ground`` (height, width, 3) for
-        ``own_ground``, ``overlay`` takes and gives sRGB of shape (height, width, 3); ``changed``
-        holds uniforms that were turned.
+        ``surface`` (height, width, 4) and ``ground`` (height, width, 3) are linear light, as the
+        kernel's functions of these names give it, ``overlay`` takes and gives sRGB of shape
+        (height, width, 3); ``changed`` holds uniforms that were turned.
         """
         from .splats import FIXED, HOLD
 
         s = self.splats
         known = {"glow": s.glow, "exposure": s.exposure, "persistence": s.persistence}
         known |= changed or {}
-        if light is None:
-            light = np.zeros((s.height, s.width, 4))
-            light[..., :3] = self.accum.reshape(s.height, s.width, 3) / FIXED
+        light = np.zeros((s.height, s.width, 4)) if surface is None else surface.copy()
+        light[..., :3] += self.accum.reshape(s.height, s.width, 3) / FIXED
         exposed = light[..., :3] * known["exposure"]
         exposed = exposed + self._glow(exposed) * known["glow"]
         ground = self._ground() if ground is None else ground
@@ -149,7 +148,7 @@ class Canvas:
         padding = ((0, k * tall - s.height), (0, k * wide - s.width), (0, 0))
         light = np.pad(np.minimum(light, 4), padding, mode="edge")
         halo = light.reshape(tall, k, wide, k, 3).mean(axis=(1, 3))
-        reach = int(2.5 * s.sigma)
+        reach = s.reach
         weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / s.sigma) ** 2)
         weights = weights / weights.sum()
         for axis in (1, 0):
