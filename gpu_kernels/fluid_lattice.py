@@ -57,14 +57,20 @@ class Lattice:
         return {name: parse(text, known[name], gives=_gives(name)) for name, text in texts.items()}
 
     def _wind(self) -> tuple[str, str]:
-        """A uniform wind and a whirl behind the obstacle, so that its wake need not wait for
-        rounding errors to break its symmetry."""
-        body = self.body
-        if body is None:
+        """A wind that already gives way to the obstacle as to a disc, so that it starts without a
+        bang, and a whirl behind it, so that the wake need not wait for rounding errors."""
+        if self.body is None:
             return "1", "0"
-        x, y, size = (v / self.shown[1] for v in (body[0] + body[2], body[1], 0.5 * body[2]))
-        whirl = f"exp(-((x - {x!r})**2 + (y - {y!r})**2)/{2 * size * size!r})"
-        return f"1 - 0.4*(y - {y!r})/{size!r}*{whirl}", f"0.4*(x - {x!r})/{size!r}*{whirl}"
+        right, middle, high = (v / self.shown[1] for v in self.body)
+        radius = high / 2
+        x, y = f"(x - {right - radius!r})", f"(y - {middle!r})"
+        far = f"({x}**2 + {y}**2 + {0.3 * radius**2!r})**2"
+        behind = f"(x - {right + high!r})"
+        whirl = f"{0.7 / radius!r}*exp(-({behind}**2 + {y}**2)/{2 * radius**2!r})"
+        return (
+            f"1 - {radius**2!r}*({x}**2 - {y}**2)/{far} - {y}*{whirl}",
+            f"-{2 * radius**2!r}*{x}*{y}/{far} + {behind}*{whirl}",
+        )
 
     @cached_property
     def body(self) -> tuple[float, float, float] | None:
@@ -271,6 +277,8 @@ class Lattice:
             most = a.speed * self.length / LEAST_VISCOSITY
             raise InvalidProgram("fluid.unstable", reynolds=self.reynolds, largest=most,
                                  viscosity=self.viscosity, least=LEAST_VISCOSITY)  # fmt: skip
+        if not (a.velocity_x or a.velocity_y):
+            return
         x, y = self.places()
         values = {"x": x, "y": y, **a.parameters}
         with np.errstate(all="ignore"):
