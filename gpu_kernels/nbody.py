@@ -75,7 +75,7 @@ class NbodyArguments(Arguments):
     positive as negative ones · ``solar``: Sun and planets from J2000 on (AU, days) ·
     ``figure_eight``, ``three_body`` (masses 3, 4, 5 at rest), ``binary`` (half axis, G and mass 1) ·
     ``ring``: a planet's ring and its moon · ``bodies``: those that are listed."""
-    count: int = Field(4000, ge=2, le=MAX_BODIES)
+    count: int = Field(6000, ge=2, le=MAX_BODIES)
     """Stars, charges, or grains of a ring or belt. A galaxy's dark halo comes on top."""
     bodies: tuple[Body, ...] = Field((), max_length=64)
     """For ``system: bodies``."""
@@ -117,6 +117,8 @@ class NbodyArguments(Arguments):
     glow: float | None = Field(None, ge=0, le=3)
     sky: float | None = Field(None, ge=0, le=3)
     """Brightness of the far stars behind."""
+    haze: float = Field(1.0, ge=0, le=5)
+    """Brightness of the light between the stars of galaxies and clouds."""
     trail: float = Field(1.0, ge=0, le=5)
     """Brightness of the tracks of planets and other single bodies."""
     persistence: float = Field(0.0, ge=0, le=0.99)
@@ -293,6 +295,11 @@ def by_speed(a: NbodyArguments, system: System) -> bool:
     return a.colour_by == "speed" or (a.colour_by == "" and system.by_speed)
 
 
+def haze_of(system: System) -> int:
+    """Return how many bodies share one wide light; 0: there is none."""
+    return max(2, system.count // 2500) if system.hazy else 0
+
+
 def shown_uniforms(a: NbodyArguments, system: System) -> dict[str, float]:
     """Return the kernel's own uniforms; a person may turn them while it runs."""
     return {
@@ -300,6 +307,7 @@ def shown_uniforms(a: NbodyArguments, system: System) -> dict[str, float]:
         "size": a.size,
         "brightness": a.brightness,
         "trail": a.trail,
+        "haze": a.haze,
         "sky": system.sky if a.sky is None else a.sky,
         "fastest": system.fastest,
     }
@@ -379,7 +387,7 @@ def watched(system: System) -> list[int]:
 
 
 def _constants(a: NbodyArguments, system: System, clock: Clock) -> str:
-    reach, first = reach_of(a, system)
+    first = reach_of(a, system)[1]
     middles = [f"vec2u({low}u, {high}u)" for low, high in system.middles]
     lines = {
         "COUNT: u32": f"{system.count}u",
@@ -402,6 +410,7 @@ def _constants(a: NbodyArguments, system: System, clock: Clock) -> str:
         "SECOND_MIDDLE: vec2u": middles[1],
         "LOGARITHMIC: bool": str(first > 0).lower(),
         "LOG_FROM: f32": _float(first or 1.0),
+        "HAZE: u32": f"{haze_of(system)}u",
         "BY_SPEED: bool": str(by_speed(a, system)).lower(),
     }
     return "\n".join(f"const {name} = {value};" for name, value in lines.items()) + "\n"

@@ -127,7 +127,7 @@ fn brightness_of(i: u32) -> f32 {
 // Gold within, the galaxy's own colour without, and here and there a pink cloud of hydrogen.
 fn arms(i: u32, k: u32, n: u32, tint: vec3f) -> vec4f {
   let s = sqrt(f32(k) / f32(n)) + 0.34 * (chance(i, 21u) - 0.5);
-  var colour = mix(vec3f(1.0, 0.70, 0.36), tint, smoothstep(0.22, 0.62, s));
+  var colour = mix(vec3f(1.0, 0.56, 0.20), tint, smoothstep(0.16, 0.52, s));
   let young = chance(i, 22u);
   if (young < 0.05 && s > 0.35) { return vec4f(1.6 * vec3f(1.0, 0.20, 0.34), 1.35); }
   if (young > 0.93) { colour = mix(colour, vec3f(0.80, 0.90, 1.0), 0.75) * 1.8; }
@@ -135,8 +135,8 @@ fn arms(i: u32, k: u32, n: u32, tint: vec3f) -> vec4f {
 }
 
 fn old_stars(i: u32) -> vec4f {
-  let colour = mix(vec3f(1.0, 0.55, 0.22), vec3f(1.0, 0.84, 0.58), chance(i, 21u));
-  return vec4f(colour * (0.8 * brightness_of(i)), 1.0);
+  let colour = mix(vec3f(1.0, 0.40, 0.10), vec3f(1.0, 0.68, 0.34), chance(i, 21u));
+  return vec4f(colour * (0.36 * brightness_of(i)), 1.0);
 }
 
 // From red through gold and white to blue.
@@ -279,6 +279,10 @@ fn stars(@builtin(global_invocation_id) id: vec3u) {
   }
   let r = look.w * uniforms.size * near * side() / 512.0;
   add_light(seen.xy, r, colour * uniforms.brightness);
+  // The light of the many stars that one body stands for.
+  if (HAZE > 0u && i % HAZE == 0u) {
+    add_light(seen.xy, 6.5 * r, colour * (uniforms.brightness * uniforms.haze * 0.028));
+  }
 }
 
 // A bright disc with a hot middle and a wide, soft glow.

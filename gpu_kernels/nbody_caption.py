@@ -54,7 +54,7 @@ class Caption:
         scale = scale_for(a.width, a.height)
         room = min(a.width, a.height) >= 160
         span = clock.frame * (a.frames - 1) / system.clock[0]
-        long = 0.0 if logarithmic or not system.length_unit else _round(0.3 * reach)
+        long = 0.0 if logarithmic or not system.length_unit else _round(0.31 * reach)
         return cls(
             scale=scale,
             margin=MARGIN * scale,

@@ -17,6 +17,7 @@ from .nbody_planets import (
     GAUSS,
     YEAR,
     Given,
+    at_rest,
     binary,
     ellipse_of,
     figure_eight,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating[Any]]
 Vector = tuple[float, float, float]
 
+BLUE, ROSE = (0.13, 0.38, 1.0), (1.0, 0.20, 0.46)
+"""Of young stars, linear RGB."""
 KPC_MYR = 4.49850e-2
 """G in kpc³ per 10¹⁰ solar masses and Myr²; the same number in pc³ per 10 solar masses and Myr²."""
 MORE_DARK = 5
@@ -112,6 +115,8 @@ class System:
     orbits: tuple[tuple[Floats, Floats, Floats], ...] = ()
     kept: int = 2
     """Points of a track."""
+    hazy: bool = False
+    """Whether there is light between the bodies."""
     glow: float = 0.45
     sky: float = 1.0
 
@@ -164,11 +169,16 @@ def _star_light(count: int, width: int, height: int) -> tuple[float, float]:
     return min(1.6, 5200 / count / radius**2), radius
 
 
-SPIRAL = {"length_unit": "kpc", "time_unit": "Myr", "speed": (977.792, "km/s")}
+SPIRAL: dict[str, Any] = {
+    "hazy": True,
+    "length_unit": "kpc",
+    "time_unit": "Myr",
+    "speed": (977.792, "km/s"),
+}
 
 
 def _galaxies(a: NbodyArguments) -> System:
-    softening = a.softening or 0.3
+    softening = a.softening or 0.45
     share = a.mass_ratio
     counts = _split(a.count, share)
     dark = _split(max(LEAST_DARK, a.count // MORE_DARK), share)
@@ -180,7 +190,7 @@ def _galaxies(a: NbodyArguments) -> System:
     place, speed, time = parabola(KPC_MYR, sum(masses), a.nearest, max(46.0, 2.5 * a.nearest))
     lighter = masses[0] / sum(masses)
     tilts = (a.first_tilt, 30.0), (a.second_tilt, -40.0)
-    tints = (0.30, 0.58, 1.0), (1.0, 0.34, 0.62)
+    tints = BLUE, ROSE
     light, size = _star_light(a.count, a.width, a.height)
     groups: list[Group] = []
     for k, (_, parts) in enumerate(pairs):
@@ -195,9 +205,9 @@ def _galaxies(a: NbodyArguments) -> System:
             )  # fmt: skip
     bulges = _middles(groups, "bulge")
     return System(
-        groups=tuple(groups), gravity=KPC_MYR, softening=softening, dt=2.5, duration=900.0,
-        reach=42.0, clock=(1.0, "Myr"), pitch=52.0, turns=0.12, yaw=-25.0,
-        middles=(bulges[0], bulges[1]), encounter=time, drift=4e-3, **SPIRAL,
+        groups=tuple(groups), gravity=KPC_MYR, softening=softening, dt=2.8, duration=650.0,
+        reach=33.0, clock=(1.0, "Myr"), pitch=52.0, turns=0.12, yaw=-25.0,
+        middles=(bulges[0], bulges[1]), encounter=time, drift=5e-3, **SPIRAL,
     )  # fmt: skip
 
 
@@ -222,17 +232,14 @@ def _middles(groups: list[Group], look: str) -> list[tuple[int, int]]:
 
 
 def _disc(a: NbodyArguments) -> System:
-    softening = a.softening or 0.3
+    softening = a.softening or 0.45
     dark = max(LEAST_DARK, a.count // MORE_DARK)
     _, parts = _galaxy(a.count, dark, 1.0, softening)
     light, size = _star_light(a.count, a.width, a.height)
-    groups = [
-        _moved(p, np.zeros(3), np.zeros(3), tint=(0.30, 0.58, 1.0), light=light, size=size)
-        for p in parts
-    ]
+    groups = [_moved(p, np.zeros(3), np.zeros(3), tint=BLUE, light=light, size=size) for p in parts]
     return System(
-        groups=tuple(groups), gravity=KPC_MYR, softening=softening, dt=2.5, duration=700.0,
-        reach=15.0, clock=(1.0, "Myr"), pitch=50.0, turns=0.1, balanced=True, **SPIRAL,
+        groups=tuple(groups), gravity=KPC_MYR, softening=softening, dt=2.8, duration=650.0,
+        reach=15.0, clock=(1.0, "Myr"), pitch=50.0, turns=0.1, balanced=True, drift=3e-3, **SPIRAL,
     )  # fmt: skip
 
 
@@ -251,7 +258,7 @@ def _cluster(a: NbodyArguments) -> System:
     return System(
         groups=(group,), gravity=gravity, softening=softening, dt=0.03 / speed,
         duration=12 / speed, reach=2.6, length_unit="pc", time_unit="Myr", clock=(1.0, "Myr"),
-        speed=(0.977792, "km/s"), balanced=True, pitch=15.0, turns=0.2, fastest=speed,
+        speed=(0.977792, "km/s"), balanced=True, pitch=15.0, turns=0.2, fastest=speed, drift=1e-3,
     )  # fmt: skip
 
 
@@ -266,7 +273,7 @@ def _collapse(a: NbodyArguments) -> System:
     return System(
         groups=(group,), softening=softening, dt=0.005, duration=3.5, reach=1.15,
         fall=math.pi / 2 / math.sqrt(2 * a.strength), by_speed=True, fastest=2.2, pitch=15.0,
-        turns=0.15, drift=2e-2,
+        turns=0.15, drift=5e-3,
     )  # fmt: skip
 
 
@@ -288,7 +295,7 @@ def _charges(a: NbodyArguments) -> System:
     )  # fmt: skip
     return System(
         groups=groups, electric=True, gravity=between**3, softening=softening, dt=0.02,
-        duration=14.0, reach=1.25, pitch=18.0, turns=0.25, drift=1e-2,
+        duration=14.0, reach=1.25, pitch=18.0, turns=0.25, drift=5e-3,
     )  # fmt: skip
 
 
@@ -379,19 +386,32 @@ def _binary(a: NbodyArguments) -> System:
 
 
 def _ring(a: NbodyArguments) -> System:
-    rest = (0.0, 0.0, 0.0)
     mass, far = 4e-4, 1.42
-    speed = math.sqrt(a.strength / far)
-    given = (
-        Given("planet", 1.0, rest, rest, "#f0c890", 20.0),
-        Given("moon", mass, (far, 0.0, 0.0), (0.0, speed, 0.0), "#a8d4ff", 2.6),
+    speed = math.sqrt(a.strength * (1 + mass) / far)
+    moon = np.array([far, 0.0, 0.0]), np.array([0.0, speed, 0.0])
+    given = at_rest(
+        [
+            ("planet", 1.0, np.zeros(3), np.zeros(3), "#f0c890", 20.0),
+            ("moon", mass, *moon, "#a8d4ff", 2.6),
+        ]
+    )
+    turn = Period(
+        name="moon", body=1, centre=0, expected=math.tau * far / max(speed, 1e-30), tolerance=1e-3
     )
     group = Group(
         kind="belt", count=a.count, shape=(a.strength, 0.62, 1.22, 0.004, 0.004),
         tint=(0.95, 0.8, 0.6), light=_star_light(a.count, a.width, a.height)[0] * 0.5, size=1.2,
     )  # fmt: skip
     return _few(
-        given, groups=(group,), duration=40.0, dt=0.01, reach=1.45, pitch=38.0, kept=120, turns=0.1
+        given,
+        groups=(group,),
+        duration=40.0,
+        dt=0.04,
+        periods=(turn,),
+        reach=1.45,
+        pitch=38.0,
+        kept=120,
+        turns=0.1,
     )
 
 

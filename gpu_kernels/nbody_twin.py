@@ -250,14 +250,14 @@ class Drawn:
         h, t = self.chance(20), self.chance(21)[:, None]
         bright = (0.45 + 0.6 * h + 2.4 * h**8)[:, None]
         if look == "bulge":
-            warm = _mix([1.0, 0.55, 0.22], [1.0, 0.84, 0.58], t)
-            return warm * (0.8 * bright), ones
+            warm = _mix([1.0, 0.40, 0.10], [1.0, 0.68, 0.34], t)
+            return warm * (0.36 * bright), ones
         if look == "stars":
             colour = _mix([1.0, 0.30, 0.10], [1.0, 0.68, 0.32], _smooth(0.0, 0.45, t))
             colour = _mix(colour, [0.95, 0.92, 1.0], _smooth(0.45, 0.7, t))
             return _mix(colour, [0.32, 0.55, 1.0], _smooth(0.7, 1.0, t)) * bright, ones
         s = np.sqrt(self.k / n)[:, None] + 0.34 * (t - 0.5)
-        colour = _mix([1.0, 0.70, 0.36], tint, _smooth(0.22, 0.62, s))
+        colour = _mix([1.0, 0.56, 0.20], tint, _smooth(0.16, 0.52, s))
         young = self.chance(22)[:, None]
         hot = young > 0.93
         colour = np.where(hot, _mix(colour, [0.80, 0.90, 1.0], 0.75) * 1.8, colour) * bright
@@ -297,6 +297,8 @@ class Picture:
 
     def draw(self, canvas: Any, camera: Camera) -> None:
         """Add the light of one frame."""
+        from .nbody import haze_of
+
         crowd, given = self.crowd, len(self.system.given)
         pixel = camera.side / 512
         at, depth, _ = camera.project(self.stage(crowd.at))
@@ -311,6 +313,9 @@ class Picture:
         some = seen & (np.arange(len(seen)) >= given)
         light = colour * self.a.brightness
         canvas.light(at[some], radius[some], light[some])
+        if every := haze_of(self.system):
+            wide = some & (np.arange(len(seen)) % every == 0)
+            canvas.light(at[wide], 6.5 * radius[wide], light[wide] * (self.shown["haze"] * 0.028))
         self.pins = np.zeros((given, 3))
         for k in np.nonzero(seen[:given])[0]:
             wide = crowd.size[k] * self.a.size * (0.5 + 0.5 * near[k]) * pixel
