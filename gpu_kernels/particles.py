@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -24,9 +25,11 @@ from intentos.program import (
 from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity, Words
 
+from .camera import camera_wgsl
 from .expression import Expression, check_names, parse
 from .kernel import Arguments, Compare, KernelBase, workgroups
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
+from .splats import Splats
 
 MAX_POINTS = 1_000_000
 OF_A_POINT = ("a", "b", "h1", "h2", "h3", "h4", "n", "t", "phase")
@@ -35,6 +38,11 @@ stay with a point, n runs from 0 to 1 through the points, t is time, phase the s
 PLACED = (*OF_A_POINT, "x", "y", "z")
 MOVING = ("x", "y", "z", "t")
 LEAST_IN_VIEW = 0.05
+LEAST_OF_A_SURFACE = 64
+EXPOSURE = 1.05
+TORN = 40.0
+"""Radii that a surface's row of points may be long; where two of them are further apart than their
+share of it, the surface is torn."""
 
 Formula = Annotated[str, Field(max_length=2000)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
@@ -63,6 +71,9 @@ class ParticlesArguments(Arguments):
     dz: Formula = ""
     solid: bool = True
     """Whether x, y, z over a and b are a surface, lit and opaque; otherwise points of light."""
+    joined: bool = False
+    """Whether points of light are a curve: each is joined to the next by a line. Let the formulas
+    use n, which runs along it; a few thousand points do."""
     shade: Formula = "1"
     """0..1 picks from the palette; without a palette it multiplies the colour. A surface blends
     it between neighbouring points, so let it meet itself where the surface closes."""
@@ -75,10 +86,13 @@ class ParticlesArguments(Arguments):
     palette: str = ""
     """One of ``prelude.PALETTES``; empty: ``colour`` alone."""
     size: float = Field(1.0, ge=0.2, le=10)
-    """Of a point: pixels in a picture of 512, or, in a surface, distances between points."""
+    """Radius of a point of light or of a curve, in pixels of a picture of 512."""
     brightness: float = Field(0.25, ge=0.001, le=20)
-    """Of points of light."""
+    """Of points of light: about 0.25 for 80,000, more for fewer."""
     glow: float = Field(0.35, ge=0, le=5)
+    persistence: float = Field(0.0, ge=0, le=0.98)
+    """Share of the light of points that stays for the next frame: 0.9 leaves trails, as of a
+    camera whose shutter stays open."""
     gloss: float = Field(1.0, ge=0, le=3)
     """Of a surface."""
     glitter: float = Field(0.5, ge=0, le=1)
@@ -108,8 +122,10 @@ class ParticlesArguments(Arguments):
         rates = [bool(r) for r in (self.dx, self.dy, self.dz)]
         if any(rates) and not all(rates):
             raise ValueError("dx, dy and dz come together")
-        if any(rates) and self.solid:
+        if (any(rates) or self.joined) and self.solid:
             object.__setattr__(self, "solid", False)
+        if self.solid and self.points < LEAST_OF_A_SURFACE:
+            raise ValueError(f"a surface needs at least {LEAST_OF_A_SURFACE} points")
         return self
 
     @property
@@ -143,6 +159,7 @@ class Formulas:
         if a.moves:
             self.rates = [_parsed(n, getattr(a, n), (*MOVING, *own)) for n in ("dx", "dy", "dz")]
         self._own = {name: f"uniforms.{name}" for name in own}
+        self._values, self._points = a.parameters, a.points
 
     def wgsl(self) -> str:
         """Return the functions point, tone, light_of and rate."""
@@ -166,6 +183,32 @@ fn light_of({known}, p: vec3f) -> f32 {{ return {self.light.wgsl(of_place)}; }}
 fn rate(p: vec3f, t: f32) -> vec3f {{ return vec3f({rates}); }}
 """
 
+    def grid(self) -> tuple[int, int]:
+        """Return columns (along a) and rows (along b) of a surface's points: meshes near a square.
+
+        Their shape is that of the surface at the start, measured between 24 x 24 points.
+        """
+        between = np.linspace(0, 1, 24)
+        across, down = np.meshgrid(between, between)
+        known: dict[str, Any] = {
+            "a": across,
+            "b": down,
+            "n": down,
+            "t": 0.0,
+            "phase": 0.0,
+            **self._values,
+        }
+        known |= dict.fromkeys(("h1", "h2", "h3", "h4"), 0.5)
+        with np.errstate(all="ignore"):
+            for name, formula in zip("xyz", self.place, strict=True):
+                known[name] = np.broadcast_to(formula.numpy(known, seed=0), across.shape)
+            p: Any = np.stack([known[name] for name in "xyz"], -1)
+            lengths = [np.linalg.norm(np.diff(p, axis=k), axis=-1) for k in (1, 0)]
+        along = [max(float(np.nanmean(np.where(np.isfinite(d), d, 0))), 1e-6) for d in lengths]
+        shape = min(max(along[0] / along[1], 1 / 40), 40)
+        columns = min(max(round(math.sqrt(self._points * shape)), 4), self._points // 4)
+        return columns, self._points // columns
+
 
 def _parsed(name: str, text: str, names: tuple[str, ...]) -> Expression:
     try:
@@ -177,8 +220,8 @@ def _parsed(name: str, text: str, names: tuple[str, ...]) -> Expression:
 
 
 OWN_UNIFORMS = (
-    "points", "solid", "upright", "film", "centre_x", "centre_y", "centre_z", "radius", "size",
-    "brightness", "glow", "gloss", "glitter", "colour", "background",
+    "points", "upright", "film", "centre_x", "centre_y", "centre_z", "radius", "size", "brightness",
+    "gloss", "glitter", "colour", "background", "glow", "persistence", "exposure",
 )  # fmt: skip
 
 
@@ -187,65 +230,39 @@ class ParticlesKernel(KernelBase[ParticlesArguments]):
 
     name = "particles"
     arguments = ParticlesArguments
+    includes = ("camera", "splats", "splats_twin", "particles_surface")
     compare = Compare(rule="tolerance", frames=3, absolute=1e-3, relative=1e-3)
 
     def program(self, arguments: ParticlesArguments) -> GpuProgram:
-        """Return the program; see ``particles.wgsl``.
+        """Return the program; see ``particles.wgsl`` and ``particles_surface.wgsl``.
 
         Raises:
             InvalidProgram: a formula cannot be read; names it and the place in it.
         """
-        a = arguments
+        a, formulas = arguments, Formulas(arguments)
+        splats, tally = splats_of(a), tally_of(a)
         pixels = a.width * a.height
-        small = ((a.width + 3) // 4) * ((a.height + 3) // 4)
-        counters = 5 * pixels
-        ink = "return linear(uniforms.colour.xyz) * t;"
-        if a.palette:
-            ink = "return linear(palette(t));"
-        source = (
-            prelude_wgsl()
-            + (palette_wgsl(a.palette) if a.palette else "")
-            + f"fn ink(t: f32) -> vec3f {{ {ink} }}\n"
-            + f"const SHADED: bool = {'false' if a.shade.strip() == '1' else 'true'};\n"
-            + Formulas(a).wgsl()
-            + self.wgsl
-        )
+        buffers = [
+            *splats.buffers,
+            Buffer(name="positions", type="vec4f", length=a.points),
+            Buffer(name="facing", type="vec4f", length=a.points),
+            Buffer(name="nearest", type="atomic<u32>", length=tally + 2),
+        ]
+        if a.solid:
+            buffers.append(Buffer(name="seen", type="vec4f", length=a.points))
+            buffers.append(Buffer(name="image", type="vec4f", length=pixels))
         return GpuProgram(
             name=self.name,
-            source=source,
-            uniforms=_uniforms(a),
-            buffers=(
-                Buffer(name="pixels", type="u32", length=pixels),
-                Buffer(name="positions", type="vec4f", length=a.points),
-                Buffer(name="facing", type="vec4f", length=a.points),
-                Buffer(name="nearest", type="atomic<u32>", length=pixels),
-                Buffer(name="accum", type="atomic<i32>", length=counters + 2),
-                Buffer(name="image", type="vec4f", length=pixels),
-                Buffer(name="halo", type="vec4f", length=2 * small),
-            ),
+            source=self._source(a, formulas, splats),
+            uniforms=(*_uniforms(a), *splats.uniforms),
+            buffers=tuple(buffers),
             start=(_each_point(a, "place"),) if a.moves else (),
             step=(_each_point(a, "integrate"),) if a.moves else (),
-            draw=_draw(a),
+            draw=(*_draw(a), *splats.after),
             outputs=(
                 Output(buffer="positions", name="positions", dtype="float32", shape=(a.points, 4)),
             ),
-            probes=(
-                Probe(
-                    buffer="accum",
-                    name="in_view",
-                    offset=counters,
-                    scale=1 / a.points,
-                    label_en="share of points in view",
-                    label_zh="可见点的比例",
-                ),
-                Probe(
-                    buffer="accum",
-                    name="not_finite",
-                    offset=counters + 1,
-                    label_en="points that are nowhere",
-                    label_zh="位置无效的点",
-                ),
-            ),
+            probes=_probes(a),
             width=a.width,
             height=a.height,
             dt=a.dt,
@@ -254,6 +271,40 @@ class ParticlesKernel(KernelBase[ParticlesArguments]):
             frames_per_second=a.frames_per_second,
             view=view_of(a),
         )
+
+    def _source(self, a: ParticlesArguments, formulas: Formulas, splats: Splats) -> str:
+        ink = "return linear_ink(uniforms.colour.xyz) * t;"
+        if a.palette:
+            ink = "return linear_ink(palette(t));"
+        columns, rows = formulas.grid() if a.solid else (2, 2)
+        bits = (2 * (columns - 1) * (rows - 1)).bit_length()
+        torn = ", ".join(f"{TORN / n:.5f}" for n in (columns, rows))
+        parts = [
+            prelude_wgsl(),
+            palette_wgsl(a.palette) if a.palette else "",
+            f"""
+// Colours to light, near enough to the power of 2.2.
+fn linear_ink(c: vec3f) -> vec3f {{ return c * c * (0.7106 + 0.2894 * c); }}
+fn ink(t: f32) -> vec3f {{ {ink} }}
+const SHADED: bool = {str(a.shade.strip() != "1").lower()};
+const SOLID: bool = {str(a.solid).lower()};
+const STREAKS: bool = {str(a.persistence > 0).lower()};
+const COLUMNS: u32 = {columns}u;
+const ROWS: u32 = {rows}u;
+const TALLY: u32 = {tally_of(a)}u;
+const COUNTED: u32 = {counted(a)}u;
+const ID_BITS: u32 = {bits}u;
+const DEPTHS: f32 = {2 ** (32 - bits) - 2}.0;
+const TORN: vec2f = vec2f({torn});
+""",
+            formulas.wgsl(),
+            camera_wgsl(),
+            splats.wgsl(),
+            self.wgsl,
+        ]
+        if a.solid:
+            parts.append(Path(__file__).with_name("particles_surface.wgsl").read_text("utf-8"))
+        return "".join(parts)
 
     def twin(self, arguments: ParticlesArguments, *, seed: int) -> Iterator[Snapshot]:
         """Yield the same frames; a surface's edge may differ by single points."""
@@ -309,26 +360,63 @@ def _each_point(a: ParticlesArguments, entry: str) -> Pass:
 
 
 def _draw(a: ParticlesArguments) -> tuple[Pass, ...]:
-    picture = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
-    quarter = (workgroups((a.width + 3) // 4, 8), workgroups((a.height + 3) // 4, 8), 1)
-    passes = [Pass(entry="clear", dispatch=(2048, 1, 1))]
-    if not a.moves:
-        passes.append(_each_point(a, "place"))
+    clear = Pass(entry="clear", dispatch=(min(workgroups(tally_of(a) + 2, 64), 1024), 1, 1))
     if a.solid:
-        passes.append(_each_point(a, "cover"))
-    passes += [
-        _each_point(a, "splat"),
-        Pass(entry="develop", dispatch=picture),
-        Pass(entry="shrink", dispatch=quarter),
-        Pass(entry="blur_across", dispatch=quarter),
-        Pass(entry="blur_down", dispatch=quarter),
-        Pass(entry="show", dispatch=picture),
-    ]
-    return tuple(passes)
+        picture = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
+        each = (_each_point(a, entry) for entry in ("lay", "cover", "glitter"))
+        return (clear, *each, Pass(entry="develop", dispatch=picture))
+    if a.joined:
+        place = () if a.moves else (_each_point(a, "place"),)
+        return (clear, *place, _each_point(a, "join"))
+    return (clear, _each_point(a, "light_up" if a.moves else "appear"))
+
+
+def splats_of(a: ParticlesArguments) -> Splats:
+    """Return how light becomes a picture."""
+    return Splats(
+        width=a.width,
+        height=a.height,
+        lights=a.points,
+        background=a.background,
+        glow=a.glow,
+        persistence=a.persistence,
+        exposure=EXPOSURE,
+        surface=a.solid,
+    )
+
+
+def tally_of(a: ParticlesArguments) -> int:
+    """Return where the counts lie: behind what a surface keeps of every pixel."""
+    return a.width * a.height if a.solid else 0
+
+
+def counted(a: ParticlesArguments) -> int:
+    """Return n: every n-th point is counted, since counting all of them would take long."""
+    return max(1, a.points // 8192)
+
+
+def _probes(a: ParticlesArguments) -> tuple[Probe, ...]:
+    return (
+        Probe(
+            buffer="nearest",
+            name="in_view",
+            offset=tally_of(a),
+            scale=1 / -(-a.points // counted(a)),
+            label_en="share of points in view",
+            label_zh="可见点的比例",
+        ),
+        Probe(
+            buffer="nearest",
+            name="not_finite",
+            offset=tally_of(a) + 1,
+            label_en="points that are nowhere",
+            label_zh="位置无效的点",
+        ),
+    )
 
 
 def _uniforms(a: ParticlesArguments) -> tuple[Uniform, ...]:
-    whole = {"points": a.points, "solid": int(a.solid), "upright": int(a.up == "z")}
+    whole = {"points": a.points, "upright": int(a.up == "z")}
     real = {
         "film": float(a.frames),
         "centre_x": a.centre[0],
@@ -337,16 +425,14 @@ def _uniforms(a: ParticlesArguments) -> tuple[Uniform, ...]:
         "radius": a.radius,
         "size": a.size,
         "brightness": a.brightness,
-        "glow": a.glow,
         "gloss": a.gloss,
         "glitter": a.glitter,
         **a.parameters,
     }
-    colours = {"colour": a.colour, "background": a.background}
     return (
         *(Uniform(name=n, type="u32", value=v) for n, v in whole.items()),
         *(Uniform(name=n, type="f32", value=v) for n, v in real.items()),
-        *(Uniform(name=n, type="vec4f", value=number_of(v)) for n, v in colours.items()),
+        Uniform(name="colour", type="vec4f", value=number_of(a.colour)),
     )
 
 

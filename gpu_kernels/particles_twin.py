@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from intentos.bindings import fold_seed, number_of
 from intentos.protocols import Snapshot
 
-from .prelude import pack_rgba, palette, random
+from .camera import Camera
+from .prelude import palette, random
 
 if TYPE_CHECKING:
     from .particles import Formulas, ParticlesArguments
+    from .splats_twin import Canvas
 
 Floats = NDArray[np.floating[Any]]
-FIXED = 4096.0
 DELTA = np.float32(0.002)
-LEAST = 0.15
-EYE = np.array([0, 0, 1], np.float32)
+BROADEST = 160
 
 
 def spread(count: int) -> tuple[Floats, Floats]:
@@ -33,9 +33,9 @@ def spread(count: int) -> tuple[Floats, Floats]:
     return a, b
 
 
-def linear(c: Any) -> Any:
-    """sRGB to linear light, by the usual power."""
-    return np.maximum(c, 0) ** 2.2
+def linear_ink(c: Any) -> Any:
+    """Colours to light, as in the shader."""
+    return c * c * (0.7106 + 0.2894 * c)
 
 
 def unit(v: Any) -> Any:
@@ -45,11 +45,10 @@ def unit(v: Any) -> Any:
 
 def frames(a: ParticlesArguments, formulas: Formulas, seed: int) -> Iterator[Snapshot]:
     """Yield every frame of the film."""
-    from .particles import view_of
+    from .particles import counted, splats_of, view_of
 
-    cloud = Cloud(a, formulas, fold_seed(seed))
-    view = view_of(a)
-    step = 0
+    cloud, canvas = Cloud(a, formulas, fold_seed(seed)), splats_of(a).canvas()
+    view, step = view_of(a), 0
     for frame in range(a.frames):
         if frame:
             for _ in range(a.steps):
@@ -58,16 +57,20 @@ def frames(a: ParticlesArguments, formulas: Formulas, seed: int) -> Iterator[Sna
                 step += 1
         if frame == 0 or not a.moves:
             cloud.place(step * a.dt, frame)
-        yaw = view.yaw + view.spin * frame / a.frames_per_second
-        drawing = Drawing(cloud, (yaw, view.pitch, view.distance))
-        finite = np.isfinite(cloud.at).all(axis=-1)
+        camera = Camera.at(view, frame, a.frames_per_second, a.width, a.height)
+        drawing = Drawing(cloud, camera, canvas)
         with np.errstate(all="ignore"):
-            pixels = pack_rgba(drawing.picture())
+            if a.solid:
+                pixels = Surface(drawing).picture()
+            else:
+                drawing.shine(first=frame == 0)
+                pixels = canvas.picture()
+        some = np.arange(0, a.points, counted(a))
         yield Snapshot(
             pixels=pixels,
             probes={
-                "in_view": float(drawing.in_view) / a.points,
-                "not_finite": float(np.count_nonzero(~finite)),
+                "in_view": float(np.count_nonzero(drawing.in_view[some])) / some.size,
+                "not_finite": float(np.count_nonzero(~drawing.finite)),
             },
             buffers={
                 "positions": np.concatenate([cloud.at, cloud.tone[:, None]], -1).astype(np.float32)
@@ -82,12 +85,21 @@ class Cloud:
         self.a, self.formulas, self.seed = a, formulas, seed
         i = np.arange(a.points)
         self.spread = spread(a.points)
+        self.grid = formulas.grid() if a.solid else (2, 2)
+        if a.solid:
+            columns, rows = self.grid
+            self.spread = (
+                (i % columns / np.float32(columns - 1)).astype(np.float32),
+                (np.minimum(i // columns, rows - 1) / np.float32(rows - 1)).astype(np.float32),
+            )
         self.fixed: dict[str, Any] = {
             f"h{k}": random(i, 0, k, seed).astype(np.float64) for k in (1, 2, 3, 4)
         }
         self.fixed["n"] = i / a.points
         self.fixed |= a.parameters
         self.at: Floats = np.zeros((a.points, 3))
+        self.before: Floats = self.at
+        """Where they were when they were last drawn."""
         self.tone: Floats = np.ones(a.points)
         self.light: Floats = np.ones(a.points)
         self.normal: Floats = np.zeros((a.points, 3))
@@ -125,9 +137,7 @@ class Cloud:
         outward = unit(self.stage(self.at) + np.array([0, 0, 1e-6]))
         flat = size <= 1e-10
         self.normal = np.where(flat[:, None], outward, across / np.where(flat, 1, size)[:, None])
-        longest = np.maximum(*(np.linalg.norm(d, axis=-1) for d in (right, upper)))
-        gap = np.maximum(1.2 * np.sqrt(size), 0.62 * longest)
-        self.gap = gap / (2 * DELTA * math.sqrt(self.a.points))
+        self.gap = np.sqrt(size) / (2 * DELTA * math.sqrt(self.a.points))
 
     def integrate(self, t: float, frame: int) -> None:
         """One step of the classical Runge-Kutta method of fourth order."""
@@ -154,127 +164,196 @@ class Cloud:
 
 
 class Drawing:
-    """One picture of a cloud, seen with (yaw, pitch, distance)."""
+    """A cloud as one camera sees it: ``at`` (points, 2) pixels, ``depth``, ``scale``."""
 
-    def __init__(self, cloud: Cloud, view: tuple[float, float, float]) -> None:
-        self.a, self.cloud = cloud.a, cloud
-        self.yaw, self.pitch, self.distance = view
-        self.side = min(self.a.width, self.a.height)
-        self.size = np.array([self.a.width, self.a.height])
-        self.in_view = 0
+    def __init__(self, cloud: Cloud, camera: Camera, canvas: Canvas) -> None:
+        self.cloud, self.camera, self.canvas = cloud, camera, canvas
+        self.finite = np.asarray(np.isfinite(cloud.at).all(axis=-1))
+        self.at, self.depth, self.scale = self.seen(cloud.at)
+        size = np.array([camera.width, camera.height])
+        shown = (self.at >= 0).all(-1) & (self.at < size).all(-1)
+        self.in_view = self.finite & (self.depth > 0.1) & shown
 
-    def turned(self, v: Floats) -> Floats:
-        """Return vectors as the camera sees them."""
-        c, s, d, e = (f(x) for x in (self.yaw, self.pitch) for f in (math.cos, math.sin))
-        x = c * v[:, 0] + s * v[:, 2]
-        z = c * v[:, 2] - s * v[:, 0]
-        return np.stack([x, d * v[:, 1] - e * z, e * v[:, 1] + d * z], axis=-1)
+    def seen(self, places: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return pixels, depths and scales; what is nowhere counts as the middle."""
+        there = np.isfinite(places).all(axis=-1, keepdims=True)
+        safe = np.where(there, places, 0)
+        return self.camera.project(self.cloud.stage(safe))
 
-    def picture(self) -> Floats:
-        """Return sRGB colours, shape (height, width, 3)."""
-        image = self._surface() if self.a.solid else self._light()
-        height, width = self.a.height, self.a.width
-        image = image.reshape(height, width, 4)
-        glow = self._glow(image)
-        y, x = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
-        e = (np.stack([x, y], -1) + 0.5 - self.size / 2) / self.side
-        ground = linear(np.array(number_of(self.a.background))[:3])
-        ground = ground * (1.35 * np.exp(-2.6 * np.sum(e * e, -1, keepdims=True)) + 0.22)
-        light = ground * (1 - image[..., 3:]) + image[..., :3] + glow * self.a.glow
-        toned = np.minimum(light / (1 + 0.35 * light) * 1.12, 1) ** (1 / 2.2)
-        noise = random(np.arange(width * height), 0, 77, self.cloud.seed).reshape(height, width)
-        return np.asarray(toned + (noise[..., None] - 0.5) / 200)
+    def ink(self, shade: Any) -> Floats:
+        """Return the light of a colour."""
+        a = self.cloud.a
+        if a.palette:
+            return np.asarray(linear_ink(palette(a.palette, np.asarray(shade))))
+        colour = np.array(number_of(a.colour))[:3]
+        return np.asarray(linear_ink(colour) * np.asarray(shade)[..., None])
 
-    def _splats(self) -> tuple[Any, ...]:
-        """Return which points are drawn, their pixels, distances, radii and scale."""
-        a, cloud = self.a, self.cloud
-        finite = np.asarray(np.isfinite(cloud.at).all(axis=-1))
-        q = self.turned(cloud.stage(np.where(finite[:, None], cloud.at, 0)))
-        depth = self.distance - q[:, 2]
-        scale = 1.2 * self.side / np.maximum(depth, 0.05)
-        at = self.size / 2 + np.stack([q[:, 0], -q[:, 1]], -1) * scale[:, None]
-        zoom = self.side / 512
-        if a.solid:
-            r = np.clip(cloud.gap * scale * a.size, 1.1 * zoom, 7 * zoom)
-        else:
-            r = np.clip(a.size * zoom * self.distance / depth, 0.8, 12 * zoom)
-        seen = finite & (depth >= 0.1)
-        self.in_view = int((seen & (at >= 0).all(-1) & (at < self.size).all(-1)).sum())
-        near = (at >= -r[:, None]).all(-1) & (at <= self.size + r[:, None]).all(-1)
-        who = np.flatnonzero(seen & near)
-        return who, at[who].astype(np.float32), depth[who].astype(np.float32), r[who]
+    def _radius(self) -> Floats:
+        a = self.cloud.a
+        return a.size * self.camera.side / 512 * self.camera.distance / self.depth
 
-    def _touched(self, at: Any, r: Any) -> Iterator[tuple[Any, Any, Any]]:
-        """Yield (splats, pixel indices, weights), one offset of the largest splat at a time."""
-        reach = math.ceil(float(r.max(initial=0))) + 1
-        middle = np.floor(at).astype(np.int64)
-        for dy in range(-reach, reach + 1):
-            for dx in range(-reach, reach + 1):
-                pixel = middle + np.array([dx, dy])
-                d = (pixel + 0.5 - at) / r[:, None]
-                w = np.maximum(1 - np.sum(d * d, -1), 0) ** 2
-                inside = (w > 0) & (pixel >= 0).all(-1) & (pixel < self.size).all(-1)
+    def _light(self, shade: Floats, bright: Floats) -> Floats:
+        strength = bright * self.cloud.a.brightness * self.camera.distance / self.depth
+        return self.ink(shade) * strength[:, None]
+
+    def shine(self, *, first: bool) -> None:
+        """Draw points, streaks or a curve of light."""
+        cloud, most = self.cloud, 12 * self.camera.side / 512
+        wide = self._radius()
+        r = np.minimum(wide, most)
+        if cloud.a.joined:
+            self._join(r)
+            return
+        light = self._light(cloud.tone, cloud.light) * (wide * wide / (r * r))[:, None]
+        good = self.finite & (self.depth >= 0.1) & (cloud.light > 0)
+        way, before = np.zeros(cloud.a.points), self.at
+        if cloud.a.persistence > 0 and not first:
+            before, depth, _ = self.seen(cloud.before)
+            way = np.linalg.norm(self.at - before, axis=-1)
+            way[(depth < 0.1) | ~np.isfinite(cloud.before).all(-1)] = 0
+        moved = good & (way > 1) & (way < 0.2 * self.camera.side)
+        still = good & ~moved
+        self.canvas.light(self.at[still], r[still], light[still])
+        thick = np.maximum(r, 1)
+        share = (thick / (thick + way))[:, None]
+        self.canvas.line(before[moved], self.at[moved], r[moved], (light * share)[moved])
+        cloud.before = np.where(good[:, None], cloud.at, cloud.before)
+
+    def _join(self, r: Floats) -> None:
+        cloud = self.cloud
+        light = self._light(
+            0.5 * (cloud.tone + np.roll(cloud.tone, -1)),
+            0.5 * (cloud.light + np.roll(cloud.light, -1)),
+        )
+        good = self.finite & (self.depth >= 0.1)
+        good = good[:-1] & good[1:] & (cloud.light[:-1] + cloud.light[1:] > 0)
+        a, b = self.at[:-1][good], self.at[1:][good]
+        self.canvas.line(a, b, r[:-1][good], light[:-1][good])
+
+
+class Surface:
+    """A drawing of a surface: of every pixel the nearest triangle, then its light."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing, self.cloud, self.camera = drawing, drawing.cloud, drawing.camera
+        columns, rows = self.cloud.grid
+        self.width, self.height = self.camera.width, self.camera.height
+        i = np.arange((columns - 1) * (rows - 1))
+        first = i // (columns - 1) * columns + i % (columns - 1)
+        a, b, c, d = first, first + 1, first + columns, first + columns + 1
+        self.corners = np.stack([np.stack([a, b, c], -1), np.stack([d, c, b], -1)], 1)
+        self.bits = (2 * i.size).bit_length()
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Return the frame, uint8 of shape (height, width, 4)."""
+        nearest = self._nearest()
+        self._glitter(nearest)
+        image = np.zeros((self.height * self.width, 4))
+        found = nearest != FAR
+        covered = found.reshape(self.height, self.width)
+        padded = np.pad(~covered, 1, mode="edge").astype(float)
+        bare = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+        alpha = np.maximum(1 - 0.3 * bare.ravel()[found], 0)[:, None]
+        image[found, :3] = self._lit(*self._looked_up(nearest, found)) * alpha
+        image[found, 3:] = alpha
+        return self.drawing.canvas.picture(surface=image.reshape(self.height, self.width, 4))
+
+    def _depth_bits(self, depth: Floats) -> Floats:
+        near = max(self.camera.distance - 2, 0.1)
+        depths = 2 ** (32 - self.bits) - 2
+        return np.asarray(np.floor((1 - np.minimum(near / depth, 1)) * depths) * 2**self.bits)
+
+    def _nearest(self) -> NDArray[np.int64]:
+        at, depth = self.drawing.at, self.drawing.depth
+        nearest = np.full(self.width * self.height, FAR, np.int64)
+        kept = np.flatnonzero(self._kept())
+        corners = at[self.corners[kept]]
+        low = np.ceil(corners.min((1, 2)) - 0.5).astype(int)
+        high = np.floor(corners.max((1, 2)) - 0.5).astype(int)
+        most = (high - low).max(0, initial=0)
+        for dy in range(most[1] + 1):
+            for dx in range(most[0] + 1):
+                pixel = low + np.array([dx, dy])
+                inside = (pixel <= high).all(-1) & (pixel >= 0).all(-1)
+                inside &= (pixel < np.array([self.width, self.height])).all(-1)
                 some = np.flatnonzero(inside)
-                yield some, pixel[some, 1] * self.a.width + pixel[some, 0], w[some]
+                self._enter(nearest, pixel[some], kept[some], corners[some], depth)
+        return nearest
 
-    def _surface(self) -> Floats:
-        a, cloud = self.a, self.cloud
-        who, at, depth, r = self._splats()
-        count = a.width * a.height
-        nearest = np.full(count, np.inf)
-        for some, pixel, w in self._touched(at, r):
-            np.minimum.at(nearest, pixel[w > LEAST], depth[some[w > LEAST]])
-        reach = 0.015 + 1.5 * cloud.gap[who]
-        normal = self.turned(cloud.normal[who])
+    def _kept(self) -> Any:
+        """Return which meshes are drawn: whole, not torn, not too broad."""
+        from .particles import TORN
+
+        at, scale = self.drawing.at, self.drawing.scale
+        (a, b, c), d = self.corners[:, 0].T, self.corners[:, 1, 0]
+        four = np.stack([a, b, c, d], -1)
+        whole = self.drawing.finite[four].all(-1) & (self.drawing.depth[four] > 0.1).all(-1)
+
+        def length(p: Any, q: Any) -> Floats:
+            return np.asarray(np.linalg.norm(at[p] - at[q], axis=-1))
+
+        across = np.maximum(length(a, b), length(c, d)) <= TORN / self.cloud.grid[0] * scale[a]
+        down = np.maximum(length(a, c), length(b, d)) <= TORN / self.cloud.grid[1] * scale[a]
+        broad = (np.ptp(at[four], axis=1) > BROADEST).any(-1)
+        return whole & across & down & ~broad
+
+    def _enter(self, nearest: Any, pixel: Any, meshes: Any, corners: Floats, depth: Floats) -> None:
+        for k in (1, 0):  # where both triangles hold a pixel the first one counts
+            o, e, f = (corners[:, k, n] for n in range(3))
+            s = shares(pixel + 0.5, o, e - o, f - o)
+            held = (s.min(-1) >= -1e-3) & (s.sum(-1) <= 1.002)
+            if k == 1:
+                first = (corners[:, 0, n] for n in range(3))
+                o, e, f = first
+                t = shares(pixel + 0.5, o, e - o, f - o)
+                held &= ~((t.min(-1) >= -1e-3) & (t.sum(-1) <= 1.002))
+            mesh = meshes[held]
+            z = depth[self.corners[mesh, k]]
+            deep = z[:, 0] + s[held, 0] * (z[:, 1] - z[:, 0]) + s[held, 1] * (z[:, 2] - z[:, 0])
+            key = self._depth_bits(deep).astype(np.int64) + 2 * mesh + k
+            np.minimum.at(nearest, pixel[held, 1] * self.width + pixel[held, 0], key)
+
+    def _looked_up(self, nearest: NDArray[np.int64], found: Any) -> tuple[Floats, Floats]:
+        """Return the normal and the shade of every covered pixel."""
+        number = nearest[found] % 2**self.bits
+        corners = self.corners[number // 2, number % 2]
+        where = np.flatnonzero(found)
+        pixel = np.stack([where % self.width, where // self.width], -1) + 0.5
+        at = self.drawing.at[corners]
+        s = shares(pixel, at[:, 0], at[:, 1] - at[:, 0], at[:, 2] - at[:, 0])
+        normals = self.camera.turned(self.cloud.normal)[corners]
+        n0 = normals[:, 0]
+        n1, n2 = (
+            np.where(np.sum(normals[:, k] * n0, -1, keepdims=True) >= 0, 1, -1) * normals[:, k]
+            for k in (1, 2)
+        )
+        normal = unit(n0 + s[:, :1] * (n1 - n0) + s[:, 1:] * (n2 - n0) + np.array([0, 0, 1e-6]))
+        tone = self.cloud.tone[corners]
+        shade = (
+            tone[:, 0] + s[:, 0] * (tone[:, 1] - tone[:, 0]) + s[:, 1] * (tone[:, 2] - tone[:, 0])
+        )
+        return np.where(normal[:, 2:] < 0, -normal, normal), shade
+
+    def _glitter(self, nearest: NDArray[np.int64]) -> None:
+        cloud, d = self.cloud, self.drawing
+        who = np.arange(cloud.a.points)
+        sparkles = random(who, 5, 5, cloud.seed) < np.float32(0.06 * cloud.a.glitter)
+        who = who[sparkles & d.in_view]
+        column, row = np.floor(d.at[who]).astype(int).T
+        front = nearest[row * self.width + column] >> self.bits
+        behind = front < self._depth_bits(d.depth[who] * 0.99).astype(np.int64) >> self.bits
+        who = who[~behind]
+        normal = self.camera.turned(cloud.normal[who])
         normal = np.where(normal[:, 2:] < 0, -normal, normal)
-        glint = self._glints(who, normal)
-        values = np.column_stack([normal[:, :2], np.ones(who.size), cloud.tone[who], glint])
-        accum = np.zeros((count, 5))
-        for some, pixel, w in self._touched(at, r):
-            front = (w > LEAST) & (depth[some] <= nearest[pixel] + reach[some])
-            some, pixel, w = some[front], pixel[front], w[front]
-            for k in range(5):
-                amount = np.round(w * values[some, k] * FIXED)
-                accum[:, k] += np.bincount(pixel, amount, count)
-        return self._developed(accum / FIXED, np.isfinite(nearest))
+        tilt = np.stack([random(who, k, 5, cloud.seed) for k in (6, 7, 8)], -1) - 0.5
+        facet = unit(normal + 0.9 * self.camera.turned(tilt))
+        glint = np.maximum(facet @ unit(KEY + EYE), 0) ** 90
+        r = np.minimum(1.3 * cloud.gap[who] * d.scale[who], 2.5 * self.camera.side / 512)
+        light = np.array([1.0, 0.93, 0.88]) * (2.6 * glint * (glint > 0.002))[:, None]
+        d.canvas.light(d.at[who], r, light)
 
-    def _developed(self, accum: Floats, covered: Any) -> Floats:
-        weight = accum[:, 2]
-        drawn = weight >= 0.001
-        safe = np.where(drawn, weight, 1)[:, None]
-        alpha = np.where(drawn, np.clip(2 * self._covered_around(covered) - 0.8, 0, 1), 0)[:, None]
-        across = accum[:, :2] / safe
-        towards = np.sqrt(np.maximum(1 - np.sum(across**2, -1), 1e-6))
-        normal = unit(np.column_stack([across, towards]))
-        tones = accum[:, 3:] / safe
-        colour = self._lit(normal, tones[:, 0], tones[:, 1])
-        return np.where(alpha > 0, np.concatenate([colour * alpha, alpha], -1), 0)
-
-    def _covered_around(self, covered: Any) -> Floats:
-        height, width = self.a.height, self.a.width
-        padded = np.pad(covered.reshape(height, width).astype(float), 1, mode="edge")
-        total = np.zeros((height, width))
-        for dy in range(3):
-            for dx in range(3):
-                part = padded[dy : dy + height, dx : dx + width]
-                total += (2 - abs(dx - 1)) * (2 - abs(dy - 1)) * part
-        return total.ravel() / 16
-
-    def _glints(self, who: Any, normal: Floats) -> Floats:
-        seed = self.cloud.seed
-        sparkles = random(who, 5, 5, seed) < np.float32(0.06 * self.a.glitter)
-        tilt = np.stack([random(who, k, 5, seed) for k in (6, 7, 8)], -1) - 0.5
-        facet = unit(normal + 0.9 * self.turned(tilt))
-        between = unit(KEY + EYE)
-        return np.where(sparkles, np.maximum(facet @ between, 0) ** 90, 0)
-
-    def _ink(self, shade: Floats) -> Floats:
-        if self.a.palette:
-            return np.asarray(linear(palette(self.a.palette, shade)))
-        return np.asarray(linear(np.array(number_of(self.a.colour))[:3]) * shade[:, None])
-
-    def _lit(self, normal: Floats, shade: Floats, glint: Floats) -> Floats:
-        base = self._ink(shade)
+    def _lit(self, normal: Floats, shade: Floats) -> Floats:
+        base, gloss = self.drawing.ink(shade), self.cloud.a.gloss
         fill = unit(np.array([0.8, -0.15, 0.45]))
 
         def power(direction: Any, exponent: float) -> Floats:
@@ -287,53 +366,23 @@ class Drawing:
         colour = colour + (base * 0.85 + 0.15) * (0.60 * edge * (0.35 + 0.65 * above))
         shine = power(unit(KEY + EYE), 70)
         sheen = 0.09 * power(unit(KEY + EYE), 10) + 0.16 * power(unit(fill + EYE), 40)
-        colour = colour + np.array([1.0, 0.95, 0.92]) * (1.10 * shine * self.a.gloss)
-        colour = colour + (base * 0.5 + 0.5) * (sheen * self.a.gloss)
-        return np.asarray(colour + np.array([1.0, 0.93, 0.88]) * (3 * glint[:, None]))
+        colour = colour + np.array([1.0, 0.95, 0.92]) * (1.10 * shine * gloss)
+        return np.asarray(colour + (base * 0.5 + 0.5) * (sheen * gloss))
 
-    def _light(self) -> Floats:
-        a, cloud = self.a, self.cloud
-        who, at, depth, r = self._splats()
-        count = a.width * a.height
-        base = a.size * self.side / 512
-        near = self.distance / depth.astype(np.float64)
-        amount = cloud.light[who] * a.brightness * base**2 / np.maximum(r * r, 0.01) * near**3
-        colour = self._ink(cloud.tone[who]) * amount[:, None]
-        accum = np.zeros((count, 4))
-        for some, pixel, w in self._touched(at, r):
-            for k in range(3):
-                amount = np.round(w * colour[some, k] * FIXED)
-                accum[:, k] += np.bincount(pixel, amount, count)
-        return accum / FIXED
 
-    def _glow(self, image: Floats) -> Floats:
-        height, width = self.a.height, self.a.width
-        tall, wide = -(-height // 4), -(-width // 4)
-        light = np.minimum(image[..., :3], 4)
-        light = np.pad(light, ((0, 4 * tall - height), (0, 4 * wide - width), (0, 0)), mode="edge")
-        halo = light.reshape(tall, 4, wide, 4, 3).mean(axis=(1, 3))
-        sigma = 0.016 * self.side
-        reach = int(2.5 * sigma)
-        weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-        weights = weights / weights.sum()
-        for axis in (1, 0):
-            padded = np.pad(halo, [(reach, reach) if k == axis else (0, 0) for k in range(3)])
-            length = halo.shape[axis]
-            halo = sum(
-                w * np.take(padded, range(k, k + length), axis) for k, w in enumerate(weights)
-            )
-        y, x = ((np.arange(n) + 0.5) / 4 - 0.5 for n in (height, width))
-        rows, columns = (np.floor(v).astype(int) for v in (y, x))
-        fy, fx = (y - rows)[:, None, None], (x - columns)[None, :, None]
+def shares(p: Floats, o: Floats, e: Floats, f: Floats) -> Floats:
+    """Return where p lies in the triangle o, o + e, o + f, in shares of e and f, shape (n, 2)."""
 
-        def at(dy: int, dx: int) -> Floats:
-            return np.asarray(
-                halo[np.clip(rows + dy, 0, tall - 1)][:, np.clip(columns + dx, 0, wide - 1)]
-            )
+    def turn(u: Floats, v: Floats) -> Floats:
+        return np.asarray(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
 
-        upper = at(0, 0) * (1 - fx) + at(0, 1) * fx
-        lower = at(1, 0) * (1 - fx) + at(1, 1) * fx
-        return np.asarray(upper * (1 - fy) + lower * fy)
+    area = turn(e, f)
+    flat = np.abs(area) < 1e-6
+    safe = np.where(flat, 1, area)
+    found = np.stack([turn(p - o, f), turn(e, p - o)], -1) / safe[:, None]
+    return np.asarray(np.where(flat[:, None], -1, found))
 
 
 KEY = unit(np.array([-0.45, 0.65, 0.75]))
+EYE = np.array([0, 0, 1])
+FAR = 0xFFFFFFFF

@@ -145,9 +145,10 @@ fn show_pixel(at: vec2u, glow: vec3f) {
   if (at.x >= WIDE) { return; }
   let i = at.y * WIDE + at.x;
   let front = taken_light(i);
-  // Film: every bit of light darkens what is left of the negative. Where no light falls, the ground
-  // shows as it is.
-  let exposed = front.xyz * uniforms.exposure + glow * uniforms.glow;
+  // Film: every bit of light darkens what is left of the negative, a little more the more there is,
+  // which keeps colours strong. Where no light falls, the ground shows as it is.
+  let light = front.xyz * uniforms.exposure + glow * uniforms.glow;
+  let exposed = light * (1.0 + 0.35 * light);
   let ground = ground_at(vec2i(at)) * (1.0 - front.w);
   let film = 1.0 - (1.0 - clamp(ground, vec3f(0.0), vec3f(1.0))) * exp(-exposed);
   let colour = overlay(vec2i(at), on_screen(film));

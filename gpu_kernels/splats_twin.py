@@ -106,6 +106,7 @@ class Canvas:
         light[..., :3] += self.accum.reshape(s.height, s.width, 3) / FIXED
         exposed = light[..., :3] * known["exposure"]
         exposed = exposed + self._glow(exposed) * known["glow"]
+        exposed = exposed * (1 + 0.35 * exposed)
         ground = self._ground() if ground is None else ground
         hidden = np.clip(ground * (1 - light[..., 3:]), 0, 1)
         colour = on_screen(1 - (1 - hidden) * np.exp(-exposed))

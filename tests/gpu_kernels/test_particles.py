@@ -27,6 +27,13 @@ LORENZ: dict[str, Any] = {
 }  # fmt: skip
 
 
+CURVE: dict[str, Any] = {
+    **HEART, "joined": True, "points": 600, "x": "cos(5*tau*n)", "y": "sin(4*tau*n)",
+    "z": "sin(7*tau*n + t)", "shade": "n", "palette": "spectrum", "brightness": 0.8,
+}  # fmt: skip
+TRAILS: dict[str, Any] = {**LORENZ, "points": 200, "persistence": 0.9, "brightness": 1}
+
+
 def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
     """Run on the GPU; return the evidence and every picture."""
     return draw(arguments, program or kernel.build(arguments))
@@ -44,7 +51,9 @@ def redness(picture: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "arguments", [HEART, GALAXY, LORENZ], ids=["surface", "points of light", "rates"]
+    "arguments",
+    [HEART, GALAXY, LORENZ, CURVE, TRAILS],
+    ids=["surface", "points of light", "rates", "curve", "trails"],
 )
 def test_gpu_and_numpy_agree(arguments: dict[str, Any]) -> None:
     evidence, pictures = run(arguments)
@@ -55,7 +64,10 @@ def test_gpu_and_numpy_agree(arguments: dict[str, Any]) -> None:
     for name, points in evidence.series.items():
         assert [v for _, v in points] == pytest.approx([s.probes[name] for s in twin], abs=1e-3)
     for picture, snapshot in zip(pictures, twin, strict=True):
-        assert np.abs(picture.astype(int) - snapshot.pixels).mean() < rule.pixels
+        apart = np.abs(picture.astype(int) - snapshot.pixels)
+        assert apart.mean() < rule.pixels
+        # Single pixels at a surface's edge may show another triangle.
+        assert (apart.max(-1) > 3).mean() < 0.01
     assert {c.status for c in kernel.conclude(evidence)[1]} == {"passed"}
 
 
