@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +40,7 @@ from intentos.types import (
 )
 
 from .arrays import InputArrays
-from .worker import Stopped, Worker
+from .worker import Spare, Stopped, Worker
 
 RAW_SHARE = 16
 """Raw frames may take this many times the artifacts' bytes: a film is far smaller than they are."""
@@ -83,6 +84,7 @@ class FrameExecutor:
         after which a worker that says nothing is killed, or None."""
         self._adapter = adapter
         self._silence = silence
+        self._spare: Spare | None = None
 
     @cached_property
     def adapter(self) -> str:
@@ -95,6 +97,18 @@ class FrameExecutor:
 
     def check(self) -> None:
         """Return if steps can run here."""
+
+    async def warm(self) -> None:
+        """Keep a worker ready from now on, so that a step's first frame comes sooner."""
+        if self._spare is None:
+            self._spare = Spare(self.work, self.adapter)
+        await self._spare.refill()
+
+    async def cool(self) -> None:
+        """End the worker that is kept ready."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            await spare.close()
 
     def estimate(self, step: Step, values: Mapping[str, Value]) -> Estimate:
         """Return the memory that the program's buffers take; the time is not known."""
@@ -181,7 +195,7 @@ class FrameExecutor:
         return Work(program, arguments, kernel, arrays.files)
 
     async def _draw(self, step: Step, context: StepContext, drawn: Drawn) -> Work:
-        async with Worker(self.work, self.adapter, context.workdir) as worker:
+        async with self._worker(context.workdir) as worker:
             arrays = InputArrays(context.inputs, context.workdir)
             work = await asyncio.to_thread(
                 self._prepare, step, context.values, context.live, arrays
@@ -190,6 +204,20 @@ class FrameExecutor:
             await worker.send(await asyncio.to_thread(_job, work, step, context, drawn.raw))
             await self._follow(worker, work.program, step, context, drawn)
         return work
+
+    @asynccontextmanager
+    async def _worker(self, folder: Path) -> AsyncIterator[Worker]:
+        spare = self._spare.take() if self._spare is not None else None
+        if spare is None:
+            async with Worker(self.work, self.adapter, folder) as worker:
+                yield worker
+        else:
+            try:
+                yield spare
+            finally:
+                await spare.__aexit__(None, None, None)
+        if self._spare is not None:
+            await self._spare.refill()
 
     async def _follow(
         self, worker: Worker, program: GpuProgram, step: Step, context: StepContext, drawn: Drawn

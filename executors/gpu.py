@@ -103,7 +103,6 @@ class ProgramRunner:
         limits = _limits(program, chosen)
         self._passes = [*program.start, *program.step, *program.draw]
         self._costs: dict[int, float] = {}
-        self._frames = 0
         self._step = 0
         with _translated():
             self._gpu = chosen.request_device_sync(required_limits=limits)
@@ -118,15 +117,12 @@ class ProgramRunner:
 
         Shape of the bytes: height x width x 4, top-left first.
         """
-        program, first_draw = self.program, len(self.program.start) + len(self.program.step)
         self.begin()
-        for frame in range(program.frames):
+        for frame in range(self.program.frames):
             if frame:
-                self.advance(program.steps_per_frame, frame=frame)
-            with _translated():
-                self._round(range(first_draw, len(self._passes)), frame=frame, step=self._step)
-                pixels = self._read_frame(frame)
-            self._frames = frame + 1
+                self.advance(self.program.steps_per_frame, frame=frame)
+            self.draw(frame)
+            pixels = self.read(frame)
             yield frame, pixels
 
     def begin(self) -> None:
@@ -143,6 +139,12 @@ class ProgramRunner:
                 self._round(steps, frame=frame, step=self._step)
                 self._swap()
                 self._step += 1
+
+    def draw(self, frame: int) -> None:
+        """Record the ``draw`` passes."""
+        first = len(self.program.start) + len(self.program.step)
+        with _translated():
+            self._round(range(first, len(self._passes)), frame=frame, step=self._step)
 
     def finish(self) -> None:
         """Submit what is recorded and wait until it is done."""
@@ -335,8 +337,12 @@ class ProgramRunner:
         standard = standard_values(self.program, frame=frame, step=step, seed=self._seed)
         return pack(self.program, standard | self._own)
 
-    def _read_frame(self, frame: int) -> bytes:
+    def read(self, frame: int) -> bytes:
         """Submit the frame's work and return its pixels; probes that are due join their series."""
+        with _translated():
+            return self._read_frame(frame)
+
+    def _read_frame(self, frame: int) -> bytes:
         program = self.program
         names = [buffer.name for buffer in program.buffers]
         due = [probe for probe in program.probes if frame % probe.every == 0]

@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,7 +35,7 @@ class Stopped(Exception):
 
 
 class Worker:
-    """One worker process; leaving the block kills it."""
+    """One worker process, for one job; leaving the block kills it."""
 
     def __init__(self, work: str, adapter: str, folder: Path) -> None:
         self._work = work
@@ -60,6 +61,11 @@ class Worker:
             await child.end(self._process)
         finally:
             self._complaints.cancel()
+
+    @property
+    def lives(self) -> bool:
+        """Whether the process has been started and has not ended."""
+        return self._process.returncode is None
 
     async def send(self, job: dict[str, Any]) -> None:
         """Hand the job over."""
@@ -94,6 +100,37 @@ class Worker:
         assert self._process.stderr is not None
         while piece := await self._process.stderr.read(65_536):
             self._stderr = (self._stderr + piece)[-STDERR_BYTES:]
+
+
+class Spare:
+    """A worker that is started ahead: its imports are done and the driver is awake.
+
+    It is handed out once. ``refill`` starts the next one; leaving it out costs nothing but time.
+    """
+
+    def __init__(self, work: str, adapter: str) -> None:
+        self._work = work
+        self._adapter = adapter
+        self._worker: Worker | None = None
+        self._folder = TemporaryDirectory(prefix="intentos-", ignore_cleanup_errors=True)
+
+    async def refill(self) -> None:
+        """Start a worker if none is waiting."""
+        if self._worker is None or not self._worker.lives:
+            worker = Worker(self._work, self._adapter, Path(self._folder.name))
+            self._worker = await worker.__aenter__()
+
+    def take(self) -> Worker | None:
+        """Return the waiting worker, which is the caller's to end, if there is one."""
+        worker, self._worker = self._worker, None
+        return worker if worker is not None and worker.lives else None
+
+    async def close(self) -> None:
+        """End the waiting worker."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.__aexit__(None, None, None)
+        self._folder.cleanup()
 
 
 def worker_command(work: str, adapter: str) -> list[str]:

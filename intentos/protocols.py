@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from intentos.events import LiveEvent
 from intentos.plan import Approval, Plan, Step
@@ -86,6 +86,17 @@ class Executor(Protocol):
         raises ExecutorError, an unusable one ExecutorUnavailable.
         """
         ...
+
+
+@runtime_checkable
+class Resident(Protocol):
+    """What an executor may be besides: it keeps a process ready in programs that stay."""
+
+    async def warm(self) -> None:
+        """Make the next step start sooner."""
+
+    async def cool(self) -> None:
+        """End what is kept ready."""
 
 
 Trial = Callable[[Step, Mapping[str, Value]], Awaitable[StepResult]]

@@ -14,7 +14,14 @@ from intentos.config import Settings
 from intentos.events import Event, LiveEvent
 from intentos.execution import Execution
 from intentos.plan import Plan
-from intentos.protocols import Approver, Planner, PlanningContext, Proposal, Table
+from intentos.protocols import (
+    Approver,
+    Planner,
+    PlanningContext,
+    Proposal,
+    Resident,
+    Table,
+)
 from intentos.registry import Registry
 from intentos.store import Store
 from intentos.types import Intent, Need, Value, new_id
@@ -31,12 +38,22 @@ class Runtime:
         self._registry = registry
         self._approver = approver
         self._planner: Planner | None = None
+        self._warm: list[Resident] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def warm(self) -> None:
+        """Keep processes ready, for programs that stay: a step's first frame comes sooner."""
+        for executor in self._registry.executors().values():
+            if isinstance(executor, Resident) and not executor.substitute:
+                self._warm.append(executor)
+                await executor.warm()
 
     async def close(self) -> None:
         """Cancel what runs and end all workers."""
         for run_id in list(self._tasks):
             await self.cancel(run_id)
+        while self._warm:
+            await self._warm.pop().cool()
         if self._planner is not None:
             await self._planner.close()
 

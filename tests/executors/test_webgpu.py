@@ -296,6 +296,30 @@ async def test_a_killed_worker_is_a_failed_step_that_says_so(
 
 
 @on_linux
+async def test_a_warm_executor_has_a_fresh_worker_ready_for_every_step(
+    executor: WebGPUExecutor, recorder: Recorder
+) -> None:
+    await executor.warm()
+    spare = executor._spare
+    assert spare is not None
+    for _ in range(2):
+        first = spare._worker
+        assert first is not None
+        result = await executor.execute(moving(3), recorder.context())
+        assert result.status is StepStatus.OK, result.error
+        assert spare._worker is not first
+        assert not first.lives
+    # One that was killed while it waited is not handed out.
+    assert spare._worker is not None
+    spare._worker._process.kill()
+    await spare._worker._process.wait()
+    assert (await executor.execute(moving(3), recorder.context())).status is StepStatus.OK
+    last = spare._worker
+    await executor.cool()
+    assert not last.lives
+    assert (await executor.execute(moving(3), recorder.context())).status is StepStatus.OK
+
+
 async def test_canceling_while_the_film_is_made_leaves_nothing(
     executor: WebGPUExecutor, recorder: Recorder
 ) -> None:
