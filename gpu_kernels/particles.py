@@ -38,7 +38,7 @@ stay with a point, n runs from 0 to 1 through the points, t is time, phase the s
 PLACED = (*OF_A_POINT, "x", "y", "z")
 MOVING = ("x", "y", "z", "t")
 LEAST_IN_VIEW = 0.05
-LEAST_OF_A_SURFACE = 64
+LEAST_OF_A_SURFACE = 256
 EXPOSURE = 1.05
 TORN = 40.0
 """Radii that a surface's row of points may be long; where two of them are further apart than their
@@ -124,8 +124,10 @@ class ParticlesArguments(Arguments):
             raise ValueError("dx, dy and dz come together")
         if (any(rates) or self.joined) and self.solid:
             object.__setattr__(self, "solid", False)
-        if self.solid and self.points < LEAST_OF_A_SURFACE:
-            raise ValueError(f"a surface needs at least {LEAST_OF_A_SURFACE} points")
+        # Its meshes must stay below BROADEST pixels; see particles_surface.wgsl.
+        least = max(LEAST_OF_A_SURFACE, (min(self.width, self.height) // 24) ** 2)
+        if self.solid and self.points < least:
+            raise ValueError(f"a surface in a picture of this size needs at least {least} points")
         return self
 
     @property

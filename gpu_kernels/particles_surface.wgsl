@@ -4,7 +4,7 @@
 
 const DELTA: f32 = 0.002;
 // Meshes that cover more pixels a side are left out: the loops of an invocation are bounded.
-const BROADEST: i32 = 160;
+const BROADEST: i32 = 200;
 
 // Points on the grid, their normals and where the camera sees them (x, y, depth, pixels a unit; 0:
 // nowhere).

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.floating[Any]]
 DELTA = np.float32(0.002)
-BROADEST = 160
+BROADEST = 200
 
 
 def spread(count: int) -> tuple[Floats, Floats]:

@@ -75,7 +75,9 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
          "z": "h1*sin(tau*a)", "light": "0.5 + 0.5*h3", "palette": "viridis", "shade": "h4"},
         {"points": 3000, "x": "20*h1 - 10", "y": "20*h2 - 10", "z": "20 + 9*h3", "up": "z",
          "dx": "s*(y - x)", "dy": "x*(28 - z) - y", "dz": "x*y - 8/3*z", "radius": 30,
-         "centre": [0, 0, 25], "parameters": {"s": 10}, "speed": 0.3},
+         "centre": [0, 0, 25], "parameters": {"s": 10}, "speed": 0.3, "persistence": 0.8},
+        {"points": 400, "joined": True, "x": "cos(3*tau*n)", "y": "sin(5*tau*n)", "z": "sin(t)",
+         "shade": "n", "palette": "spectrum", "brightness": 0.9},
     ],
     "pixels": [
         {"value": "0.5 + 0.5*sin(6*x + t)*cos(5*y)"},

@@ -146,6 +146,8 @@ def test_a_million_points_fit() -> None:
         ({"shade": "speed"}, "shade"),
         ({"dx": "1"}, "dx"),
         ({"points": 2_000_000}, "points"),
+        ({"points": 255}, "at least 256 points"),
+        ({"points": 1000, "width": 2048, "height": 2048}, "at least 7225 points"),
         ({"colour": "red"}, "colour"),
         ({"palette": "mud"}, "one of inferno, .*spectrum"),
         ({"parameters": {"yaw": 1.0}}, "yaw"),
