@@ -1,20 +1,15 @@
 """Measures the planner on ``bench/intents``: is the right recipe found, the right value changed, is
 the answer right?
 
-    python -m bench.planner recall|followups|generate [--model none] [--cases tuned|untouched|all]
-                                                      [--match PATTERN] [-o results.json]
+    intentos bench planner recall|followups|generate [--model none] [--cases tuned|untouched|all]
+                                                     [--match PATTERN] [-o results.json]
 
 Cases marked ``tuned`` were used to fit prompts and thresholds; the untouched ones tell the truth.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import datetime
-import json
-import os
-import platform
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -35,6 +30,8 @@ from intentos.registry import Registry
 from intentos.run import StepResult, StepStatus
 from intentos.types import Artifact, Intent, Value, language_of, sha256
 
+KINDS = ("recall", "followups", "generate")
+CASES = ("tuned", "untouched", "all")
 INTENTS = Path(__file__).parent / "intents"
 TRIAL_SECONDS = 2.0
 Case = dict[str, Any]
@@ -192,33 +189,3 @@ async def measure(kind: str, model: str | None, which: str, match: str) -> dict[
         "seconds": round(sum(row["seconds"] for row in rows), 1),
         "rows": rows,
     }
-
-
-def device() -> str:
-    """Return what this machine is, in words."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, no GPU used"
-
-
-def main() -> None:
-    """Measure and print, and add to a results file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["recall", "followups", "generate"])
-    parser.add_argument("--model", default=None)
-    parser.add_argument("--cases", default="all", choices=["all", "tuned", "untouched"])
-    parser.add_argument("--match", default="", help="only texts in which this pattern is found")
-    parser.add_argument("-o", "--out", type=Path, default=None)
-    options = parser.parse_args()
-    result = asyncio.run(measure(options.kind, options.model, options.cases, options.match))
-    print(f"{result['right']} of {result['of']} right, {result['seconds']} s")
-    if options.out:
-        found: dict[str, Any] = {"schema": 1, "device": device(), "measured": []}
-        if options.out.exists():
-            found = json.loads(options.out.read_text("utf-8"))
-        stamp = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        found["measured"].append({"at": stamp, **result})
-        text = json.dumps(found, ensure_ascii=False, indent=1)
-        options.out.write_text(text + "\n", "utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(recipes_app, name="recipes")
     app.add_typer(models_app, name="models")
     app.add_typer(executors_app, name="executors")
+    # By name, as all that is not core: what it needs is imported when something is measured.
+    app.add_typer(import_module("intentos.bench.command").app, name="bench")
 
 
 def runs(

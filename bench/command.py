@@ -1,0 +1,152 @@
+"""``intentos bench``: the measurements, as tables for people and JSON for the record."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(help="Measure this program on this machine.", rich_markup_mode=None)
+
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Results file to add to.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+@app.command()
+def kernels(
+    only: Annotated[str, typer.Option(help="Only rows whose name contains this.")] = "",
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Compare the kernels with NumPy, numba and Taichi, and measure the live views."""
+    from rich.console import Console
+
+    from . import kernels as measuring
+    from . import live, record
+
+    progress = Console(stderr=True, highlight=False)
+
+    def tell(what: str) -> None:
+        progress.print(f"… {what}")
+
+    result: dict[str, Any] = {"kind": "kernels", **measuring.measure(only, tell)}
+    if not only:
+        tell("copy")
+        result["copy_gigabytes_per_second"] = round(measuring.copy_bandwidth() / 1e9, 2)
+        result["views"] = []
+        for row in live.views():
+            tell(f"{row['kernel']} 512²")
+            result["views"].append(row)
+        tell("first frames")
+        result["first_frames"] = live.first_frames()
+    device = record.gpu()
+    if out is not None:
+        record.add(out, device, result)
+    if json_:
+        typer.echo(json.dumps({"device": device, **result}, ensure_ascii=False))
+    else:
+        _show_kernels(Console(highlight=False), device, result)
+    if any("failed" in row["checks"].values() for row in result["rows"]):
+        raise typer.Exit(1)
+
+
+@app.command()
+def planner(
+    kind: Annotated[str, typer.Argument(help="recall, followups or generate")],
+    model: Annotated[str | None, typer.Option(help="embedded, none, or a GGUF file.")] = None,
+    cases: Annotated[str, typer.Option(help="tuned, untouched or all")] = "all",
+    match: Annotated[str, typer.Option(help="Only texts in which this pattern is found.")] = "",
+    out: Out = None,
+) -> None:
+    """Measure how well wishes are understood, on written cases."""
+    import asyncio
+
+    from . import planner as measuring
+    from . import record
+
+    if kind not in measuring.KINDS or cases not in measuring.CASES:
+        typer.echo(f"{kind!r}, {cases!r}: {measuring.KINDS} and {measuring.CASES}", err=True)
+        raise typer.Exit(2)
+    result = asyncio.run(measuring.measure(kind, model, cases, match))
+    typer.echo(f"{result['right']} of {result['of']} right, {result['seconds']} s")
+    if out is not None:
+        record.add(out, record.cpu(), result)
+
+
+def _show_kernels(console: Console, device: str, result: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from . import kernels as measuring
+    from . import live
+
+    console.print(f"{device}\n")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("work")
+    for heading in ("ms", "× NumPy", "× numba", "× Taichi", "rate"):
+        table.add_column(heading, justify="right")
+    table.add_column("agreement")
+    table.add_column("checks")
+    for row in result["rows"]:
+        faster = row["times_faster"]
+        passed = sum(status == "passed" for status in row["checks"].values())
+        failed = [name for name, status in row["checks"].items() if status == "failed"]
+        table.add_row(
+            row["label"],
+            f"{1000 * row['seconds']['gpu']:.3g}",
+            *(f"{faster[r]:.2f}" if r in faster else "–" for r in ("numpy", "numba", "taichi")),
+            _rate(row),
+            next(iter(row["agreement"].values()), "–"),
+            f"✗ {', '.join(failed)}" if failed else f"✓ {passed} of {len(row['checks'])}",
+        )
+    console.print(table)
+    means = ", ".join(f"{name} {ratio}" for name, ratio in result["geometric_means"].items())
+    console.print(f"\ngeometric means: {means or '–'}")
+    if missing := sorted({"numba", "taichi"} - result["geometric_means"].keys()):
+        console.print(
+            f"not installed: {', '.join(missing)} (pip install 'intentos-runtime[bench]')"
+        )
+    if "views" in result:
+        _show_views(console, result)
+    for line in [*measuring.missed(result), *live.missed(result)]:
+        console.print(f"missed: {line}")
+
+
+def _show_views(console: Console, result: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    console.print(f"plain copy: {result['copy_gigabytes_per_second']} GB/s read and written\n")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("live view")
+    columns = ("size", "frames/s", "compute ms", "draw ms", "read-back ms", "encode ms")
+    for heading in (*columns, "first frame ms"):
+        table.add_column(heading, justify="right")
+    for row in result["views"]:
+        each = row["milliseconds"]
+        first = result["first_frames"]["warm_s"].get(row["kernel"])
+        table.add_row(
+            row["kernel"],
+            f"{row['width']}×{row['height']}",
+            f"{row['fps']:.0f}",
+            *(f"{each[key]:.1f}" for key in ("compute", "draw", "read_back", "encode")),
+            f"{1000 * first:.0f}" if first else "–",
+        )
+    console.print(table)
+    cold = result["first_frames"]["cold_s"]
+    console.print(f"\nfirst frame from a cold start: {cold:.2f} s\n")
+
+
+def _rate(row: dict[str, Any]) -> str:
+    for amount, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if row["rate"] >= amount:
+            return f"{row['rate'] / amount:.3g} {prefix}{row['unit']}/s"
+    return f"{row['rate']:.3g} {row['unit']}/s"
+
+
+if __name__ == "__main__":
+    sys.exit(app())
