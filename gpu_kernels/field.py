@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from pydantic import Field, FiniteFloat, model_validator
@@ -18,30 +18,42 @@ from intentos.bindings import fold_seed
 from intentos.errors import InvalidProgram
 from intentos.program import STANDARD_UNIFORMS, Buffer, GpuProgram, Output, Pass, Probe, Uniform
 from intentos.protocols import Evidence, Snapshot
-from intentos.types import Check, Quantity, Words
+from intentos.types import Check, Quantity
 
 from . import prelude
 from .expression import Formula, check_names, parse
-from .field_equations import CELL, Equations
+from .field_equations import CELL, STENCILS, Equations
+from .field_judge import checks_of
+from .field_picture import ALARM, WALL, legend, paint, strip
+from .field_wgsl import GROUP, SAFETY, Shader
 from .kernel import Arguments, Compare, KernelBase, workgroups
+from .ticks import ticks_wgsl
 
 MAX_STEPS_PER_FRAME = 5000
-SAFETY = 0.9
-BAR_WIDTH = 0.09
 GROUPS = 64
+
+
+Side = Literal["left", "right", "bottom", "top"]
+Boundary = Literal["periodic", "insulated", "fixed"]
 
 
 class FieldArguments(Arguments):
     """Formulas know every field, x and y (0 to 1 across the grid, y up), i and j (the cell), t
-    and the parameters; rates and ``show`` also lap(u), dx(u), dy(u) of a field u."""
+    and the parameters; rates and ``show`` also lap(u), dx(u), dy(u), dxx(u), dyy(u) of a field."""
 
     rates: dict[str, Formula] = Field(min_length=1, max_length=4)
     """Field → its rate of change, in its unit per unit of time."""
     initial: dict[str, Formula] = {}
     """Field → its beginning; 0 where none is given. Knows no fields."""
-    boundary: Literal["periodic", "insulated", "fixed"] = "insulated"
+    boundary: Boundary = "insulated"
     boundary_values: dict[str, Formula] = {}
-    """With a fixed boundary: field → value just outside the grid, of t and the parameters."""
+    """With a fixed boundary: field → value just outside the grid; x is below 0 beyond the left
+    side and above 1 beyond the right one, and so on. Knows no fields."""
+    sides: dict[Side, Boundary] = {}
+    """What differs from ``boundary`` at single sides; opposite ones are periodic together."""
+    walls: Formula = ""
+    """Mask of cells in which nothing changes and through whose sides nothing flows. Knows no
+    fields; stands as it is at the start."""
     fixed_where: Formula = ""
     """Mask of the cells that are held at ``fixed_values``."""
     fixed_values: dict[str, Formula] = {}
@@ -73,7 +85,7 @@ class FieldArguments(Arguments):
     relief: float = Field(0.0, ge=0, le=10)
     """How strongly light from the upper left shows the slopes."""
     bar: bool = True
-    """Draws the palette beside the picture."""
+    """Draws the palette with its numbers beside a picture of 240 pixels or more across."""
     conserved: tuple[str, ...] = ()
     """Fields whose mean must not drift."""
     bounded: tuple[str, ...] = ()
@@ -94,6 +106,10 @@ class FieldArguments(Arguments):
                     )
         if bool(self.fixed_where) != bool(self.fixed_values):
             raise ValueError("fixed_where and fixed_values go together")
+        every = {side: self.sides.get(side, self.boundary) for side in get_args(Side)}
+        for one, other in (("left", "right"), ("bottom", "top")):
+            if (every[one] == "periodic") != (every[other] == "periodic"):
+                raise ValueError(f"sides: {one} and {other} are periodic together, or neither is")
         prelude.known_palette(self.palette)
         if self.duration is not None and self.steps_per_frame is not None:
             raise ValueError("give either duration or steps_per_frame")
@@ -145,13 +161,13 @@ def _speed(arguments: FieldArguments, name: str) -> float:
     return value
 
 
-def equations(arguments: FieldArguments) -> Equations:
+def equations(arguments: FieldArguments, seed: int = 0) -> Equations:
     """Return the parsed formulas; raises InvalidProgram where one is wrong."""
     standard = {name for name, _ in STANDARD_UNIFORMS}
     fields = list(arguments.rates)
-    check_names(fields, {*CELL, "lap", "dx", "dy", *standard})
-    check_names(arguments.parameters, {*CELL, "lap", "dx", "dy", *standard, *fields})
-    return Equations(arguments)
+    check_names(fields, {*CELL, *STENCILS, *standard})
+    check_names(arguments.parameters, {*CELL, *STENCILS, *standard, *fields})
+    return Equations(arguments, seed)
 
 
 class FieldKernel(KernelBase[FieldArguments]):
@@ -159,44 +175,56 @@ class FieldKernel(KernelBase[FieldArguments]):
 
     name = "field"
     arguments = FieldArguments
+    includes = ("scale", "ticks", "lettering")
     # float32 against float64: errors of 1e-7 a step, a few hundred steps.
     compare = Compare(rule="tolerance", frames=4, absolute=2e-4, relative=2e-4, pixels=1.5)
 
     def program(self, arguments: FieldArguments) -> GpuProgram:
         dt, steps, _ = time_steps(arguments)
         system = equations(arguments)
+        shader = Shader(system)
         cells = arguments.columns * arguments.rows
-        count = len(arguments.rates)
-        grid = (workgroups(arguments.columns, 8), workgroups(arguments.rows, 8), 1)
+        count, lanes = len(arguments.rates), shader.lanes
+        across = workgroups(shader.quads, GROUP[0])
+        grid = (across, workgroups(arguments.rows, GROUP[1]), 1)
+        strips = (across, workgroups(shader.strips, GROUP[1]), 1)
         view = (workgroups(arguments.width, 8), workgroups(arguments.height, 8), 1)
         source = [
             prelude.prelude_wgsl(),
             prelude.palette_wgsl(arguments.palette),
             _constants(arguments),
-            system.wgsl,
+            shader.source,
             self.wgsl,
         ]
+        draw = [
+            Pass(entry="measure", dispatch=(GROUPS, 1, 1)),
+            Pass(entry="summarize", dispatch=(1, 1, 1)),
+            Pass(entry="paint", dispatch=view),
+        ]
+        bar = legend(arguments)
+        if bar is not None:
+            source += [ticks_wgsl(), bar.wgsl()]
+            draw.append(bar.draw)
+        buffers = [
+            Buffer(name="pixels", type="u32", length=arguments.width * arguments.height),
+            Buffer(name="state", type=shader.type, length=count * cells // lanes),
+            Buffer(name="next", type=shader.type, length=count * cells // lanes),
+            Buffer(name="shown", type="f32", length=cells),
+            Buffer(name="parts", type="vec4f", length=GROUPS * 4),
+            Buffer(name="statistics", type="f32", length=16),
+        ]
+        if system.walls is not None:
+            buffers.append(Buffer(name="walls", type="u32", length=cells // lanes))
         shape = (arguments.rows, arguments.columns)
         return GpuProgram(
             name=self.name,
             source="\n".join(source),
             uniforms=tuple(Uniform(name=n, value=v) for n, v in arguments.parameters.items()),
-            buffers=(
-                Buffer(name="pixels", type="u32", length=arguments.width * arguments.height),
-                Buffer(name="state", type="f32", length=count * cells),
-                Buffer(name="next", type="f32", length=count * cells),
-                Buffer(name="shown", type="f32", length=cells),
-                Buffer(name="parts", type="vec4f", length=GROUPS * 4),
-                Buffer(name="statistics", type="f32", length=16),
-            ),
+            buffers=tuple(buffers),
             start=(Pass(entry="begin", dispatch=grid),),
-            step=tuple(Pass(entry=entry, dispatch=grid) for entry in system.entries),
+            step=tuple(Pass(entry=entry, dispatch=strips) for entry in system.entries),
             swaps=(("state", "next"),),
-            draw=(
-                Pass(entry="measure", dispatch=(GROUPS, 1, 1)),
-                Pass(entry="summarize", dispatch=(1, 1, 1)),
-                Pass(entry="paint", dispatch=view),
-            ),
+            draw=tuple(draw),
             outputs=(
                 Output(buffer="state", name="fields", dtype="float32", shape=(count, *shape)),
                 Output(buffer="shown", name="shown", dtype="float32", shape=shape),
@@ -211,20 +239,27 @@ class FieldKernel(KernelBase[FieldArguments]):
         )
 
     def twin(self, arguments: FieldArguments, *, seed: int) -> Iterator[Snapshot]:
-        dt, steps, _ = time_steps(arguments)
-        system, folded = equations(arguments), fold_seed(seed)
-        state = system.begin(folded)
+        dt, steps, largest = time_steps(arguments)
+        system = equations(arguments, fold_seed(seed))
+        share = dt / largest
+        bar = legend(arguments)
+        state = system.begin()
         step = 0
         for frame in range(arguments.frames):
             if frame:
                 for _ in range(steps):
-                    state = system.advance(state, step * dt, dt, folded)
+                    state = system.advance(state, step * dt, dt)
                     step += 1
-            shown = system.shown(state, step * dt, folded)
-            low, high = system.range(shown, step * dt)
-            statistics = _statistics(state, shown)
+            shown = system.shown(state, step * dt)
+            seen = shown if system.wall is None else shown[~system.wall]
+            seen = seen[np.isfinite(seen)] if np.isfinite(seen).any() else np.zeros(1)
+            low, high = system.range(seen, step * dt)
+            statistics = _statistics(state, seen, share)
+            picture = paint(arguments, shown, low, high, system.wall)
+            if bar is not None:
+                bar.paint(picture, low, high, arguments.palette)
             yield Snapshot(
-                pixels=_paint(arguments, shown, low, high),
+                pixels=prelude.pack_rgba(picture),
                 probes={p.name: statistics[p.offset] for p in _probes(arguments)},
                 buffers={"fields": state.astype(np.float32), "shown": shown.astype(np.float32)},
             )
@@ -244,20 +279,18 @@ class FieldKernel(KernelBase[FieldArguments]):
         values["dt"] = Quantity(value=dt, unit=arguments.time_unit)
         if math.isfinite(largest):
             values["largest_dt"] = Quantity(value=largest, unit=arguments.time_unit)
-        checks = [_finite(evidence)]
-        checks += [_conserved(name, evidence) for name in arguments.conserved]
-        checks += [_bounded(name, arguments, evidence) for name in arguments.bounded]
-        return values, checks
+        return values, checks_of(equations(arguments), evidence)
 
 
 def _constants(arguments: FieldArguments) -> str:
+    colours = {"WALL": WALL, "ALARM": ALARM[0], "ALARM_DARK": ALARM[1]}
     lines = [
         f"const COLUMNS: u32 = {arguments.columns}u;",
         f"const ROWS: u32 = {arguments.rows}u;",
         f"const CELLS: u32 = {arguments.columns * arguments.rows}u;",
         f"const FIELDS: u32 = {len(arguments.rates)}u;",
-        f"const BAR: bool = {str(arguments.bar).lower()};",
-        f"const BAR_WIDTH: f32 = {BAR_WIDTH!r};",
+        f"const STRIP: f32 = {strip(arguments)!r};",
+        *(f"const {name} = vec3f({r}, {g}, {b});" for name, (r, g, b) in colours.items()),
         f"const CONTOURS: f32 = {float(arguments.contours)!r};",
         f"const RELIEF: f32 = {arguments.relief!r};",
     ]
@@ -272,6 +305,10 @@ def _probes(arguments: FieldArguments) -> tuple[Probe, ...]:
               label_en=what.capitalize(), label_zh=words[what])
         for k, what in enumerate(words)
     ]  # fmt: skip
+    found.append(
+        Probe(buffer="statistics", name="step_share", offset=15,
+              label_en="Step, of the largest stable one", label_zh="步长占最大稳定步长的比例")
+    )  # fmt: skip
     watched = {*arguments.conserved, *arguments.bounded}
     for number, name in enumerate(arguments.rates):
         if name in watched:
@@ -283,132 +320,14 @@ def _probes(arguments: FieldArguments) -> tuple[Probe, ...]:
     return tuple(found)
 
 
-def _statistics(state: Any, shown: Any) -> list[float]:
+def _statistics(state: Any, shown: Any, share: float) -> list[float]:
     """Twin of ``summarize``."""
     found = [0.0] * 16
     for offset, reduce in ((0, np.mean), (4, np.min), (8, np.max)):
         for k, field in enumerate(state):
             found[offset + k] = float(reduce(field))
-    found[12:15] = [float(shown.mean()), float(shown.min()), float(shown.max())]
+    found[12:] = [float(shown.mean()), float(shown.min()), float(shown.max()), share]
     return found
-
-
-def _finite(evidence: Evidence) -> Check:
-    fields = evidence.outputs["fields"]
-    bad = int(fields.size - np.isfinite(fields).sum())
-    return Check(
-        name="finite",
-        title=Words(en="No value is infinite or undefined", zh="没有无穷或未定义的值"),
-        kind="physical",
-        status="failed" if bad else "passed",
-        detail=f"{bad} of {fields.size} values are not finite",
-    )
-
-
-def _conserved(name: str, evidence: Evidence) -> Check:
-    means = np.array([v for _, v in evidence.series[f"{name}_mean"]])
-    scale = max(
-        abs(float(means[0])),
-        abs(evidence.series[f"{name}_maximum"][0][1] - evidence.series[f"{name}_minimum"][0][1]),
-        1e-30,
-    )
-    drift = float(np.abs(means - means[0]).max()) / scale
-    return Check(
-        name=f"{name}_conserved",
-        title=Words(en=f"The total of {name} is kept", zh=f"{name} 的总量守恒"),
-        kind="physical",
-        status="passed" if drift < 1e-3 else "failed",
-        detail=f"mean {means[0]:.6g} → {means[-1]:.6g}, largest drift {drift:.2e}",
-    )
-
-
-def _bounded(name: str, arguments: FieldArguments, evidence: Evidence) -> Check:
-    low = [v for _, v in evidence.series[f"{name}_minimum"]]
-    high = [v for _, v in evidence.series[f"{name}_maximum"]]
-    edge = [low[0], high[0]]
-    if arguments.boundary == "fixed":
-        edge.append(equations(arguments).boundary_value(name, 0.0))
-    room = 1e-4 * max(max(edge) - min(edge), 1e-6 * max(map(abs, edge)), 1e-30)
-    inside = min(low) >= min(edge) - room and max(high) <= max(edge) + room
-    return Check(
-        name=f"{name}_bounded",
-        title=Words(
-            en=f"{name} stays between its first extremes", zh=f"{name} 不超出最初的最小和最大值"
-        ),
-        kind="physical",
-        status="passed" if inside else "failed",
-        detail=f"{min(low):.6g} … {max(high):.6g} within {min(edge):.6g} … {max(edge):.6g}",
-    )
-
-
-def _paint(arguments: FieldArguments, shown: Any, low: float, high: float) -> Any:
-    """Twin of ``paint``."""
-    size = np.array([arguments.width, arguments.height], np.float64)
-    across, up = np.arange(arguments.width) + 0.5, np.arange(arguments.height)[::-1] + 0.5
-    place = np.stack(np.meshgrid(across, up), axis=-1)
-    strip = BAR_WIDTH * size[0] if arguments.bar else 0.0
-    room = size - [strip, 0]
-    grid = np.array([arguments.columns, arguments.rows], np.float64)
-    extent = grid * (room / grid).min()
-    corner = (room - extent) / 2
-    view = (place - corner) / extent
-    inside = ((place >= corner) & (place < corner + extent)).all(axis=-1)
-
-    def level(at: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return prelude.finite((_sample(shown, at) - low) / (high - low))
-
-    here = level(view)
-    slope = [level(view + step) - here for step in ([1 / extent[0], 0], [0, 1 / extent[1]])]
-    colour = np.full((*here.shape, 3), (0.035, 0.043, 0.063))
-    shade = _shaded(arguments, here, slope[0], slope[1], extent[0])
-    colour[inside] = shade[inside]
-    if arguments.bar:
-        _paint_bar(arguments, colour, place, strip)
-    return prelude.pack_rgba(colour)
-
-
-def _paint_bar(arguments: FieldArguments, colour: Any, place: Any, strip: float) -> None:
-    corner = np.array([arguments.width - strip + strip * 0.22, arguments.height * 0.08])
-    size = np.array([strip * 0.36, arguments.height * 0.84])
-    inside = (place - corner) / size
-    on = ((inside >= 0) & (inside <= 1)).all(axis=-1)
-    colour[on] = prelude.palette(arguments.palette, inside[..., 1])[on]
-    upward = inside[..., 1]
-    tick = np.abs((upward * 4 + 0.5) % 1 - 0.5) * size[1] / 4 < 0.75
-    beside = place[..., 0] - corner[0] - size[0]
-    tick &= (upward > -0.01) & (upward < 1.01) & (beside > 2) & (beside < strip * 0.14)
-    colour[tick] = (0.75, 0.78, 0.84)
-
-
-def _sample(shown: Any, at: Any) -> Any:
-    """Twin of ``sample``."""
-    rows, columns = shown.shape
-    limit = np.array([columns - 1, rows - 1])
-    p = np.clip(at * [columns, rows] - 0.5, 0, limit)
-    cell = np.minimum(p, limit - 1).astype(np.int64)
-    wx, wy = (p - cell)[..., 0], (p - cell)[..., 1]
-    i, j = cell[..., 0], cell[..., 1]
-    low = shown[j, i] * (1 - wx) + shown[j, i + 1] * wx
-    return low * (1 - wy) + (shown[j + 1, i] * (1 - wx) + shown[j + 1, i + 1] * wx) * wy
-
-
-def _shaded(arguments: FieldArguments, level: Any, right: Any, up: Any, extent: float) -> Any:
-    """Twin of ``shaded``."""
-    colour = prelude.palette(arguments.palette, level)
-    if arguments.relief > 0:
-        x, y = right * extent * arguments.relief / 4, up * extent * arguments.relief / 4
-        light = (0.6 * x - 0.6 * y + 0.53) / np.sqrt(1 + x * x + y * y) / 0.53
-        gloss = np.clip(light - 0.9, 0, 1) ** 2
-        colour = colour * np.clip(light, 0.25, 1.6)[..., None] + gloss[..., None] * 0.25
-    if arguments.contours:
-        steep = np.maximum(np.hypot(right, up) * arguments.contours, 1e-6)
-        distance = np.abs((level * arguments.contours + 0.5) % 1 - 0.5) / steep
-        line = (1 - prelude.smooth_between(0.4, 1.4, distance)) * prelude.smooth_between(
-            0.0, 0.004, steep
-        )
-        colour = colour + (1 - colour) * (0.35 * line)[..., None]
-    return colour
 
 
 kernel = FieldKernel()

@@ -1,6 +1,7 @@
-// Fields on a grid of square cells, row 0 at the bottom. The builder writes before this:
-// COLUMNS, ROWS, CELLS, FIELDS, BAR, CONTOURS, RELIEF; shown_at(column, row), range() and palette(t);
-// and the entry points begin and advance_<n>, which know the formulas.
+// Fields on a grid of square cells, row 0 at the bottom. The builder (field_wgsl.py) writes before
+// this: COLUMNS, ROWS, CELLS, FIELDS, CONTOURS, RELIEF, STRIP; state_at(index), shown_at(column, row),
+// walled_at(column, row), range(), longest_step() and palette(t); and the entry points begin and
+// advance_<n>, which know the formulas.
 
 const GROUPS: u32 = 64u;
 const THREADS: u32 = 64u;
@@ -24,11 +25,11 @@ fn measure(
   for (var cell = group.x * THREADS + local; cell < CELLS; cell += GROUPS * THREADS) {
     let value = shown_at(i32(cell % COLUMNS), i32(cell / COLUMNS));
     shown[cell] = value;
-    if (is_finite(value)) {
-      seen = vec4f(seen.x + value, min(seen.y, value), max(seen.z, value), 0.0);
+    if (is_finite(value) && !walled_at(cell % COLUMNS, cell / COLUMNS)) {
+      seen = vec4f(seen.x + value, min(seen.y, value), max(seen.z, value), seen.w + 1.0);
     }
     for (var k = 0u; k < FIELDS; k++) {
-      let one = state[k * CELLS + cell];
+      let one = state_at(k * CELLS + cell);
       if (is_finite(one)) {
         sum[k] += one;
         low[k] = min(low[k], one);
@@ -59,7 +60,7 @@ fn measure(
 }
 
 fn joined(a: vec4f, b: vec4f) -> vec4f {
-  return vec4f(a.x + b.x, min(a.y, b.y), max(a.z, b.z), 0.0);
+  return vec4f(a.x + b.x, min(a.y, b.y), max(a.z, b.z), a.w + b.w);
 }
 
 // Four numbers each: means, minima, maxima of the fields; mean, minimum, maximum of the picture.
@@ -80,9 +81,10 @@ fn summarize() {
     statistics[4u + k] = low[k];
     statistics[8u + k] = high[k];
   }
-  statistics[12] = seen.x / f32(CELLS);
+  statistics[12] = seen.x / max(seen.w, 1.0);
   statistics[13] = seen.y;
   statistics[14] = seen.z;
+  statistics[15] = uniforms.dt / longest_step();
 }
 
 fn sample(place: vec2f) -> f32 {
@@ -101,34 +103,32 @@ fn paint(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= uniforms.width || id.y >= uniforms.height) { return; }
   let size = vec2f(f32(uniforms.width), f32(uniforms.height));
   let place = vec2f(f32(id.x), size.y - 1.0 - f32(id.y)) + 0.5;
-  let strip = select(0.0, BAR_WIDTH * size.x, BAR);
-  let room = vec2f(size.x - strip, size.y);
+  let room = vec2f(size.x - STRIP * size.x, size.y);
   let scale = min(room.x / f32(COLUMNS), room.y / f32(ROWS));
   let extent = vec2f(f32(COLUMNS), f32(ROWS)) * scale;
   let corner = (room - extent) * 0.5;
   let view = ((place - corner) / extent - 0.5 - uniforms.pan) / uniforms.zoom + 0.5;
-  let bounds = range();
-  let span = bounds.y - bounds.x;
   var colour = vec3f(0.035, 0.043, 0.063);
-  if (all(place >= corner) && all(place < corner + extent) && all(view == clamp(view, vec2f(0.0), vec2f(1.0)))) {
-    let pixel = 1.0 / (extent * uniforms.zoom);
-    let level = finite((sample(view) - bounds.x) / span);
-    let right = finite((sample(view + vec2f(pixel.x, 0.0)) - bounds.x) / span);
-    let up = finite((sample(view + vec2f(0.0, pixel.y)) - bounds.x) / span);
-    colour = shaded(level, vec2f(right, up) - level, extent.x);
-  }
-  let bar = vec2f(room.x + strip * 0.22, size.y * 0.08);
-  let bar_size = vec2f(strip * 0.36, size.y * 0.84);
-  if (BAR) {
-    let inside = (place - bar) / bar_size;
-    if (all(inside >= vec2f(0.0)) && all(inside <= vec2f(1.0))) { colour = palette(inside.y); }
-    let tick = abs(fract(inside.y * 4.0 + 0.5) - 0.5) * bar_size.y * 0.25;
-    let beside = place.x - bar.x - bar_size.x;
-    if (tick < 0.75 && inside.y > -0.01 && inside.y < 1.01 && beside > 2.0 && beside < strip * 0.14) {
-      colour = vec3f(0.75, 0.78, 0.84);
-    }
+  let inside = all(view == clamp(view, vec2f(0.0), vec2f(1.0)));
+  if (all(place >= corner) && all(place < corner + extent) && inside) {
+    colour = colour_at(view, 1.0 / (extent * uniforms.zoom), extent.x, id.x + id.y);
   }
   pixels[id.y * uniforms.width + id.x] = pack_rgba(colour);
+}
+
+fn colour_at(view: vec2f, pixel: vec2f, extent: f32, stripe: u32) -> vec3f {
+  let cell = min(vec2u(view * vec2f(f32(COLUMNS), f32(ROWS))), vec2u(COLUMNS - 1u, ROWS - 1u));
+  if (walled_at(cell.x, cell.y)) { return WALL; }
+  let value = sample(view);
+  // Where a field is no number the picture says so.
+  if (!is_finite(value)) { return select(ALARM, ALARM_DARK, (stripe & 8u) == 0u); }
+  let bounds = range();
+  let span = bounds.y - bounds.x;
+  let level = (value - bounds.x) / span;
+  if (RELIEF == 0.0 && CONTOURS == 0.0) { return palette(finite(level)); }
+  let right = finite((sample(view + vec2f(pixel.x, 0.0)) - bounds.x) / span);
+  let up = finite((sample(view + vec2f(0.0, pixel.y)) - bounds.x) / span);
+  return shaded(finite(level), vec2f(right, up) - level, extent);
 }
 
 // The palette's colour, lit from the upper left where there is relief, with contour lines.

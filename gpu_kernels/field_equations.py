@@ -1,47 +1,59 @@
-"""The formulas of the field kernel: parsed once, compiled to WGSL entry points and to NumPy."""
+"""The formulas of the field kernel, parsed once, and their NumPy twin; see field_wgsl.py."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .expression import Expression, parse
+from .expression import Apply, Expression, Name, Node, parse
 from .functions import Function
 
 if TYPE_CHECKING:
     from .field import FieldArguments
 
 CELL = ("x", "y", "i", "j", "t")
-_PAD = {"periodic": "wrap", "insulated": "edge", "fixed": "constant"}
+SIDES = ("left", "right", "bottom", "top")
+SPEEDS = ("diffusivity", "wave_speed", "reaction_rate")
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """One field with what is around it, for the functions that look at neighbours."""
+    """One field with what is beside each of its cells, for the functions that look there."""
 
-    padded: Any
+    here: Any
+    west: Any
+    east: Any
+    south: Any
+    north: Any
     spacing: float
 
     def lap(self) -> Any:
-        p = self.padded
-        around = p[1:-1, 2:] + p[1:-1, :-2] + p[2:, 1:-1] + p[:-2, 1:-1]
-        return (around - 4 * p[1:-1, 1:-1]) / self.spacing**2
+        around = self.east + self.west + self.north + self.south
+        return (around - 4 * self.here) / self.spacing**2
 
     def dx(self) -> Any:
-        return (self.padded[1:-1, 2:] - self.padded[1:-1, :-2]) / (2 * self.spacing)
+        return (self.east - self.west) / (2 * self.spacing)
 
     def dy(self) -> Any:
-        return (self.padded[2:, 1:-1] - self.padded[:-2, 1:-1]) / (2 * self.spacing)
+        return (self.north - self.south) / (2 * self.spacing)
+
+    def dxx(self) -> Any:
+        return (self.east + self.west - 2 * self.here) / self.spacing**2
+
+    def dyy(self) -> Any:
+        return (self.north + self.south - 2 * self.here) / self.spacing**2
 
 
 STENCILS = {
-    "lap": Function("lap", ("field",), "number", "lap_{0}(column, row)", _Grid.lap),
-    "dx": Function("dx", ("field",), "number", "dx_{0}(column, row)", _Grid.dx),
-    "dy": Function("dy", ("field",), "number", "dy_{0}(column, row)", _Grid.dy),
+    "lap": Function("lap", ("field",), "number", "lap_{0}", _Grid.lap),
+    "dx": Function("dx", ("field",), "number", "dx_{0}", _Grid.dx),
+    "dy": Function("dy", ("field",), "number", "dy_{0}", _Grid.dy),
+    "dxx": Function("dxx", ("field",), "number", "dxx_{0}", _Grid.dxx),
+    "dyy": Function("dyy", ("field",), "number", "dyy_{0}", _Grid.dyy),
 }
 
 
@@ -52,8 +64,10 @@ class Equations:
         InvalidProgram: one of them is wrong; names the column and what was expected.
     """
 
-    def __init__(self, arguments: FieldArguments) -> None:
+    def __init__(self, arguments: FieldArguments, seed: int = 0) -> None:
         self.arguments = arguments
+        self.seed = seed
+        """Folded; what noise draws from in the twin."""
         self.fields = list(arguments.rates)
         self.spacing = arguments.size / arguments.columns
         own = list(arguments.parameters)
@@ -62,165 +76,71 @@ class Equations:
         def stencil(text: str) -> Expression:
             return parse(text, place, STENCILS, fields=self.fields)
 
+        def mask(text: str) -> Expression | None:
+            return parse(text, place, gives="boolean") if text else None
+
         self.rates = [stencil(text) for text in arguments.rates.values()]
         self.show = stencil(arguments.show or self.fields[0])
         self.initial = [parse(arguments.initial.get(f, "0"), place) for f in self.fields]
-        self.boundary = [
-            parse(arguments.boundary_values.get(f, "0"), ["t", *own]) for f in self.fields
-        ]
-        mask = arguments.fixed_where
-        self.mask = parse(mask, place, gives="boolean") if mask else None
+        self.boundary = [parse(arguments.boundary_values.get(f, "0"), place) for f in self.fields]
+        self.mask = mask(arguments.fixed_where)
+        self.walls = mask(arguments.walls)
         self.fixed = {f: parse(text, place) for f, text in arguments.fixed_values.items()}
         self.limits = [
             parse(text, ["t", *own]) if text else None for text in (arguments.low, arguments.high)
         ]
+        self.speeds = [parse(getattr(arguments, name), own) for name in SPEEDS]
 
     @property
-    def _groups(self) -> list[list[int]]:
-        """Fields that advance together."""
+    def sides(self) -> dict[str, str]:
+        """What holds at each side of the grid."""
+        every: dict[str, str] = dict.fromkeys(SIDES, self.arguments.boundary)
+        return every | {side: kind for side, kind in self.arguments.sides.items()}
+
+    @cached_property
+    def groups(self) -> list[list[int]]:
+        """Fields that one pass can advance together.
+
+        Staggered, a field sees the new values of those before it; of its own cell they are at
+        hand, of the cells beside it only the next pass can know them.
+        """
         every = range(len(self.fields))
-        return [[k] for k in every] if self.arguments.update == "staggered" else [list(every)]
+        if self.arguments.update != "staggered":
+            return [list(every)]
+        groups: list[list[int]] = []
+        for k in every:
+            beside = {self.fields.index(name) for _, name in self.stencils(k)}
+            if groups and not beside & set(groups[-1]):
+                groups[-1].append(k)
+            else:
+                groups.append([k])
+        return groups
 
     @property
     def entries(self) -> list[str]:
         """Entry points of one step, in order."""
-        return [f"advance_{n}" for n in range(len(self._groups))]
+        return [f"advance_{n}" for n in range(len(self.groups))]
 
-    # WGSL
+    def mentions(self, k: int, field: str) -> bool:
+        """Return whether the rate of field number k needs the cell's own value of a field."""
+        return any(isinstance(n, Name) and (n.name, n.kind) == (field, "number")
+                   for n in _nodes(self.rates[k].root))  # fmt: skip
 
-    @cached_property
-    def wgsl(self) -> str:
-        """Accessors, ``begin``, ``advance_<n>``, ``shown_at`` and ``range``."""
-        sources = ["state"]
-        if len(self._groups) > 1:
-            sources.append("next")
-        lines = self._index_wgsl()
-        for source in sources:
-            for k in range(len(self.fields)):
-                lines += self._access_wgsl(source, k)
-        lines += self._begin_wgsl()
-        for n, group in enumerate(self._groups):
-            lines += self._advance_wgsl(n, group)
-        show = self.show.wgsl(self._names(len(self.fields) * ["state"]))
-        lines += ["fn shown_at(column: i32, row: i32) -> f32 {", *self._cell_wgsl()]
-        lines += [f"  return {show};", "}"]
-        low, high = (
-            limit.wgsl(self._parameters) if limit else f"statistics[{13 + n}]"
-            for n, limit in enumerate(self.limits)
-        )
-        lines += ["fn range() -> vec2f {", "  let t = uniforms.time;", f"  let low = {low};"]
-        # A flat field has no range; its colour is the palette's first.
-        lines += [f"  return vec2f(low, max({high}, low + max(1e-30, 1e-6 * abs(low))));", "}"]
-        return "\n".join(lines) + "\n"
+    def stencils(self, k: int) -> list[tuple[str, str]]:
+        """Return what the rate of field number k needs of neighbours: (``lap``, field) …"""
+        return self.stencils_of(self.rates[k])
 
-    @property
-    def _parameters(self) -> dict[str, str]:
-        return {name: f"uniforms.{name}" for name in self.arguments.parameters}
-
-    def _names(self, sources: Sequence[str]) -> dict[str, str]:
-        """Return WGSL by name, each field read from the buffer that ``sources`` says."""
-        names = self._parameters | {"i": "f32(column)", "j": "f32(row)"}
-        for k, (field, source) in enumerate(zip(self.fields, sources, strict=True)):
-            names[field] = f"{source}_{k}(column, row)"
-            names[f"&{field}"] = f"{source}_{k}"
-        return names
-
-    def _index_wgsl(self) -> list[str]:
-        columns, rows = self.arguments.columns, self.arguments.rows
-        if self.arguments.boundary == "periodic":
-            body = [
-                f"  let column = (i + {columns}) % {columns};",
-                f"  let row = (j + {rows}) % {rows};",
-            ]
-        else:
-            body = [
-                f"  let column = clamp(i, 0, {columns - 1});",
-                f"  let row = clamp(j, 0, {rows - 1});",
-            ]
-        return [
-            "fn index(i: i32, j: i32) -> u32 {",
-            *body,
-            f"  return u32(row * {columns} + column);",
-            "}",
+    @staticmethod
+    def stencils_of(formula: Expression) -> list[tuple[str, str]]:
+        """Return what a formula needs of neighbours."""
+        found = [
+            (node.function.name, argument.name)
+            for node in _nodes(formula.root)
+            if isinstance(node, Apply)
+            for argument in node.arguments
+            if isinstance(argument, Name) and argument.kind == "field"
         ]
-
-    def _access_wgsl(self, source: str, k: int) -> list[str]:
-        columns, rows = self.arguments.columns, self.arguments.rows
-        name = f"{source}_{k}"
-        outside: list[str] = []
-        if self.arguments.boundary == "fixed":
-            value = self.boundary[k].wgsl(self._parameters)
-            outside = [
-                f"  if (i < 0 || j < 0 || i >= {columns} || j >= {rows}) {{",
-                "    let t = uniforms.time;",
-                f"    return {value};",
-                "  }",
-            ]
-        square, double = 1 / self.spacing**2, 1 / (2 * self.spacing)
-        signature = "(i: i32, j: i32) -> f32 {"
-        return [
-            f"fn {name}{signature}",
-            *outside,
-            f"  return {source}[{k}u * CELLS + index(i, j)];",
-            "}",
-            f"fn lap_{name}{signature}",
-            f"  let across = {name}(i + 1, j) + {name}(i - 1, j);",
-            f"  let along = {name}(i, j + 1) + {name}(i, j - 1);",
-            f"  return (across + along - 4.0 * {name}(i, j)) * {square!r}f;",
-            "}",
-            f"fn dx_{name}{signature}",
-            f"  return ({name}(i + 1, j) - {name}(i - 1, j)) * {double!r}f;",
-            "}",
-            f"fn dy_{name}{signature}",
-            f"  return ({name}(i, j + 1) - {name}(i, j - 1)) * {double!r}f;",
-            "}",
-        ]
-
-    def _cell_wgsl(self) -> list[str]:
-        return [
-            "  let x = (f32(column) + 0.5) / f32(COLUMNS);",
-            "  let y = (f32(row) + 0.5) / f32(ROWS);",
-            "  let t = uniforms.time;",
-        ]
-
-    def _entry_wgsl(self, name: str, body: list[str]) -> list[str]:
-        return [
-            "@compute @workgroup_size(8, 8)",
-            f"fn {name}(@builtin(global_invocation_id) id: vec3u) {{",
-            "  if (id.x >= COLUMNS || id.y >= ROWS) { return; }",
-            "  let column = i32(id.x);",
-            "  let row = i32(id.y);",
-            "  let cell = id.y * COLUMNS + id.x;",
-            *self._cell_wgsl(),
-            *body,
-            "}",
-        ]
-
-    def _fixed_wgsl(self, k: int) -> list[str]:
-        if self.mask is None or self.fields[k] not in self.fixed:
-            return []
-        names = self._parameters | {"i": "f32(column)", "j": "f32(row)"}
-        value = self.fixed[self.fields[k]].wgsl(names)
-        return [f"  if ({self.mask.wgsl(names)}) {{ value_{k} = {value}; }}"]
-
-    def _begin_wgsl(self) -> list[str]:
-        names = self._parameters | {"i": "f32(column)", "j": "f32(row)"}
-        body = []
-        for k, initial in enumerate(self.initial):
-            body.append(f"  var value_{k} = {initial.wgsl(names)};")
-            body += self._fixed_wgsl(k)
-            body.append(f"  state[{k}u * CELLS + cell] = value_{k};")
-        return self._entry_wgsl("begin", body)
-
-    def _advance_wgsl(self, n: int, group: list[int]) -> list[str]:
-        sources = ["next" if k < group[0] else "state" for k in range(len(self.fields))]
-        names, body = self._names(sources), []
-        for k in group:
-            rate = self.rates[k].wgsl(names)
-            body.append(f"  var value_{k} = state[{k}u * CELLS + cell] + uniforms.dt * ({rate});")
-            body += self._fixed_wgsl(k)
-            body.append(f"  next[{k}u * CELLS + cell] = value_{k};")
-        return self._entry_wgsl(f"advance_{n}", body)
+        return list(dict.fromkeys(found))
 
     # NumPy
 
@@ -231,65 +151,106 @@ class Equations:
         place = {"x": (i + 0.5) / columns, "y": (j + 0.5) / rows, "i": i, "j": j}
         return place | self.arguments.parameters
 
-    def boundary_value(self, field: str, t: float) -> float:
-        """Return what is just outside the grid."""
-        formula = self.boundary[self.fields.index(field)]
-        return float(formula.numpy({"t": t} | self.arguments.parameters))
+    @cached_property
+    def wall(self) -> Any:
+        """Where walls are: a mask of shape (rows, columns); None without any."""
+        if self.walls is None:
+            return None
+        shape = (self.arguments.rows, self.arguments.columns)
+        return np.broadcast_to(self.walls.numpy(self._place | {"t": 0.0}, seed=self.seed), shape)
+
+    def outside(self, k: int, t: float) -> dict[str, Any]:
+        """Return what is fixed just outside each side: shapes (rows,) or (columns,)."""
+        columns, rows = self.arguments.columns, self.arguments.rows
+        found = {}
+        for side, column, row in (
+            ("left", -1.0, np.arange(rows)),
+            ("right", float(columns), np.arange(rows)),
+            ("bottom", np.arange(columns), -1.0),
+            ("top", np.arange(columns), float(rows)),
+        ):
+            place = {"x": (column + 0.5) / columns, "y": (row + 0.5) / rows, "i": column, "j": row}
+            here = place | {"t": t} | self.arguments.parameters
+            found[side] = self.boundary[k].numpy(here, seed=self.seed)
+        return found
 
     def _around(self, field: Any, k: int, t: float) -> _Grid:
-        kind = self.arguments.boundary
-        more: Any = {}
-        if kind == "fixed":
-            more = {"constant_values": self.boundary_value(self.fields[k], t)}
-        padded: Any = np.pad(field, 1, mode=_PAD[kind], **more)  # type: ignore[call-overload]
-        return _Grid(padded, self.spacing)
+        sides = self.sides
+        shifts = {"left": (1, 1), "right": (1, -1), "bottom": (0, 1), "top": (0, -1)}
+        beside: dict[str, Any] = {}
+        for side, (axis, shift) in shifts.items():
+            moved = np.roll(field, shift, axis)
+            at = 0 if shift > 0 else -1
+            edge = np.moveaxis(moved, axis, 0)
+            if sides[side] == "insulated":
+                edge[at] = np.moveaxis(field, axis, 0)[at]
+            elif sides[side] == "fixed":
+                edge[at] = self.outside(k, t)[side]
+            if self.wall is not None:
+                walled = np.roll(self.wall, shift, axis)
+                if sides[side] != "periodic":
+                    np.moveaxis(walled, axis, 0)[at] = False
+                moved = np.where(walled, field, moved)
+            beside[side] = moved
+        return _Grid(field, beside["left"], beside["right"], beside["bottom"], beside["top"],
+                     self.spacing)  # fmt: skip
 
-    def _environment(self, state: Any, t: float, used: frozenset[str]) -> dict[str, Any]:
+    def _environment(self, state: Any, t: float, formula: Expression) -> dict[str, Any]:
         here = self._place | {"t": t}
+        beside = {name for _, name in self.stencils_of(formula)}
         for k, name in enumerate(self.fields):
-            if name in used:
-                here |= {name: state[k], f"&{name}": self._around(state[k], k, t)}
+            here[name] = state[k]
+            if name in beside:
+                here[f"&{name}"] = self._around(state[k], k, t)
         return here
 
-    def _hold(self, field: Any, k: int, t: float, seed: int) -> Any:
+    def _hold(self, field: Any, k: int, t: float) -> Any:
         if self.mask is None or self.fields[k] not in self.fixed:
             return field
         here = self._place | {"t": t}
-        value = self.fixed[self.fields[k]].numpy(here, seed=seed)
-        return np.where(self.mask.numpy(here, seed=seed), value, field)
+        value = self.fixed[self.fields[k]].numpy(here, seed=self.seed)
+        return np.where(self.mask.numpy(here, seed=self.seed), value, field)
 
-    def begin(self, seed: int) -> Any:
+    def begin(self) -> Any:
         """Twin of ``begin``: float64, shape (fields, rows, columns)."""
         here = self._place | {"t": 0.0}
         shape = (self.arguments.rows, self.arguments.columns)
         fields = []
         for k, initial in enumerate(self.initial):
-            field = np.broadcast_to(initial.numpy(here, seed=seed), shape)
-            fields.append(self._hold(field, k, 0.0, seed))
+            field = np.broadcast_to(initial.numpy(here, seed=self.seed), shape)
+            fields.append(self._hold(field, k, 0.0))
         return np.array(fields, np.float64)
 
-    def advance(self, state: Any, t: float, dt: float, seed: int) -> Any:
+    def advance(self, state: Any, t: float, dt: float) -> Any:
         """Twin of one round of ``advance_<n>``."""
         now = state.copy()
-        for group in self._groups:
-            before = now.copy()
-            for k in group:
-                here = self._environment(before, t, self.rates[k].names)
-                with np.errstate(all="ignore"):
-                    moved = state[k] + dt * self.rates[k].numpy(here, seed=seed)
-                now[k] = self._hold(moved, k, t, seed)
+        staggered = self.arguments.update == "staggered"
+        for k, rate in enumerate(self.rates):
+            here = self._environment(now if staggered else state, t, rate)
+            with np.errstate(all="ignore"):
+                moved = state[k] + dt * rate.numpy(here, seed=self.seed)
+            if self.wall is not None:
+                moved = np.where(self.wall, state[k], moved)
+            now[k] = self._hold(moved, k, t)
         return now
 
-    def shown(self, state: Any, t: float, seed: int) -> Any:
+    def shown(self, state: Any, t: float) -> Any:
         """Twin of ``shown_at`` for all cells."""
-        value = self.show.numpy(self._environment(state, t, self.show.names), seed=seed)
+        value = self.show.numpy(self._environment(state, t, self.show), seed=self.seed)
         return np.broadcast_to(np.asarray(value, np.float64), state.shape[1:])
 
     def range(self, shown: Any, t: float) -> tuple[float, float]:
-        """Twin of ``range``."""
+        """Twin of ``range``; ``shown`` holds what is not in a wall."""
         here = {"t": t} | self.arguments.parameters
         low, high = (
             float(limit.numpy(here)) if limit else float(found)
             for limit, found in zip(self.limits, (shown.min(), shown.max()), strict=True)
         )
         return low, max(high, low + max(1e-30, 1e-6 * abs(low)))
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    if isinstance(node, Apply):
+        for argument in node.arguments:
+            yield from _nodes(argument)

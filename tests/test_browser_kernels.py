@@ -38,6 +38,19 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
         for rule in ("life", "brain", "cyclic", "fire", "ising", "rule30")
     ]
     + [{"rule": "sandpile", "columns": 64, "start": "centre"}],
+    "fluid": [
+        {"rows": 32, "reynolds": 60, "speed": 0.1, "steps_per_frame": 8, **more}
+        for more in (
+            {"view": "mixed"},
+            {"view": "dye", "sides": "wall", "fade": 1, "bar": True},
+            {"view": "vorticity", "boundary": "open", "source": "disc(x, y, .5, .2, .1)",
+             "buoyancy": 3, "force_x": "dye*sin(9*y + k*t)", "parameters": {"k": 4}},
+            {"view": "speed", "boundary": "cavity", "columns": 30, "populations": True},
+            {"view": "dye", "boundary": "box", "dye": "y > 0.5", "velocity_x": "0.5*sin(pi*y)"},
+            {"view": "vorticity", "boundary": "periodic", "velocity_x": "sin(2*pi*y)"},
+            {"view": "speed", "boundary": "channel", "force_x": 1, "obstacle": "y < 0.2 + 0.2*x"},
+        )
+    ],
     "field": [
         {
             "rates": {"u": "D*lap(u) - u*dx(u)"},
@@ -67,7 +80,32 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
             "low": -1,
             "high": 1,
             "bar": False,
-        }
+        },
+        {
+            "rates": {"v": "0.2*lap(u) + 0.1*dxx(v) - dx(u)*v", "u": "v + 0.1*(x > 0.5)"},
+            "initial": {"u": "length(vec2(x, y) - 0.5)"},
+            "update": "staggered",
+            "wave_speed": "c",
+            "parameters": {"c": 0.7},
+            "diffusivity": 0.2,
+            "columns": 46,
+            "rows": 33,
+            "sides": {"left": "fixed", "top": "fixed"},
+            "boundary_values": {"u": "y"},
+            "walls": "disc(x, y, 0.5, 0.5, 0.203)",
+            "width": 96,
+        },
+        {
+            "rates": {"u": "lap(u)"},
+            "initial": {"u": "x"},
+            "diffusivity": 1,
+            "columns": 32,
+            "rows": 32,
+            "walls": "abs(y - 0.5) < 0.1 and x > 0.3",
+            "boundary": "periodic",
+            "width": 256,
+            "height": 64,
+        },
     ],
     "particles": [
         {"points": 6000},

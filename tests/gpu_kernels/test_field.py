@@ -165,7 +165,7 @@ def test_ink_spreads_and_none_is_lost() -> None:
 
 
 def test_a_leak_is_noticed() -> None:
-    verdicts = broken(INK, "- 4.0 * state_0(i, j)", "- 4.002 * state_0(i, j)")
+    verdicts = broken(INK, "- 4.0 * here_0", "- 4.002 * here_0")
     assert verdicts["c_conserved"] == "failed"
     assert play(INK | {"boundary": "fixed", "steps_per_frame": 40})[3]["c_conserved"] == "failed"
 
@@ -173,7 +173,7 @@ def test_a_leak_is_noticed() -> None:
 def test_heat_from_nowhere_is_noticed() -> None:
     rates = {"T": "alpha*lap(T) + 3000*disc(x, y, 0, 1, 0.5)"}
     assert play(HEAT | {"rates": rates})[3]["T_bounded"] == "failed"
-    assert broken(HEAT, "- 4.0 * state_0(i, j)", "- 3.9 * state_0(i, j)")["T_bounded"] == "failed"
+    assert broken(HEAT, "- 4.0 * here_0", "- 3.9 * here_0")["T_bounded"] == "failed"
 
 
 def test_an_exploding_field_is_noticed() -> None:
@@ -251,6 +251,131 @@ def test_a_parameter_stays_a_knob_while_the_film_runs() -> None:
     assert runner.outputs()["fields"].max() == 90
 
 
+def twin_of(arguments: dict[str, Any]) -> Any:
+    """The twin's last frame."""
+    *_, last = kernel.twin(kernel.validate(arguments), seed=5)
+    return last
+
+
+MAZE: dict[str, Any] = SMALL | {
+    "rates": {"u": "D*lap(u)"}, "initial": {"u": "x < 0.25"}, "diffusivity": "D",
+    "parameters": {"D": 1.0}, "walls": "abs(x - 0.5) < 0.04 and y < gap", "conserved": ["u"],
+    "bounded": ["u"], "steps_per_frame": 400,
+}  # fmt: skip
+
+
+def test_nothing_flows_through_a_wall() -> None:
+    shut = MAZE | {"parameters": {"D": 1.0, "gap": 2.0}}
+    evidence, _, _, verdicts = play(shut)
+    assert evidence.outputs["fields"][0][:, 40:].max() == 0
+    assert set(verdicts.values()) == {"passed"}
+    ajar = MAZE | {"parameters": {"D": 1.0, "gap": 0.7}, "show": "u + 0.01*dx(u) + 0.001*lap(u)"}
+    evidence, pictures, _, verdicts = play(ajar)
+    beyond = evidence.outputs["fields"][0][:, 40:]
+    assert 0 < beyond[10].max() < beyond[60].max()
+    assert set(verdicts.values()) == {"passed"}
+    twin = twin_of(ajar)
+    assert evidence.outputs["fields"] == pytest.approx(twin.buffers["fields"], abs=1e-5)
+    assert np.abs(pictures[-1].astype(int) - twin.pixels).mean() < 0.5
+
+
+def test_a_wall_with_a_hole_is_noticed() -> None:
+    shut = MAZE | {"parameters": {"D": 1.0, "gap": 2.0}}
+    assert (
+        broken(shut, "let east_0 = select(", "let east_0 = select(0.9*")["u_conserved"] == "failed"
+    )
+
+
+@pytest.mark.parametrize("columns", [64, 50])
+@pytest.mark.parametrize("update", ["simultaneous", "staggered"])
+def test_every_side_is_what_it_was_told_to_be(columns: int, update: str) -> None:
+    mixed = SMALL | {
+        "columns": columns,
+        "rows": 37,
+        "rates": {"u": "v + 0.1*dxx(u)", "v": "0.3*dyy(u) + lap(u) - 0.1*v*dx(u) + dy(v)"},
+        "initial": {"u": "noise(5*x, 5*y)", "v": "x*y"},
+        "update": update,
+        "boundary": "insulated",
+        "sides": {"left": "fixed", "top": "fixed"},
+        "boundary_values": {"u": "where(x < 0, y, 2*x) + sin(t)", "v": "0.5"},
+        "wave_speed": 1.3,
+        "diffusivity": 0.1,
+        "reaction_rate": 20,
+        "show": "u + 0.1*dy(v)",
+        "walls": "disc(x, y, 0.5, 0.5, 0.153)",
+    }
+    for sides in ({"left": "fixed", "top": "fixed"}, {"left": "periodic", "right": "periodic"}):
+        arguments = mixed | {"sides": sides}
+        evidence = play(arguments)[0]
+        twin = twin_of(arguments).buffers
+        assert evidence.outputs["fields"] == pytest.approx(twin["fields"], abs=1e-4, rel=1e-4)
+        assert evidence.outputs["shown"] == pytest.approx(twin["shown"], abs=1e-3, rel=1e-3)
+
+
+def test_a_source_may_follow_the_time() -> None:
+    lamp = SMALL | {
+        "rates": {"u": "disc(x, y, 0.5, 0.5, 2)*cos(t)"}, "dt": 0.01, "steps_per_frame": 50,
+    }  # fmt: skip
+    evidence, _, values, _ = play(lamp)
+    assert evidence.outputs["fields"] == pytest.approx(math.sin(1.0), abs=0.01)
+    assert values["dt"] == pytest.approx(0.01)
+
+
+def test_a_live_parameter_cannot_make_the_step_unstable_unseen() -> None:
+    arguments = INK | {"initial": {"c": "random(i, j)"}, "parameters": {"D": "$D"}}
+    program = connect(kernel.build(INK | {"initial": arguments["initial"]}), arguments,
+                      frozenset({"D"}))  # fmt: skip
+    for value, status in ((1e-3, "passed"), (5e-4, "passed"), (5e-3, "failed")):
+        runner = ProgramRunner(program, {"D": value}, 5)
+        frames = len(list(runner.frames()))
+        fields = runner.outputs()["fields"]
+        evidence = Evidence(
+            arguments=INK | {"initial": arguments["initial"]}, outputs=runner.outputs(),
+            series={k: tuple(v) for k, v in runner.series.items()},
+            frames=frames, distinct_frames=frames,
+        )  # fmt: skip
+        checks = {c.name: c for c in kernel.conclude(evidence)[1]}
+        assert checks["stable_step"].status == status
+        assert checks["smooth"].status == "passed"
+        assert checks["c_bounded"].status == "passed"
+        assert np.abs(fields).max() <= 1
+
+
+def test_a_chequerboard_is_noticed_though_nothing_overflows() -> None:
+    # The step is what 0.3 would allow, and the swing can't grow beyond what tanh gives.
+    wrong = SMALL | {
+        "rates": {"u": "tanh(lap(u))"}, "initial": {"u": "0.1*random(i, j) + x"},
+        "size": 64, "diffusivity": 0.3, "steps_per_frame": 300, "boundary": "periodic",
+    }  # fmt: skip
+    evidence, _, _, verdicts = play(wrong)
+    assert np.isfinite(evidence.outputs["fields"]).all()
+    assert verdicts["smooth"] == "failed"
+    assert play(wrong | {"diffusivity": 1})[3]["smooth"] == "passed"
+
+
+def test_the_picture_shows_where_a_field_is_no_number() -> None:
+    hole = SMALL | {
+        "rates": {"u": "lap(u) + 0.01*log(x - 0.5)"}, "initial": {"u": "y"}, "diffusivity": 1,
+        "steps_per_frame": 1, "frames": 2, "palette": "grey",
+    }  # fmt: skip
+    _, pictures, _, verdicts = play(hole)
+    assert verdicts["finite"] == "failed"
+    assert (pictures[0][..., 0] == pictures[0][..., 1]).all()
+    left, right = pictures[1][:, :30].astype(int), pictures[1][:, 34:]
+    assert (left[..., 0] > left[..., 1] + 50).all()
+    assert (left[..., 0] == 255).any()
+    assert (right[..., 0] == right[..., 1]).all()
+    twin = twin_of(hole).pixels
+    assert np.abs(pictures[1].astype(int) - twin).mean() < 1
+
+
+def test_a_legend_has_numbers() -> None:
+    wide = INK | {"width": 320, "height": 320, "frames": 1, "initial": {"c": "x"}}
+    with_bar, without = (play(wide | {"bar": bar})[1][0].astype(int) for bar in (True, False))
+    assert np.abs(with_bar[:, 300:] - without[:, 300:]).mean() > 20
+    assert np.abs(with_bar - twin_of(wide).pixels).mean() < 0.5
+
+
 def test_an_automatic_range_uses_the_whole_palette() -> None:
     faint = INK | {"initial": {"c": "1000 + 0.1*x"}, "palette": "grey", "bar": False}
     picture = play(faint)[1][0][..., 0]
@@ -276,6 +401,10 @@ def test_an_automatic_range_uses_the_whole_palette() -> None:
         ({"duration": 1, "steps_per_frame": 2}, "either duration or steps_per_frame"),
         ({"columns": 4096}, "less than or equal to 2048"),
         ({"palette": "mud"}, "palette must be one of"),
+        ({"sides": {"left": "periodic"}}, "left and right are periodic together"),
+        ({"sides": {"front": "fixed"}}, "sides.front"),
+        ({"walls": "c > 0"}, "'c' at column 1 is no variable"),
+        ({"walls": "x" * 3000}, "at most 2000"),
         ({"parameters": {"D": math.nan}}, "finite"),
     ],
 )
