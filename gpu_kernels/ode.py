@@ -1,11 +1,11 @@
 """Small systems of ordinary differential equations, alone or as an ensemble of up to 100,000.
 
-Time: explicit Runge–Kutta with a fixed step (``euler``, ``midpoint``, ``rk4``) or with a step of every
-member's own (``adaptive``: Dormand and Prince, "A family of embedded Runge-Kutta formulae", 1980; step
-control after Hairer, Nørsett and Wanner, *Solving Ordinary Differential Equations I*, 1993, II.4). All
-in float32, with compensated sums. Beside the members run twins with half the step: one kind from the
-start, which shows how far the result can be trusted, one that begins every sample anew at its
-member, which shows the error of the method even where the system itself is chaotic.
+Time: explicit Runge–Kutta with a fixed step (``euler``, ``midpoint``, ``rk4``) or with a step of
+every member's own (``adaptive``: Dormand and Prince, "A family of embedded Runge-Kutta formulae",
+1980; step control after Hairer, Nørsett and Wanner, *Solving Ordinary Differential Equations I*,
+1993, II.4). All in float32, with compensated sums. Beside the members run twins with half the step:
+one kind from the start, which shows how far the result can be trusted, one that begins every sample
+anew at its member, which shows the error of the method even where the system itself is chaotic.
 """
 
 from __future__ import annotations
@@ -102,12 +102,13 @@ PENDULUM: dict[str, Any] = {
 
 
 class OdeArguments(Arguments):
-    """Formulas know the variables, t, the parameters and, of their member, ``share`` (0 to 1 through
-    the members), ``member`` (its number) and the chances h1..h4; without rates, a double pendulum."""
+    """Formulas know the variables, t, the parameters and, of their member, ``share`` (0 to 1
+    through the members), ``member`` (its number) and the chances h1..h4. Without rates it is a
+    double pendulum."""
 
     width: int = Field(512, ge=64, le=2048)
     height: int = Field(512, ge=64, le=2048)
-    frames: int = Field(360, ge=2, le=10_000)
+    frames: int = Field(360, ge=1, le=10_000)
     rates: dict[str, Formula] = Field({}, max_length=8)
     """Variable → its rate of change, in its unit per unit of time."""
     initial: dict[str, Formula] = {}
@@ -264,12 +265,12 @@ class OdeArguments(Arguments):
     @property
     def span(self) -> float:
         """Time that the film shows."""
-        return self.duration or (self.frames - 1) / self.frames_per_second
+        return self.duration or max(1, self.frames - 1) / self.frames_per_second
 
     @property
     def sample(self) -> float:
         """Time from one kept moment to the next."""
-        return self.span / (self.samples - 1)
+        return self.span / max(1, self.samples - 1)
 
     @property
     def steps(self) -> int:
@@ -357,7 +358,7 @@ class OdeKernel(KernelBase[OdeArguments]):
             ),
             start=(
                 Pass(entry="begin", dispatch=everyone),
-                Pass(entry="scout", dispatch=(1, 1, 1), repeat=a.frames - 1),
+                Pass(entry="scout", dispatch=(1, 1, 1), repeat=max(1, a.frames - 1)),
                 Pass(entry="settle", dispatch=(1, 1, 1)),
             ),
             step=(

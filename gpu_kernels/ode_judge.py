@@ -24,8 +24,8 @@ STEADY = 0.2
 class Log:
     """The output ``errors`` by what it holds; every array has a row for each sample.
 
-    ``defects``: greatest error of one sample, by variable; ``distances``: greatest distance from the
-    twin that has had half the step from the start; ``sizes``: greatest size; ``drifts`` and
+    ``defects``: greatest error of one sample, by variable; ``distances``: greatest distance from
+    the twin that has had half the step from the start; ``sizes``: greatest size; ``drifts`` and
     ``scales``: of the conserved; ``off``: from the known solutions.
     """
 
@@ -59,12 +59,12 @@ class Log:
 
     @cached_property
     def _after(self) -> Floats:
-        return self.rows[:, 3 * self.variables :]
+        return np.asarray(self.rows[:, 3 * self.variables :])
 
     @property
     def reach(self) -> Floats:
         """Greatest size of each variable in the whole run, never 0."""
-        return np.maximum(self.sizes.max(axis=0), 1e-30)
+        return np.asarray(np.maximum(self.sizes.max(axis=0), 1e-30))
 
     @property
     def trusted(self) -> Floats:
@@ -126,7 +126,7 @@ def _extremes(a: OdeArguments, curves: Floats) -> dict[str, Quantity]:
 
 
 def period(curve: Floats, sample: float) -> float | None:
-    """Return the mean time between rises through the middle, or None where it does not oscillate."""
+    """Return the mean time between rises through the middle; None where it does not oscillate."""
     level = curve - (curve.max() + curve.min()) / 2
     rises = np.flatnonzero((level[:-1] < 0) & (level[1:] >= 0))
     if rises.size < 3:

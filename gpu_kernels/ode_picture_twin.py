@@ -114,7 +114,7 @@ class Sketch:
         return 0.3 + 0.6 * np.asarray(i) / (max(self.a.members, 2) - 1)
 
     def _ink(self, tone: Any) -> Floats:
-        return linear(palette(self.a.palette, np.asarray(tone, np.float64)))
+        return np.asarray(linear(palette(self.a.palette, np.asarray(tone, np.float64))))
 
     def _trails(self) -> None:
         a, p, now = self.a, self.picture_of, self.film.sample
@@ -216,7 +216,7 @@ class Sketch:
                 colour[inside] = lined[inside]
         if p.floor:
             self._floor(colour, y, base)
-        return colour
+        return np.asarray(colour)
 
     def _floor(self, colour: Floats, y: Floats, base: Floats) -> None:
         _, top, _, h = self.picture_of.scene

@@ -304,7 +304,8 @@ fn resets(k: u32) -> bool {{
                 [" + ".join(f"abs({self.wgsl_of(e)})" for e in terms) for terms in self.scales],
             )
             + switch("off_exact", exact, ", o: Y")
-            + f"fn place_of(k: u32, y: Y, t: f32, m: Member) -> vec3f {{\n  switch (k) {{\n{cases}\n"
+            + "fn place_of(k: u32, y: Y, t: f32, m: Member) -> vec3f {\n"
+            f"  switch (k) {{\n{cases}\n"
             "    default: { return vec3f(0.0); }\n  }\n}\n"
         )
 

@@ -42,7 +42,7 @@ def frames(a: OdeArguments, seed: int) -> Iterator[Snapshot]:
 
 
 class Film:
-    """All members and twins: ``y`` (variables, all), ``rest`` (6, all), and what is kept of them."""
+    """All members and twins: ``y`` (variables, all), ``rest`` (6, all), and what is kept."""
 
     def __init__(self, a: OdeArguments, seed: int) -> None:
         from .ode import log_width, system

@@ -1,0 +1,141 @@
+"""What the cloth kernel says of a finished run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intentos.protocols import Evidence
+from intentos.types import Check, Quantity, Words
+
+from .cloth_shape import catenary
+
+if TYPE_CHECKING:
+    from .cloth import ClothArguments
+
+Floats = NDArray[np.floating[Any]]
+MOST_STRETCH = 0.25
+"""Of one thread, beside what weight and wind explain."""
+STILL = 0.15
+"""Metres a second below which a cloth hangs still enough: its swing hardly adds to its weight."""
+
+
+def judge(a: ClothArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
+    """Return values and checks."""
+    series = {n: np.array([v for _, v in points]) for n, points in evidence.series.items()}
+    places = evidence.outputs["places"][..., :3].astype(np.float64)
+    values = {
+        "stretch": Quantity(value=_short(100 * series["stretch"].max()), unit="%"),
+        "fastest": Quantity(value=_short(series["fastest"].max()), unit="m/s"),
+        "steps_per_second": Quantity(value=round(1 / a.step)),
+    }
+    if np.isfinite(places).all():
+        values["lowest"] = Quantity(value=_short(places[..., 1].min()), unit="m")
+    checks = [
+        _finite(series, evidence),
+        _stretch(a, series),
+        _pins(series),
+        _above(series),
+    ]
+    if a.breeze == 0:
+        checks.append(_energy(a, series))
+    if a.shape == "hammock" and a.held == "ends" and a.breeze == 0 and np.isfinite(places).all():
+        hangs, depth, wanted = _catenary(a, series, places)
+        values["sag"] = Quantity(value=_short(depth), unit="m")
+        values["catenary_sag"] = Quantity(value=_short(wanted), unit="m")
+        checks.append(hangs)
+    return values, checks
+
+
+def _short(value: Any) -> float:
+    return float(f"{float(value):.5g}")
+
+
+def _finite(series: dict[str, Floats], evidence: Evidence) -> Check:
+    lost = float(series["not_finite"].max())
+    places = evidence.outputs["places"]
+    lost = max(lost, float(places.size - np.isfinite(places).sum()))
+    return Check(
+        name="finite",
+        title=Words(en="Every vertex is somewhere", zh="每个质点都有确定的位置"),
+        kind="physical",
+        status="passed" if lost == 0 else "failed",
+        detail=f"{lost:.0f} without a place",
+    )
+
+
+def _stretch(a: ClothArguments, series: dict[str, Floats]) -> Check:
+    """Judge the longest thread: half of what the strongest gust and the weight would do to a strip
+    of the whole cloth, and a quarter of its length for jerks and pins, are allowed."""
+    most = float(series["stretch"].max())
+    gust = a.breeze * (1 + a.gusts)
+    load = a.density * a.gravity * a.cloth_height + 0.72 * gust * gust * a.cloth_width
+    limit = MOST_STRETCH + 0.5 * load / a.stiffness
+    return Check(
+        name="stretch",
+        title=Words(en="No thread is stretched too far", zh="没有一根线被过度拉伸"),
+        kind="physical",
+        status="passed" if most <= limit else "failed",
+        detail=f"{100 * most:.1f} % at most, allowed {100 * limit:.0f} %",
+    )
+
+
+def _pins(series: dict[str, Floats]) -> Check:
+    off = float(series["off_pins"].max())
+    return Check(
+        name="pins_hold",
+        title=Words(en="What is pinned stays", zh="固定点保持不动"),
+        kind="physical",
+        status="passed" if off <= 1e-5 else "failed",
+        detail=f"moved {off:.1e} m at most",
+    )
+
+
+def _above(series: dict[str, Floats]) -> Check:
+    below = float(series["below"].max())
+    return Check(
+        name="nothing_inside",
+        title=Words(en="Nothing is below the ground or in the ball", zh="没有穿入地面或球体"),
+        kind="physical",
+        status="passed" if below <= 1e-4 else "failed",
+        detail=f"{1000 * below:.2f} mm deep at most" if below > 0 else "always outside",
+    )
+
+
+def _energy(a: ClothArguments, series: dict[str, Floats]) -> Check:
+    """Without wind nothing adds energy: motion, height and springs together only lose it."""
+    total = series["motion"] + series["height_energy"] + series["springs"]
+    weight = a.density * a.cloth_width * a.cloth_height * max(a.gravity, 0.1)
+    scale = weight * max(a.cloth_width, a.cloth_height)
+    gain = float(np.max(np.diff(total), initial=0.0)) / scale
+    return Check(
+        name="energy_falls",
+        title=Words(en="Without wind no energy appears", zh="无风时能量不会凭空增加"),
+        kind="physical",
+        status="passed" if gain <= 1e-3 else "failed",
+        detail=f"{total[0]:.4g} J → {total[-1]:.4g} J, greatest gain {gain:.1e} of its weight",
+    )
+
+
+def _catenary(
+    a: ClothArguments, series: dict[str, Floats], places: Floats
+) -> tuple[Check, float, float]:
+    row = places[places.shape[0] // 2]
+    length = float(np.linalg.norm(np.diff(row, axis=0), axis=1).sum())
+    span = a.cloth_width * (1 - a.slack)
+    # From the line between its ends: it may still swing a little.
+    depth = float(np.linalg.norm(row[:, 1:] - row[0, 1:], axis=1).max())
+    _, wanted = catenary(span, length)
+    off = abs(depth / wanted - 1)
+    still = float(series["fastest"][-1]) < STILL
+    check = Check(
+        name="catenary",
+        title=Words(en="At rest it hangs as a catenary", zh="静止时呈悬链线"),
+        kind="oracle",
+        status="unknown" if not still else "passed" if off <= 0.02 else "failed",
+        detail=f"{depth:.4f} m deep, a chain of its length {wanted:.4f} m"
+        + ("" if still else f"; it still moves at {series['fastest'][-1]:.2f} m/s"),
+    )
+    return check, depth, wanted
