@@ -31,7 +31,7 @@ class Item(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Counted | Single
+    kind: Literal[Counted, Single]
     count: int | None = Field(None, ge=1, le=600)
     """How many, exactly; a kind's own number where nothing is said."""
     x: float = Field(0.0, ge=-500, le=500)
@@ -109,7 +109,9 @@ class SceneArguments(Arguments):
             return self.fog
         own = {"clear": 0.0011, "cloudy": 0.0022, "fog": 0.028, "rain": 0.010, "snow": 0.012}
         low_sun = 0.0016 if self.time_of_day in ("dawn", "dusk") else 0.0
-        return own[self.weather] + low_sun
+        # A city is far away: the same air would hide it.
+        far = 0.45 if any(item.kind in ("city", "building") for item in self.objects) else 1.0
+        return (own[self.weather] + low_sun) * far
 
 
 class SceneKernel(KernelBase[SceneArguments]):
@@ -208,6 +210,8 @@ def passes(plan: Layout) -> tuple[tuple[Pass, ...], tuple[Pass, ...]]:
     if plan.shadow:
         side = workgroups(plan.shadow, 8)
         draw.append(Pass(entry="cast_shadows", dispatch=(side, side, 1)))
+        if each:
+            draw.append(Pass(entry="settle", dispatch=each))
     draw.append(Pass(entry="paint_sky", dispatch=shared))
     if plan.mountains:
         draw.append(Pass(entry="paint_mountains", dispatch=shared))

@@ -1,6 +1,7 @@
-// A landscape, ray by ray. Objects lie in `objects`, five vec4f each after STATE of the scene's own:
+// A landscape, ray by ray. Objects lie in `objects`, six vec4f each after STATE of the scene's own:
 //   base x, y, z, height | colour, variety | bounding sphere | half widths, angle, kind |
-//   id of the rank-th nearest, distance, place in the picture.
+//   id of the rank-th nearest, distance, place in the picture |
+//   how the wind bends it, or where a flower's head is, and the light that reaches its foot.
 // `cull` writes for every tile of 8 x 8 pixels which objects of each kind its rays may meet; the passes
 // that trace a kind walk over the tiles in which it is, so that what is absent costs nothing.
 // `image` holds linear light and the distance of what is seen there, then the two halves of the halo.
@@ -134,10 +135,11 @@ fn light() {
     srgb(206.0, 178.0, 182.0), srgb(184.0, 206.0, 226.0), srgb(172.0, 206.0, 234.0));
   var g = blend6(height, srgb(20.0, 30.0, 56.0), srgb(206.0, 104.0, 84.0), srgb(255.0, 130.0, 62.0),
     srgb(255.0, 178.0, 98.0), srgb(246.0, 226.0, 196.0), srgb(206.0, 226.0, 242.0));
-  z += shine * srgb(30.0, 52.0, 98.0);
-  r += shine * srgb(62.0, 88.0, 136.0);
+  z += shine * srgb(18.0, 34.0, 74.0);
+  r += shine * srgb(66.0, 92.0, 142.0);
   g += shine * srgb(78.0, 104.0, 150.0);
-  let grey = vec3f(bright(mix(z, r, 0.6)) * 0.9);
+  // Under clouds the night is lit by what it reflects.
+  let grey = vec3f(bright(mix(z, r, 0.6)) * 0.9 + 0.012 * dark);
   z = mix(z, grey * vec3f(0.9, 0.98, 1.1), OVERCAST);
   r = mix(r, grey * vec3f(1.15, 1.18, 1.22), OVERCAST);
   g = mix(g, grey * vec3f(1.3, 1.25, 1.18), OVERCAST);
@@ -149,12 +151,12 @@ fn light() {
   objects[0] = vec4f(sun, dark);
   objects[1] = vec4f(moon, shine);
   objects[2] = vec4f(select(moon, normalize(vec3f(sun.x, max(sun.y, 0.05), sun.z)), height > -6.0),
-    1.0 - wide(-1.0, 12.0, height + 6.0 * (1.0 - OVERCAST)));
+    1.0 - wide(-1.0, 14.0, height + 2.0 - 8.0 * OVERCAST));
   objects[3] = vec4f(sunlight, uniforms.fog);
   objects[4] = vec4f(z, 0.0);
   objects[5] = vec4f(r, 0.0);
   objects[6] = vec4f(g, 0.0);
-  objects[11] = vec4f(z * 0.75 + r * 0.35 + vec3f(0.012, 0.016, 0.026) * dark, day);
+  objects[11] = vec4f(z * 0.75 + r * 0.35 + vec3f(0.016, 0.022, 0.036) * dark, day);
   objects[12] = vec4f((r * 0.3 + sunlight * 0.05) * GROUND_BOUNCE, clock);
   // The camera.
   let phase = f32(uniforms.frame) / FILM;
@@ -236,8 +238,8 @@ fn cull(@builtin(global_invocation_id) id: vec3u) {
     let list = tile * ROW + kind * (CAP + 1u);
     var count = 0u;
     for (var rank = 0u; rank < range.y; rank++) {
-      let one = u32(objects[STATE + 5u * (range.x + rank) + 4u].x);
-      let ball = objects[STATE + 5u * one + 2u];
+      let one = u32(objects[STATE + 6u * (range.x + rank) + 4u].x);
+      let ball = objects[STATE + 6u * one + 2u];
       let v = ball.xyz - from_;
       let along = dot(v, way);
       let reach = ball.w + max(along, 0.0) * slope;
@@ -286,8 +288,9 @@ fn place(@builtin(global_invocation_id) id: vec3u) {
   let area = objects[TABLE + 5u * c + 1u];   // x, half width, z near, z far
   let size = objects[TABLE + 5u * c + 2u];   // height, spread of heights, width by height, shape
   let ink = objects[TABLE + 5u * c + 3u];    // colour, spread of colours
-  let gap = objects[TABLE + 5u * c + 4u].x;
-  let n = f32(i) - head.x;
+  let turn = objects[TABLE + 5u * c + 4u];  // gap in the middle, first number, step, numbers in all
+  let gap = turn.x;
+  let n = turn.y + turn.z * (f32(i) - head.x);
   let key = u32(head.w) * 977u + u32(n);
   let r1 = random(key, 1u, 11u);
   let r2 = random(key, 2u, 11u);
@@ -296,7 +299,7 @@ fn place(@builtin(global_invocation_id) id: vec3u) {
   let r5 = random(key, 5u, 11u);
   let start = random(u32(head.w), 6u, 11u);
   // Even in both directions: the points of a rank-1 lattice, jittered.
-  let u = (n + 0.5 + 0.55 * (r1 - 0.5)) / head.y;
+  let u = (n + 0.5 + 0.40 * (r1 - 0.5)) / turn.w;
   let v = fract(n * 0.6180340 + start + 0.06 * (r2 - 0.5));
   let z = mix(area.z, area.w, v);
   // As wide as the view at that distance.
@@ -307,7 +310,7 @@ fn place(@builtin(global_invocation_id) id: vec3u) {
   let height = size.x * (1.0 + size.y * (2.0 * r3 - 1.0));
   let half = 0.5 * size.z * height * (0.85 + 0.3 * r5);
   let spread = ink.w * (vec3f(r4, fract(r4 * 7.0 + r5), fract(r5 * 5.0 + r3)) - 0.5);
-  let o = STATE + 5u * i;
+  let o = STATE + 6u * i;
   var angle = TAU * r4;
   var deep = half;
   var reach = 0.56 * height;
@@ -320,6 +323,10 @@ fn place(@builtin(global_invocation_id) id: vec3u) {
   if (size.w == 2.0) {  // round
     reach = 1.25 * max(half, 0.5 * height);
     lift = 0.35 * height;
+  }
+  if (size.w == 4.0) {  // flowers, heavy at the top
+    reach = 0.62 * height + 1.3 * half;
+    lift = 0.6 * height;
   }
   if (size.w == 3.0) {  // towers
     angle = (r4 - 0.5) * 0.3;
@@ -344,7 +351,7 @@ fn place(@builtin(global_invocation_id) id: vec3u) {
 fn prepare(@builtin(global_invocation_id) id: vec3u) {
   let i = id.x;
   if (i >= OBJECTS) { return; }
-  let o = STATE + 5u * i;
+  let o = STATE + 6u * i;
   let ball = objects[o + 2u];
   let mine = distance(ball.xyz, eye());
   let kind = u32(objects[o + 3u].w);
@@ -352,14 +359,28 @@ fn prepare(@builtin(global_invocation_id) id: vec3u) {
   var rank = 0u;
   for (var k = 0u; k < range.y; k++) {
     let other = range.x + k;
-    let d = distance(objects[STATE + 5u * other + 2u].xyz, eye());
+    let d = distance(objects[STATE + 6u * other + 2u].xyz, eye());
     if (d < mine || (d == mine && other < i)) { rank++; }
   }
   let at = seen_at(ball.xyz);
-  objects[STATE + 5u * (range.x + rank) + 4u].x = f32(i);
+  objects[STATE + 6u * (range.x + rank) + 4u].x = f32(i);
   objects[o + 4u].y = select(mine, -mine, at.z <= 0.0);
   objects[o + 4u].z = at.x / f32(uniforms.width);
   objects[o + 4u].w = at.y / f32(uniforms.height);
+  let base = objects[o];
+  let bend = push(base.xz, objects[o + 1u].w);
+  let angle = objects[o + 3u].z;
+  let lean = vec3f(0.16 * sin(angle) + 3.2 * bend.x, 1.0 - 6.0 * dot(bend, bend), 0.16 * cos(angle) + 3.2 * bend.y);
+  let head = base.xyz + base.w * lean;
+  objects[o + 5u] = vec4f(select(vec3f(bend, 0.0), head, kind == FLOWER), 1.0);
+}
+
+// The light at the foot of every object, after the shadows are cast.
+@compute @workgroup_size(64)
+fn settle(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= OBJECTS) { return; }
+  let o = STATE + 6u * id.x;
+  objects[o + 5u].w = open_to_light(objects[o].xz);
 }
 
 // How far the wind pushes what stands at `place`, as a share of its height.
@@ -404,7 +425,7 @@ fn blurred(from_: u32, x: i32, y: i32, dx: i32, dy: i32) -> vec3f {
   var sum = vec3f(0.0);
   var weight = 0.0;
   for (var i = -8; i <= 8; i++) {
-    let w = exp(-0.035 * f32(i * i)) + 0.05;
+    let w = exp(-0.045 * f32(i * i));
     let px = clamp(x + i * dx, 0, i32(SMALL_X) - 1);
     let py = clamp(y + i * dy, 0, i32(SMALL_Y) - 1);
     sum += w * image[from_ + u32(py) * SMALL_X + u32(px)].xyz;

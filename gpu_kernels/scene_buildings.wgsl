@@ -68,7 +68,7 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
     let grain = 1.3 / (f32(uniforms.height) * focal());
     for (var j = 1u; j <= count; j++) {
       let i = lists[list + j];
-      let o = STATE + 5u * i;
+      let o = STATE + 6u * i;
       let base = objects[o];
       let seed = objects[o + 1u].w;
       let size = objects[o + 3u];
@@ -88,7 +88,7 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
         mast = max(mast, 0.8 * (1.0 - wide(0.12, 0.2 + grain * m.z, m.y)));
         let tip = q + r * m.z - vec3f(0.0, base.w * 1.16, 0.0);
         let blink = 0.25 + 0.75 * wide(0.2, 0.9, sin(uniforms.time * 2.4 + 30.0 * seed));
-        beacon += vec3f(3.0, 0.22, 0.12) * blink * exp(-dot(tip, tip) * 0.45) * (0.15 + lamps());
+        beacon += vec3f(3.0, 0.22, 0.12) * blink * exp(-dot(tip, tip) * 0.55) * (0.15 + lamps());
       }
       if (hit.w < best.w) {
         best = hit;
@@ -96,7 +96,7 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
       }
     }
     if (found > 0u && inside) {
-      let o = STATE + 5u * (found - 1u);
+      let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
       let size = objects[o + 3u];
@@ -131,7 +131,11 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
       let shine = warm(h) * on * lamps() * LIT_POWER * (0.75 + 0.5 * f.y);
       var c = mix(wall, dark + shine, glass);
       // Streets shine on the feet of the towers.
-      c += vec3f(1.0, 0.55, 0.22) * 0.20 * lamps() * exp(-p.y * 0.11) * ink.xyz * 3.0;
+      let row = fract(across / 9.0 * bay / bay) - 0.5;
+      c += vec3f(1.0, 0.58, 0.24) * lamps() * (0.10 * exp(-p.y * 0.10) + 1.6 * exp(-0.9 * abs(p.y - 1.6) - 18.0 * row * row));
+      // Some towers are lit at the top.
+      let crest = wide(0.90, 0.965, p.y / base.w) * select(0.0, 1.0, ink.w > 0.55);
+      c += crest * lamps() * mix(vec3f(0.25, 0.55, 1.0), vec3f(1.0, 0.45, 0.25), step(0.8, ink.w)) * 0.45;
       image[here] = vec4f(mix(veil(c, d, t), vec3f(0.03), 0.5 * mast) + beacon, t);
     } else if (inside && (mast > 0.02 || beacon.x > 0.005)) {
       image[here] = vec4f(mix(behind.xyz, behind.xyz * 0.25, mast) + beacon, behind.w);
@@ -156,7 +160,7 @@ fn trace_house(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
     var part = 0;
     for (var j = 1u; j <= count; j++) {
       let i = lists[list + j];
-      let o = STATE + 5u * i;
+      let o = STATE + 6u * i;
       let base = objects[o];
       let size = objects[o + 3u];
       let q = spun(e - base.xyz, size.z);
@@ -183,7 +187,7 @@ fn trace_house(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
       }
     }
     if (found > 0u && inside) {
-      let o = STATE + 5u * (found - 1u);
+      let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
       let size = objects[o + 3u];
@@ -212,7 +216,7 @@ fn trace_house(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
         let rim_ = (1.0 - wide(wide_ + 0.10 - soft, wide_ + 0.10 + soft, abs(x))) * (1.0 - wide(tall + 0.10 - soft, tall + 0.10 + soft, abs(y)));
         let bars = (1.0 - wide(0.03, 0.04 + soft, abs(x))) + (1.0 - wide(0.03, 0.04 + soft, abs(y)));
         let h = scramble(u32(i32(c)) + found * 977u + select(0u, 31u, front) + select(0u, 57u, best.x + best.z > 0.0));
-        let on = select(0.0, 1.0, unit(h) < 0.80);
+        let on = select(0.0, 1.0, unit(scramble(h + 5u)) < 0.85);
         body = mix(body, vec3f(0.62, 0.58, 0.50), rim_ * 0.8);
         let pane = open_ * (1.0 - 0.75 * min(bars, 1.0) * select(1.0, 0.0, middle));
         let mirror = reflect(d, n);
@@ -257,7 +261,7 @@ fn trace_lantern(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_
     var depth = behind.w;
     for (var j = 1u; j <= count; j++) {
       // From the farthest to the nearest, each over the ones before.
-      let o = STATE + 5u * lists[list + count + 1u - j];
+      let o = STATE + 6u * lists[list + count + 1u - j];
       let base = objects[o];
       let ink = objects[o + 1u];
       let top = base.xyz + vec3f(0.0, 0.92 * base.w, 0.0);

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 LEAST_IN_VIEW = 0.5
+MOST_BENT = 0.13
+"""Share of its height by which a storm moves the top of a tree."""
 NOON_HEIGHT = 56.0
 """Degrees of the sun above the horizon at noon."""
 BRIGHTNESS = {"day": (0.15, 0.80), "low": (0.05, 0.70), "night": (0.008, 0.45)}
@@ -46,6 +48,7 @@ def judge(a: SceneArguments, evidence: Evidence) -> tuple[dict[str, Quantity], l
     return values, [
         _placed(plan, rows),
         _sun(rows, height),
+        _standing(plan, rows),
         _in_view(plan, seen),
         _finite(series["not_finite"]),
         _seeable(a, height, brightness, contrast),
@@ -69,12 +72,11 @@ def places(plan: Layout, seed: int) -> Floats:
 
 def _group(plan: Layout, g: Group, seed: int) -> Floats:
     kind = KINDS[g.kind]
-    n = np.arange(g.count)
-    name = 100 * g.first + 7
-    key = np.uint32(name * 977) + n.astype(np.uint32)
+    n = g.offset + g.stride * np.arange(g.count)
+    key = np.uint32(g.key * 977) + n.astype(np.uint32)
     r1, r2, r3 = (random(key, i, 11, seed).astype(np.float64) for i in (1, 2, 3))
-    start = float(random(np.uint32(name), 6, 11, seed)[0])
-    across = 2 * (n + 0.5 + 0.55 * (r1 - 0.5)) / g.count - 1
+    start = float(random(np.uint32(g.key), 6, 11, seed)[0])
+    across = 2 * (n + 0.5 + 0.40 * (r1 - 0.5)) / g.total - 1
     deep = (n * 0.6180340 + start + 0.06 * (r2 - 0.5)) % 1.0
     z = g.near + (g.far - g.near) * deep
     flare = (plan.distance - z) / (plan.distance - 0.5 * (g.near + g.far))
@@ -125,6 +127,31 @@ def _share_in_view(plan: Layout, rows: Floats) -> float:
     marks = rows[STATE + 4 : STATE + RECORD * plan.objects : RECORD]
     distance, x, y = marks[:, 1], marks[:, 2], marks[:, 3]
     return float(((distance > 0) & (np.abs(x - 0.5) < 0.56) & (np.abs(y - 0.5) < 0.62)).mean())
+
+
+def _standing(plan: Layout, rows: Floats) -> Check:
+    """Judge how far the wind bends what grows: its top moves by a share of its height.
+
+    ``push`` gives at most 0.07 + 0.045 along the wind and 0.027 across; flowers bend 3.2 times as
+    far and lean by 0.16 of themselves.
+    """
+    worst = 0.0
+    for name in plan.kinds:
+        first, count = plan.ranges[name]
+        own = rows[STATE + RECORD * first : STATE + RECORD * (first + count)]
+        base, top = own[::RECORD], own[5::RECORD]
+        bend = np.hypot(top[:, 0], top[:, 1])
+        if name == "flower":
+            lean = np.hypot(top[:, 0] - base[:, 0], top[:, 2] - base[:, 2]) / base[:, 3]
+            bend = np.maximum(lean - 0.16, 0) / 3.2
+        worst = max(worst, float(np.nan_to_num(bend, nan=9.0).max()))
+    return Check(
+        name="plants_stand",
+        title=Words(en="The wind bends plants no further than it can", zh="植物弯曲不超过风力所及"),
+        kind="physical",
+        status="passed" if worst <= MOST_BENT else "failed",
+        detail=f"at most {100 * worst:.1f} % of the height, {100 * MOST_BENT:.0f} % in a storm",
+    )
 
 
 def _in_view(plan: Layout, seen: float) -> Check:

@@ -69,11 +69,11 @@ fn cast_shadows(@builtin(global_invocation_id) id: vec3u) {
   let l = light_way();
   var open_ = 1.0;
   for (var i = 0u; i < CASTERS; i++) {
-    let o = STATE + 5u * i;
+    let o = STATE + 6u * i;
     let base = objects[o];
     let size = objects[o + 3u];
     let shape = SHADOW_SHAPES[u32(size.w)];  // middle of the crown, its half height; 0..1 of the height; density, stem
-    let bend = push(base.xz, objects[o + 1u].w) * base.w;
+    let bend = objects[o + 5u].xy * base.w;
     let radii = vec3f(size.x, shape.y * base.w, size.y);
     let q = (g - base.xyz - vec3f(bend.x, shape.x * base.w, bend.y)) / radii;
     let r = l / radii;
@@ -109,7 +109,7 @@ fn open_to_light(p: vec2f) -> f32 {
 fn lamplight(p: vec3f, n: vec3f) -> vec3f {
   var sum = vec3f(0.0);
   for (var i = 0u; i < LIGHTS; i++) {
-    let o = STATE + 5u * (LIGHT_FROM + i);
+    let o = STATE + 6u * (LIGHT_FROM + i);
     let base = objects[o];
     let size = objects[o + 3u];
     let house = size.w != LANTERN_KIND;
@@ -130,7 +130,8 @@ fn starlight(d: vec3f) -> vec3f {
   let grain = 2.0 / (f32(uniforms.height) * focal());
   var sum = vec3f(0.0);
   let s = d.xz / (1.15 + d.y);
-  for (var layer = 0; layer < 2; layer++) {
+  let layers = select(0, 2, night() > 0.0 && d.y > 0.0);
+  for (var layer = 0; layer < layers; layer++) {
     let cells = select(62.0, 26.0, layer == 1);
     let q = s * cells + 40.0 * f32(layer);
     let cell = floor(q);
@@ -141,11 +142,11 @@ fn starlight(d: vec3f) -> vec3f {
     let twinkle = 0.72 + 0.28 * sin(uniforms.time * (2.0 + 5.0 * a) + 97.0 * a);
     let strong = select(pow(a, 6.0) * 0.9, pow(a, 9.0) * 3.4, layer == 1);
     let tint = mix(vec3f(1.0, 0.82, 0.66), vec3f(0.72, 0.84, 1.0), unit(scramble(h + 3u)));
-    sum += tint * strong * twinkle * exp(-1.3 * dot(o, o));
+    sum += tint * strong * twinkle * exp(-1.9 * dot(o, o));
   }
   let across = dot(d, normalize(vec3f(0.72, -0.42, 0.55)));
   let band = exp(-22.0 * across * across);
-  let dust = clouds2(vec2f(d.x * 5.0 + d.y * 3.0, d.z * 5.0 - d.y * 4.0), 5);
+  let dust = clouds2(vec2f(d.x * 5.0 + d.y * 3.0, d.z * 5.0 - d.y * 4.0), select(0, 5, layers > 0));
   sum += band * (0.020 + 0.16 * dust * dust * dust) * vec3f(0.62, 0.70, 1.0);
   return sum * wide(0.0, 0.25, d.y);
 }
@@ -184,9 +185,9 @@ fn heaven(d: vec3f) -> vec3f {
   c += sunlight * (disc * 4.0 + 0.45 * exp(-30.0 * off) + 0.16 * exp(-7.0 * off)) * (1.0 - 0.93 * OVERCAST);
   if (CLOUDS) {
     let q = d.xz / (up + 0.20) * 1.35 + vec2f(0.022, 0.008) * uniforms.time + 7.3;
-    let n = clouds2(q, 6);
+    let n = clouds2(q, select(0, 6, d.y > 0.0));
     let l = light_way();
-    let n2 = clouds2(q + l.xz * 0.22 / (0.35 + l.y) * 0.6, 3) + 0.06;
+    let n2 = clouds2(q + l.xz * 0.22 / (0.35 + l.y) * 0.6, select(0, 3, d.y > 0.0)) + 0.06;
     let cover = wide(CLOUD_FROM, CLOUD_FROM + 0.26, n) * wide(0.0, 0.10, d.y);
     let lit = clamp(0.55 + 2.6 * (n2 - n) * -1.0, 0.0, 1.0);
     let low = wide(0.35, 0.0, l.y) * (1.0 - night());
@@ -215,7 +216,8 @@ fn far_hills(d: vec3f, c: vec3f) -> vec3f {
   let a = atan2(d.x, -d.z);
   let up = d.y / flat_;
   let l = light_way();
-  for (var i = 0; i < 3; i++) {
+  let layers = select(0, 3, up < 0.13);
+  for (var i = 0; i < layers; i++) {
     let f = f32(2 - i);
     let u = a * (5.0 + 2.5 * f) + 11.0 * f;
     let crest = 0.012 + 0.020 * f + (0.034 + 0.012 * f) * (noise2(vec2f(u, f)) - 0.35) + 0.0045 * noise2(vec2f(a * 95.0, f)) + 0.0025 * noise2(vec2f(a * 260.0, f));
@@ -258,7 +260,7 @@ fn paint_mountains(@builtin(local_invocation_id) local: vec3u, @builtin(workgrou
     var before = 0.0;
     var step = 0.0;
     var hit = false;
-    for (var i = 0; i < 56; i++) {
+    for (var i = 0; i < 44; i++) {
       let p = e + d * t;
       let gap = p.y - mountain(p.xz);
       if (gap < 0.0) {
@@ -268,7 +270,7 @@ fn paint_mountains(@builtin(local_invocation_id) local: vec3u, @builtin(workgrou
       }
       if (t > 1.35 * TERRAIN_REACH || p.y > MOUNTAINS * 1.3) { break; }
       before = gap;
-      step = max(0.55 * gap, 0.008 * t);
+      step = max(0.66 * gap, 0.009 * t);
       t += step;
     }
     if (hit && inside) {
@@ -405,7 +407,8 @@ fn paint_land(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       }
       if (GROUND == 0) {
         let patch_ = clouds2(p.xz * 0.35 + 3.0, 3);
-        let tint = SOIL * mix(vec3f(0.72, 0.85, 0.7), vec3f(1.25, 1.12, 0.8), patch_);
+        let meadow = clouds2(p.xz * 0.045 + 11.0, 4);
+        let tint = SOIL * mix(vec3f(0.66, 0.82, 0.66), vec3f(1.32, 1.16, 0.78), clamp(0.6 * patch_ + 1.5 * (meadow - 0.47) + 0.25, 0.0, 1.0));
         let g = blades(p, d, t, tint * 1.35, open_);
         // Far away the blades melt into their mean.
         let mean = body * 0.0 + tint * 0.62 * (light_colour() * open_ * (0.42 + 0.4 * l.y) + from_sky() * 0.5);
@@ -444,12 +447,15 @@ fn slope2(p: vec2f) -> vec3f {
   return vec3f(s.x * (b - a + g * w.y), s.y * (e - a + g * w.x), a + (b - a) * w.x + (e - a) * w.y + g * w.x * w.y);
 }
 
-fn ripple(p: vec2f, t: f32) -> vec2f {
+// Waves shorter than what a pixel covers, along the view, would only be noise.
+fn resolved(long: f32, cover: f32) -> f32 { return 0.2 + 0.8 * wide(1.1, 0.25, cover / long); }
+
+fn ripple(p: vec2f, cover: f32) -> vec2f {
   let time = uniforms.time;
   let rough = WAVES * (0.55 + 0.9 * uniforms.wind);
-  var sum = slope2(p * vec2f(0.35, 0.8) + vec2f(0.25, 0.5) * time).xy * 0.030;
-  sum += slope2(turned(p) * vec2f(0.6, 1.0) - vec2f(0.5, 0.62) * time).xy * vec2f(0.028, 0.032);
-  sum += slope2(p * vec2f(2.6, 4.1) + vec2f(0.9, -1.1) * time).xy * 0.020 * wide(90.0, 12.0, t);
+  var sum = slope2(p * vec2f(0.35, 0.8) + vec2f(0.25, 0.5) * time).xy * 0.034 * resolved(2.6, cover);
+  sum += slope2(turned(p) * vec2f(0.6, 1.0) - vec2f(0.5, 0.62) * time).xy * vec2f(0.022, 0.030) * resolved(1.1, cover);
+  sum += slope2(p * vec2f(2.2, 3.6) + vec2f(0.9, -1.1) * time).xy * 0.018 * resolved(0.4, cover);
   return sum * rough;
 }
 
@@ -467,7 +473,8 @@ fn paint_water(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
     let before = image[here];
     if (inside && t < before.w && t < SHORE && (!LAKE || GROUND == 4 || lake(p.xz) > -0.2)) {
       let calm = 1.0 / (1.0 + 0.0022 * t);
-      let s = ripple(p.xz, t) * calm;
+      let cover = 2.0 * t / (f32(uniforms.height) * focal() * max(-d.y, 0.004));
+      let s = ripple(p.xz, cover) * calm;
       let n = normalize(vec3f(-s.x, 1.0, -s.y));
       let facing = max(-dot(d, n), 0.0);
       let gloss = 0.02 + 0.98 * pow(1.0 - facing, 5.0);
@@ -497,7 +504,7 @@ fn paint_water(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
       let mirror = max(dot(r, l), 0.0);
       let glint = light_colour() * (pow(mirror, 900.0) * 9.0 + pow(mirror, 120.0) * 0.55);
       let deep = (from_sky() * vec3f(0.035, 0.085, 0.10) + light_colour() * vec3f(0.004, 0.012, 0.012)) * (1.0 + LAKE_CLEAR);
-      var c = mix(deep, seen, gloss) + select(glint * gloss, vec3f(0.0), found && bright(seen) < 0.5 * bright(glint) && r.y < 0.0);
+      var c = mix(deep, seen, gloss) + glint * gloss * select(1.0, 0.3, found);
       if (LAKE && GROUND != 4) {
         let shallow = exp(-5.0 * max(WATER_LEVEL - hill(p.xz), 0.0));
         c = mix(c, before.xyz * 0.8 + 0.5 * c, shallow * (1.0 - gloss));

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
 
 STATE = 16
 """vec4f of the scene itself (light, camera) before the objects."""
-RECORD = 5
+RECORD = 6
 """vec4f of an object."""
 CAP = 24
 """Objects of one kind that a tile of the picture remembers, the nearest first."""
 TILE = 8
+ABSENT = 99
+"""The number of a kind that the scene does not have; no object's kind."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Kind:
     width: float
     """By height."""
     shape: int
-    """0 slender, 1 straight walls, 2 round, 3 towers of very different heights."""
+    """0 slender, 1 straight walls, 2 round, 3 towers of very different heights, 4 heavy at the top."""
     inks: tuple[str, ...]
     tint: float
     """How far colours vary."""
@@ -47,7 +49,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("tree", 3, 0.0, -7.0, 0.80, 5.4, 0.12, 0.80, 0, ("#5f8f2f",), 0.35,
+        Kind("tree", 3, 0.5, -7.0, 0.82, 4.9, 0.14, 0.76, 0, ("#5f8f2f",), 0.35,
              (0.66, 0.34, 0.75, 0.028)),
         Kind("pine", 7, -1.0, -20.0, 0.85, 7.5, 0.25, 0.46, 0, ("#2c5a35",), 0.3,
              (0.45, 0.50, 0.25, 0.02)),
@@ -59,7 +61,7 @@ KINDS: dict[str, Kind] = {
              ("#d9c7a3", "#cfd3c8", "#c99f78"), 0.12, (0.42, 0.50, 0.0, 0.0)),
         Kind("lantern", 4, 4.0, -4.0, 0.75, 2.3, 0.04, 0.16, 0, ("#ffb45e",), 0.08,
              (0.90, 0.06, 0.0, 0.012)),
-        Kind("flower", 90, 9.2, 0.5, 0.92, 0.52, 0.30, 0.40, 2,
+        Kind("flower", 90, 9.2, 0.5, 0.92, 0.52, 0.30, 0.40, 4,
              ("#d8202c", "#f2b21c", "#f4efe6", "#8f4bd0"), 0.25),
         Kind("building", 64, -190.0, -360.0, 1.08, 66.0, 0.3, 0.30, 3,
              ("#4d5a6b", "#6b6660", "#3c4654", "#7a6d62"), 0.06),
@@ -72,8 +74,8 @@ ALIASES = {"flowers": "flower", "city": "building"}
 
 SEASON_LEAVES = {
     "spring": ("#f2a9c0", "#f6bfd0", "#e996b4"),
-    "summer": ("#587f30", "#6a8a34", "#4c7a34"),
-    "autumn": ("#c8361c", "#d9701c", "#d99a22"),
+    "summer": ("#56772c", "#6b8233", "#456f2f"),
+    "autumn": ("#b23c24", "#cc6d24", "#cf9a34"),
     "winter": ("#8b8178",),
 }
 SEASON_GRASS = {"spring": "#67903a", "summer": "#54803a", "autumn": "#958a3a", "winter": "#8f9068"}
@@ -91,6 +93,13 @@ class Group:
     kind: str
     first: int
     count: int
+    offset: int
+    """Colours take turns along the row: the k-th of this colour is number offset + stride k."""
+    stride: int
+    total: int
+    """Of all colours."""
+    key: int
+    """For chance: one for each item."""
     x: float
     half_width: float
     near: float
@@ -183,12 +192,30 @@ class Layout:
         view = (self.distance - middle) / self.focal * min(self.aspect, 2.4)
         half = item.spread if item.spread is not None else kind.share * max(view, 1.0)
         height = item.height if item.height is not None else kind.height
+        if self.vista and item.height is None and kind.name in OPENING:
+            height *= 0.72
+        key = 100 * first + 7
         gap = self._gap(kind) if item.z is None else 0.0
         groups = []
         for number, ink in enumerate(inks):
             share = count // len(inks) + (number < count % len(inks))
             groups.append(
-                Group(kind.name, first, share, item.x, half, near, far, height, linear(ink), gap)
+                Group(
+                    kind=kind.name,
+                    first=first,
+                    count=share,
+                    offset=number,
+                    stride=len(inks),
+                    total=count,
+                    key=key,
+                    x=item.x,
+                    half_width=half,
+                    near=near,
+                    far=far,
+                    height=height,
+                    ink=linear(ink),
+                    gap=gap,
+                )
             )
             first += share
         return groups
@@ -236,13 +263,12 @@ class Layout:
 
     def _row(self, g: Group) -> list[tuple[float, ...]]:
         kind = KINDS[g.kind]
-        seed = 100 * g.first + 7
         return [
-            (g.first, g.count, self.kinds.index(g.kind), seed),
+            (g.first, g.count, self.kinds.index(g.kind), g.key),
             (g.x, g.half_width, g.near, g.far),
             (g.height, kind.spread, kind.width, kind.shape),
             (*g.ink, kind.tint),
-            (g.gap, 0.0, 0.0, 0.0),
+            (g.gap, g.offset, g.stride, g.total),
         ]
 
     def _constants(self) -> list[tuple[str, str, str]]:
@@ -277,7 +303,7 @@ class Layout:
             "SNOWED": 0.85 if snowy else 0.0, "GROUND_BOUNCE": 1.6 if a.ground in ("snow", "sand") else 0.8,
             "PETALS": float(self._petals()), "PETAL_CUT": 0.5, "BLOSSOM": 0.30 if a.season == "spring" else 0.0,
             "LIT_SHARE": 1.0, "LIT_POWER": 1.9, "TOWER_HEIGHT": 66.0, "FALL": {"snow": 0.8, "rain": 0.75}.get(a.weather, 0.0),
-            "BLOOM": 0.85, "BLOOM_FROM": 1.3, "EXPOSURE": 0.82, "SATURATION": 1.03, "SMOOTH": 0.75,
+            "BLOOM": 0.85, "BLOOM_FROM": 2.2 if a.time_of_day == "day" else 1.2, "EXPOSURE": 0.82, "SATURATION": 1.03, "SMOOTH": 0.75,
             "LANTERN_KIND": self._slot("lantern") if "lantern" in self.kinds else -1,
         }  # fmt: skip
         flags = {
@@ -287,7 +313,7 @@ class Layout:
             "CLOUDS": a.weather != "clear"
             or self.has("clouds")
             or low_sun
-            or a.time_of_day == "day",
+            or a.time_of_day in ("day", "moonlight"),
             "RAINBOW": self.has("rainbow"),
             "PATH": self.has("path"),
             "RAIN": a.weather == "rain",
@@ -365,7 +391,7 @@ class Layout:
         return max(1, min(self.tiles, 512 if self.pixels > 400_000 else 128))
 
     def _slot(self, kind: str) -> int:
-        return self.kinds.index(kind) if kind in self.kinds else 0
+        return self.kinds.index(kind) if kind in self.kinds else ABSENT
 
     def _travel(self) -> float:
         return 0.55 * self.distance if self.garden else 30.0

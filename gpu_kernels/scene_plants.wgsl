@@ -105,12 +105,12 @@ fn trace_tree(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
     var found = 0u;
     for (var j = 1u; j <= count; j++) {
       let i = lists[list + j];
-      let o = STATE + 5u * i;
+      let o = STATE + 6u * i;
       let base = objects[o];
       let ball = objects[o + 2u];
       let size = objects[o + 3u];
       let seed = objects[o + 1u].w;
-      let bend = push(base.xz, seed);
+      let bend = objects[o + 5u].xy;
       let v = ball.xyz - e;
       let b = dot(v, d);
       let gap = ball.w * ball.w - dot(v, v) + b * b;
@@ -135,11 +135,11 @@ fn trace_tree(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       }
     }
     if (found > 0u && inside) {
-      let o = STATE + 5u * (found - 1u);
+      let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
       let size = objects[o + 3u];
-      let bend = push(base.xz, ink.w);
+      let bend = objects[o + 5u].xy;
       let p = e + d * t;
       let scale = vec3f(0.36 * base.w / size.x, 1.0, 0.36 * base.w / size.x);
       let raw = (p - base.xyz) / base.w;
@@ -203,7 +203,7 @@ fn trace_bush(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
     var found = 0u;
     for (var j = 1u; j <= count; j++) {
       let i = lists[list + j];
-      let o = STATE + 5u * i;
+      let o = STATE + 6u * i;
       let base = objects[o];
       let ball = objects[o + 2u];
       let size = objects[o + 3u];
@@ -228,7 +228,7 @@ fn trace_bush(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       }
     }
     if (found > 0u && inside) {
-      let o = STATE + 5u * (found - 1u);
+      let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
       let size = objects[o + 3u];
@@ -278,7 +278,7 @@ fn trace_rock(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
     var found = 0u;
     for (var j = 1u; j <= count; j++) {
       let i = lists[list + j];
-      let o = STATE + 5u * i;
+      let o = STATE + 6u * i;
       let base = objects[o];
       let ball = objects[o + 2u];
       let size = objects[o + 3u];
@@ -300,7 +300,7 @@ fn trace_rock(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       }
     }
     if (found > 0u && inside) {
-      let o = STATE + 5u * (found - 1u);
+      let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
       let angle = objects[o + 3u].z;
@@ -351,11 +351,11 @@ fn trace_pine(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
     var found = 0u;
     for (var j = 1u; j <= count; j++) {
       let i = lists[list + j];
-      let o = STATE + 5u * i;
+      let o = STATE + 6u * i;
       let base = objects[o];
       let size = objects[o + 3u];
       let seed = objects[o + 1u].w;
-      let bend = push(base.xz, seed) * 0.6;
+      let bend = objects[o + 5u].xy * 0.6;
       // Inside an upright cylinder.
       let v = e.xz - base.xz;
       let flat_ = dot(d.xz, d.xz) + 1e-6;
@@ -383,11 +383,11 @@ fn trace_pine(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       }
     }
     if (found > 0u && inside) {
-      let o = STATE + 5u * (found - 1u);
+      let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
       let size = objects[o + 3u];
-      let bend = push(base.xz, ink.w) * 0.6;
+      let bend = objects[o + 5u].xy * 0.6;
       let p = e + d * t;
       let wide_ = 0.5 * base.w / size.x * 0.46;
       let raw = (p - base.xyz) / base.w;
@@ -445,20 +445,22 @@ fn trace_flower(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_i
     var depth = behind.w;
     for (var j = 1u; j <= count; j++) {
       if (left < 0.02) { break; }
-      let o = STATE + 5u * lists[list + j];
+      let o = STATE + 6u * lists[list + j];
       let base = objects[o];
-      let ink = objects[o + 1u];
-      let size = objects[o + 3u];
-      let bend = push(base.xz, ink.w) * 3.2;
-      let lean = vec3f(0.16 * sin(size.z), 0.0, 0.16 * cos(size.z));
-      let top = base.xyz + base.w * (lean + vec3f(bend.x, 1.0 - 0.6 * dot(bend, bend), bend.y));
-      let open_ = 0.35 + 0.65 * open_to_light(base.xz);
-      let toward = normalize(e - top);
-      let face = normalize(vec3f(0.0, 0.55, 0.0) + toward * 0.75 + 0.55 * vec3f(sin(size.z * 3.0), 0.0, cos(size.z * 5.0)) + vec3f(1.5 * bend.x, 0.0, 0.0));
-      let side = normalize(cross(face, vec3f(0.3, 0.1, 1.0)));
-      let other = cross(side, face);
+      let head = objects[o + 5u];
+      let top = head.xyz;
+      let open_ = 0.35 + 0.65 * head.w;
       // Two whorls of petals around a heart, the inner one raised.
-      for (var ring = 0; ring < 2; ring++) {
+      let past = cross(top - e, d);
+      let whorls = select(0, 2, dot(past, past) < 0.0784 * base.w * base.w);
+      for (var ring = 0; ring < whorls; ring++) {
+        let ink = objects[o + 1u];
+        let size = objects[o + 3u];
+        let toward = normalize(e - top);
+        let face = normalize(vec3f(0.0, 0.55, 0.0) + toward * 0.75
+          + 0.55 * vec3f(sin(size.z * 3.0), 0.0, cos(size.z * 5.0)) + (top - base.xyz) * vec3f(0.3, 0.0, 0.3) / base.w);
+        let side = normalize(cross(face, vec3f(0.3, 0.1, 1.0)));
+        let other = cross(side, face);
         let inner = ring == 0;
         let reach = size.x * select(1.0, 0.66, inner);
         let mid = top + face * size.x * select(0.02, 0.20, inner);
@@ -491,17 +493,22 @@ fn trace_flower(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_i
         colour += left * cover * veil(c, d, s);
         left *= 1.0 - cover;
       }
-      // The stem and two leaves.
-      for (var part = 0; part < 2; part++) {
-        let out = vec3f(sin(size.z * 2.0), 0.0, cos(size.z * 2.0)) * select(1.0, -1.0, part == 2);
-        let from_ = mix(base.xyz, top, select(0.0, 0.12 + 0.12 * f32(part), part > 0));
-        let to = select(top, from_ + base.w * (0.30 * out + vec3f(bend.x * 0.5, 0.30, 0.0)), part > 0);
-        let m = nearest_to(e, d, from_, to);
-        let thick = select(0.007 + 0.008 * base.w, 0.050 * base.w * sqrt(max(m.x * (1.0 - m.x), 0.0)) * 2.0, part > 0);
+      // The stem and a leaf.
+      let axis = nearest_to(e, d, base.xyz, top);
+      let parts = select(0, 2, axis.y < 0.17 * base.w);
+      for (var part = 0; part < parts; part++) {
+        let leaf = part == 1;
+        let seed = objects[o + 1u].w;
+        let out = vec3f(sin(17.0 * seed), 0.0, cos(17.0 * seed));
+        let from_ = mix(base.xyz, top, 0.18 + 0.2 * seed);
+        let to = from_ + base.w * (0.16 * out + vec3f(0.0, 0.26, 0.0)) + 0.15 * (top - base.xyz) * vec3f(1.0, 0.0, 1.0);
+        let m = select(axis, nearest_to(e, d, from_, to), leaf);
+        let thick = select(0.007 + 0.008 * base.w, 0.045 * base.w * sqrt(max(m.x * (1.0 - m.x), 0.0)) * 2.0, leaf);
         let soft = grain * m.z;
         let cover = (1.0 - wide(thick - soft, thick + soft, m.y)) * select(0.0, 1.0, m.z > 0.1 && m.z < behind.w);
-        let green = vec3f(0.070, 0.150, 0.030) * (0.7 + 0.5 * ink.w);
-        let c = green * (light_colour() * (0.40 + 0.35 * m.x) * open_ + from_sky() * (0.25 + 0.45 * m.x)) + green * light_colour() * pow(max(dot(d, l), 0.0), 3.0) * 0.6 * open_;
+        let green = vec3f(0.070, 0.150, 0.030) * (0.7 + 0.5 * seed);
+        let c = green * (light_colour() * (0.40 + 0.35 * m.x) * open_ + from_sky() * (0.25 + 0.45 * m.x))
+          + green * light_colour() * pow(max(dot(d, l), 0.0), 3.0) * 0.6 * open_;
         depth = select(depth, m.z, cover > 0.5 && m.z < depth && m.z > 0.1);
         colour += left * cover * veil(c, d, m.z);
         left *= 1.0 - cover;
