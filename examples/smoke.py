@@ -8,7 +8,7 @@ import asyncio
 from studio import studio
 
 EMBERS = "smoothstep(1, 0.3, hypot((x - 0.5)/0.1, (y - 0.03)/0.05))"
-FLICKER = "(0.35 + 0.65*fbm(14*x, 14*y - 9*t, 3*t))"
+FLICKER = "(0.35 + 0.65*noise(18*x, 18*y - 9*t, 4*t))"
 
 
 async def main() -> None:
@@ -17,12 +17,12 @@ async def main() -> None:
         result = await make.run(
             "fluid",
             {
-                "boundary": "open", "rows": 240, "speed": 0.07, "reynolds": 3500,
+                "boundary": "open", "rows": 224, "speed": 0.07, "reynolds": 3500,
                 "source": f"{EMBERS}*{FLICKER}", "buoyancy": 6, "fade": 0.22,
                 # A light draught pushes the warm column to and fro.
                 "force_x": "1.5*dye*(noise(4*x, 4*y, 2*t) - 0.5)",
                 "view": "dye", "palette": "fire", "high": 0.85, "relief": 1.2,
-                "steps_per_frame": 40, "frames": 240,
+                "steps_per_frame": 36, "frames": 240,
             },
         )  # fmt: skip
         make.keep(result.artifact("film.mp4"), "smoke.mp4")

@@ -24,6 +24,21 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"iterate": {"max_iterations": 60}, "center_x": "-0.5", "zoom": "0.8*2**(3*t)"},
         {"iterate": {"start_x": "x", "start_y": "y", "cx": "-0.8 + 0.1*t", "cy": "0.156"}},
     ],
+    "fluid": [
+        {"rows": 32, "reynolds": 60, "populations": True},
+        {"rows": 32, "boundary": "open", "source": "disc(x, y, .5, .1, .08)", "buoyancy": 2,
+         "view": "dye", "reynolds": 100},
+        {"rows": 32, "columns": 37, "boundary": "box", "dye": "y > 0.5", "force_x": "sin(6*y + a)",
+         "view": "vorticity", "obstacle": "box(x, y, .4, .4, .6, .6)", "reynolds": 50,
+         "parameters": {"a": 2}},
+        {"rows": 32, "columns": 32, "boundary": "cavity", "view": "speed", "reynolds": 100},
+        {"rows": 32, "boundary": "channel", "force_x": "1", "view": "speed", "viscosity": 0.05},
+        {"rows": 32, "columns": 32, "boundary": "periodic", "velocity_x": "sin(2*pi*y)",
+         "dye": "fbm(4*x, 4*y)", "viscosity": 0.02},
+        {"rows": 32, "sides": "wall", "obstacle": "fbm(9*x, 9*y) > 0.7", "length": 0.2, "fade": 1,
+         "relief": 3, "view": "dye", "reynolds": 50},
+        {"rows": 32, "sides": "periodic", "reynolds": 60, "low": -2},
+    ],
     "field": [
         {"rates": {"u": "D*lap(u)"}, "initial": {"u": "noise(9*x, 9*y)"}, "diffusivity": "D",
          "parameters": {"D": 1.0}, "columns": 48, "rows": 32, "bounded": ["u"], "conserved": ["u"],
@@ -109,9 +124,9 @@ def test_a_seed_repeats_and_its_checks_pass(name: str, arguments: dict[str, Any]
 @pytest.mark.parametrize("name", sorted(Registry().names("kernels")))
 def test_arguments_out_of_range_are_refused_by_name(name: str) -> None:
     kernel = kernel_of(name)
-    good = SMALL | EXAMPLES.get(name, [{}])[0]
+    good = SMALL | {"width": 128, "height": 128} | EXAMPLES.get(name, [{}])[0]
     for argument, value, said in [
-        ("frames", 0, "greater than or equal to 1"),
+        ("frames", 0, "greater than or equal to"),
         ("width", 100_000, "less than or equal to"),
         ("height", "tall", "valid integer"),
         ("no_such_thing", 1, "not permitted"),
@@ -141,3 +156,15 @@ def test_agreement_follows_the_rule() -> None:
     assert not Compare(rule="tolerance", absolute=0.01).agree(far, ones)
     assert Compare(rule="tolerance", outliers=0.02).agree(far, ones)
     assert not Compare(rule="invariants").agree(np.array([np.nan]), np.ones(1))
+
+
+def test_what_no_buffer_holds_is_refused_with_the_largest_that_fits() -> None:
+    kernel = kernel_of("walk")
+    large = {"width": 4096, "height": 4096, "frames": 2}
+    with pytest.raises(InvalidProgram) as refused:
+        kernel.build(large)
+    assert refused.value.code == "program.too_large"
+    argument, largest = refused.value.arguments["argument"], refused.value.arguments["largest"]
+    assert kernel.build(large | {argument: largest})
+    with pytest.raises(InvalidProgram):
+        kernel.build(large | {argument: largest + 1})
