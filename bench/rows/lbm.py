@@ -55,7 +55,7 @@ def collided(
 
 
 def numpy_rival(start: Arrays) -> Rival:
-    """Rows in blocks that stay in the cache; every population is a shifted view of the last ones."""
+    """Rows in blocks that stay in the cache; populations are pulled by shifting whole blocks."""
     rows = 16
     keep, third = np.float32(KEEP), np.float32(1 / 3)
 
