@@ -1,0 +1,514 @@
+"""Building blocks: matrix products, Fourier transforms, sums, running sums, sorting, counting.
+
+Each works on a list or matrix from a formula, or on an array that an earlier step left, and gives
+its result as an array. The film shows the work: a product sums up slice by slice, a signal comes
+back wave by wave, a list gets into order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, FiniteFloat, model_validator
+
+from intentos.program import Buffer, GpuProgram, Output, Pass, Probe
+from intentos.protocols import Evidence, Snapshot
+from intentos.types import Check, Quantity
+
+from .captions import BRIGHT, DIM, Captions, Figure, Word
+from .expression import Expression, Formula, check_names, parse
+from .kernel import Arguments, Compare, InputArray, KernelBase, workgroups
+from .lettering import scale_for
+from .linear_shaders import COLUMNS, LANES, ROWS, fourier_wgsl, matmul_wgsl, radices
+from .prelude import known_palette, palette_wgsl, prelude_wgsl
+from .splats import Splats
+
+Operation = Literal["matmul", "fft", "fft2d", "reduce", "scan", "sort", "histogram"]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+NAMES = ("i", "j", "n", "x", "y")
+SIZES: dict[str, tuple[int, int]] = {
+    "matmul": (256, 4096), "fft": (2048, 2**22), "fft2d": (256, 2048), "reduce": (4096, 2**24),
+    "scan": (4096, 2**24), "sort": (256, 2**22), "histogram": (100_000, 2**24),
+}  # fmt: skip
+"""Operation → the default and the largest size."""
+VALUES: dict[str, str] = {
+    "matmul": "sin(9*x + 5*y*y) + 0.4*cos(23*y)",
+    "fft": "where(fract(3*x) < 0.5, 1, -1) + 0.5*where(fract(7*x) < 0.5, 1, -1)",
+    "fft2d": "where(hypot(x - 0.5, y - 0.5) < 0.12 + 0.2*abs(cos(2.5*atan2(y - 0.5, x - 0.5))), 1,"
+             " -0.4) + 0.5*where(hypot(x - 0.5, y - 0.5) < 0.07, -2, 0)",
+    "reduce": "sin(9*x)*exp(-x) + 0.5*random(i) - 0.1", "scan": "random(i) - 0.5",
+    "sort": "random(i)", "histogram": "random(i) + random(i, 1) + 1.3*random(i, 2)**3",
+}  # fmt: skip
+OTHER = "cos(8*x*y + 3*x) - 0.5*sin(17*y*y)"
+LISTS = ("reduce", "scan", "histogram")
+COUNTERS = 64
+
+
+class LinearArguments(Arguments):
+    """``operation`` decides which of the other arguments count."""
+
+    width: int = Field(512, ge=64, le=2048)
+    height: int = Field(512, ge=64, le=2048)
+    operation: Operation = "sort"
+    size: int | None = Field(None, ge=1, le=2**24)
+    """Elements of a list, or of a side of a square matrix; powers of two for Fourier transforms."""
+    values: Formula = ""
+    """Of i (row or place in a list), j (column), n (the size), x and y (0 to 1 along j and i; x
+    along a list) and the parameters; ``random(i, j)`` gives chances. Something to look at where
+    nothing is given."""
+    other: Formula = ""
+    """The right factor of a product."""
+    input: InputArray | None = None
+    """In place of ``values``: float32, of one axis for a list, two for a matrix."""
+    other_input: InputArray | None = None
+    """In place of ``other``."""
+    parameters: dict[str, FiniteFloat] = Field(default={}, max_length=32)
+    bins: int = Field(64, ge=2, le=1024)
+    """Of a histogram."""
+    unit: str = Field("", max_length=20)
+    """Of a list's values."""
+    palette: str = ""
+    background: Colour = "#05060f"
+    glow: float = Field(0.3, ge=0, le=5)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.palette:
+            known_palette(self.palette)
+        check_names(self.parameters, NAMES)
+        most = SIZES[self.operation][1]
+        if max(self.shape) > most:
+            raise ValueError(f"size may be at most {most} for {self.operation}")
+        if self.operation == "matmul":
+            rows, inner = self.shape
+            if self.other_shape[0] != inner:
+                raise ValueError(f"{rows}x{inner} times {self.other_shape} does not fit")
+            if max(self.other_shape) > most:
+                raise ValueError(f"size may be at most {most} for matmul")
+        if self.operation in ("fft", "fft2d"):
+            for n in self.shape:
+                if n & (n - 1) or (n < 2 and self.operation == "fft2d"):
+                    raise ValueError(f"a Fourier transform needs powers of two, not {n}")
+        if self.operation == "fft" and self.shape[1] < 2:
+            raise ValueError("a Fourier transform needs at least 2 numbers")
+        return self
+
+    def _array(self, given: InputArray, axes: int) -> tuple[int, int]:
+        if given.dtype != "float32" or len(given.shape) != axes:
+            text = f"{given.dtype} with {len(given.shape)} axes"
+            raise ValueError(f"input is {text}; {self.operation} needs float32 with {axes}")
+        return (given.shape[0], given.shape[1]) if axes == 2 else (1, given.shape[0])
+
+    @property
+    def flat(self) -> bool:
+        """Whether it works on a list."""
+        return self.operation not in ("matmul", "fft2d")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the input; a list has one row."""
+        if self.input is not None:
+            return self._array(self.input, 1 if self.flat else 2)
+        n = self.size or SIZES[self.operation][0]
+        return (1, n) if self.flat else (n, n)
+
+    @property
+    def other_shape(self) -> tuple[int, int]:
+        """Rows and columns of a product's right factor."""
+        if self.other_input is not None:
+            return self._array(self.other_input, 2)
+        return self.shape[1], self.size or self.shape[1]
+
+    @property
+    def formula(self) -> Expression:
+        """Of the input."""
+        return self._parsed(self.values or VALUES[self.operation])
+
+    @property
+    def other_formula(self) -> Expression:
+        """Of a product's right factor."""
+        return self._parsed(self.other or OTHER)
+
+    def _parsed(self, text: str) -> Expression:
+        return parse(text, (*NAMES, *self.parameters))
+
+    @property
+    def colours(self) -> str:
+        """The palette."""
+        usual = {"matmul": "ice_fire", "fft": "ice_fire", "fft2d": "ice_fire", "sort": "spectrum"}
+        return self.palette or usual.get(self.operation, "sunset")
+
+    @property
+    def padded(self) -> int:
+        """The next power of two, which a sorting network needs."""
+        return max(2, 1 << (self.shape[1] - 1).bit_length())
+
+    @property
+    def stages(self) -> int:
+        """Of the sorting network."""
+        levels = self.padded.bit_length() - 1
+        return levels * (levels + 1) // 2
+
+    @property
+    def steps(self) -> int:
+        """Rounds a frame."""
+        if self.operation == "sort" and self.frames > 1:
+            return -(-self.stages // (self.frames - 1))
+        return 1
+
+    @property
+    def rounds(self) -> int:
+        """Rounds in which the work is done; later ones begin anew."""
+        return max(1, (self.frames - 1) * self.steps)
+
+
+class LinearKernel(KernelBase[LinearArguments]):
+    """Values: size of the result, sums, frequencies, extremes; outputs: input and result."""
+
+    name = "linear"
+    arguments = LinearArguments
+    compare = Compare(rule="tolerance", frames=200, absolute=2e-3, relative=1e-3, pixels=2.0)
+    includes = (
+        "splats", "splats_twin", "captions", "lettering", "linear_matmul", "linear_fourier",
+        "linear_sort", "linear_lists",
+    )  # fmt: skip
+
+    def program(self, arguments: LinearArguments) -> GpuProgram:
+        """Return the program of the operation.
+
+        Raises:
+            InvalidProgram: a formula cannot be read.
+        """
+        a = arguments
+        parts = {
+            "matmul": _matmul, "fft": _fourier, "fft2d": _fourier, "sort": _sort,
+        }.get(a.operation, _lists)(a)  # fmt: skip
+        splats, captions = splats_of(a), captions_of(a)
+        picture = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
+        still = a.frames == 1
+        draw = (
+            *(parts.work if still else ()),
+            *parts.look,
+            Pass(entry="measure", dispatch=(1, 1, 1)),
+            Pass(entry="light_up", dispatch=picture),
+            *splats.after,
+            *captions.after,
+        )
+        return GpuProgram(
+            name=self.name,
+            source="\n".join(
+                [
+                    prelude_wgsl(), palette_wgsl(a.colours), splats.wgsl(), _constants(a),
+                    self.wgsl, parts.source, captions.wgsl(),
+                ]
+            ),
+            uniforms=splats.uniforms,
+            buffers=(
+                *splats.buffers,
+                *parts.buffers,
+                Buffer(name="statistics", type="f32", length=16),
+            ),
+            start=parts.start,
+            step=() if still else parts.step,
+            draw=draw,
+            outputs=parts.outputs,
+            probes=parts.probes,
+            width=a.width,
+            height=a.height,
+            steps_per_frame=0 if still else a.steps,
+            frames=a.frames,
+            frames_per_second=a.frames_per_second,
+        )  # fmt: skip
+
+    def twin(self, arguments: LinearArguments, *, seed: int) -> Iterator[Snapshot]:
+        """Yield the same frames, computed by NumPy's own routines."""
+        from .linear_twin import frames
+
+        return frames(arguments, seed)
+
+    def judge(
+        self, arguments: LinearArguments, evidence: Evidence
+    ) -> tuple[dict[str, Quantity], list[Check]]:
+        """Return what the result says, and judge it by what must hold."""
+        from .linear_judge import judge
+
+        return judge(arguments, evidence)
+
+
+class Parts:
+    """What an operation brings to the program."""
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        buffers: tuple[Buffer, ...],
+        start: tuple[Pass, ...],
+        step: tuple[Pass, ...],
+        outputs: tuple[Output, ...],
+        probes: tuple[Probe, ...] = (),
+        look: tuple[Pass, ...] = (),
+        work: tuple[Pass, ...] | None = None,
+    ) -> None:
+        self.source = source
+        self.buffers, self.start, self.step = buffers, start, step
+        self.outputs, self.probes, self.look = outputs, probes, look
+        self.work = step if work is None else work
+        """All of the work in passes, for a still picture."""
+
+
+def each(count: int, size: int = 64) -> tuple[int, int, int]:
+    """Return a dispatch over a list; the shader's ``flat`` counts on rows of 65,535 groups."""
+    groups = workgroups(count, size)
+    return min(groups, 65_535), workgroups(groups, 65_535), 1
+
+
+def _file(name: str) -> str:
+    return Path(__file__).with_name(f"linear_{name}.wgsl").read_text("utf-8")
+
+
+def _input(name: str, length: int, given: InputArray | None) -> Buffer:
+    reference = None if given is None else given.reference
+    return Buffer(name=name, type="f32", length=length, data=reference)
+
+
+def _matmul(a: LinearArguments) -> Parts:
+    (rows, inner), across = a.shape, a.other_shape[1]
+    biggest = max(rows * inner, inner * across)
+    return Parts(
+        matmul_wgsl() + _file("matmul"),
+        buffers=(
+            _input("a", rows * inner, a.input),
+            _input("b", inner * across, a.other_input),
+            Buffer(name="c", type="f32", length=rows * across),
+        ),
+        start=(Pass(entry="fill", dispatch=each(biggest)),),
+        step=(
+            Pass(
+                entry="multiply",
+                dispatch=(workgroups(across, LANES * COLUMNS), workgroups(rows, ROWS), 1),
+            ),
+        ),
+        outputs=(
+            Output(buffer="a", name="left", dtype="float32", shape=(rows, inner)),
+            Output(buffer="b", name="right", dtype="float32", shape=(inner, across)),
+            Output(buffer="c", name="product", dtype="float32", shape=(rows, across)),
+        ),
+    )
+
+
+def fourier_passes(a: LinearArguments, back: bool) -> list[Pass]:
+    """Return one transform's passes: along the rows, then down the columns."""
+    (height, across), passes = a.shape, []
+    source = 0
+    for down, length, lines in ((0, across, height), (1, height, across)):
+        done = 1
+        for radix in radices(length):
+            part = length // radix
+            dispatch = (
+                (workgroups(lines, 64), part, 1) if down else (workgroups(part, 64), lines, 1)
+            )
+            constants = {"DONE": done, "DOWN": down, "BACK": int(back), "FROM": source}
+            passes.append(
+                Pass(entry=f"fourier{radix}", dispatch=dispatch,
+                     constants={k: float(v) for k, v in constants.items()})
+            )  # fmt: skip
+            done *= radix
+            source = 1 - source
+    return passes
+
+
+def _fourier(a: LinearArguments) -> Parts:
+    height, across = a.shape
+    total, every = height * across, each(height * across)
+    shape = (height, across, 2) if a.operation == "fft2d" else (across, 2)
+    step = (
+        Pass(entry="load_values", dispatch=every),
+        *fourier_passes(a, back=False),
+        Pass(entry="keep_band", dispatch=every),
+        *fourier_passes(a, back=True),
+        Pass(entry="scale_back", dispatch=every),
+    )
+    return Parts(
+        fourier_wgsl() + _file("fourier"),
+        buffers=(
+            _input("values", total, a.input),
+            Buffer(name="first", type="vec2f", length=total),
+            Buffer(name="second", type="vec2f", length=total),
+            Buffer(name="spectrum", type="vec2f", length=total),
+        ),
+        start=(Pass(entry="fill", dispatch=every),),
+        step=step,
+        outputs=(
+            Output(buffer="values", name="values", dtype="float32", shape=shape[:-1]),
+            Output(buffer="spectrum", name="spectrum", dtype="float32", shape=shape),
+            Output(buffer="first", name="restored", dtype="float32", shape=shape),
+        ),
+        probes=(
+            Probe(buffer="statistics", name="band", offset=6, label_en="waves kept",
+                  label_zh="保留的最高波数"),
+        ),
+    )  # fmt: skip
+
+
+def _sort(a: LinearArguments) -> Parts:
+    n = a.shape[1]
+    half = each(a.padded // 2)
+    return Parts(
+        _file("sort"),
+        buffers=(
+            _input("values", n, a.input),
+            Buffer(name="pairs", type="vec2u", length=a.padded),
+            Buffer(name="ordered", type="f32", length=n),
+            Buffer(name="order", type="u32", length=n),
+        ),
+        start=(
+            Pass(entry="fill", dispatch=each(n)),
+            Pass(entry="make_pairs", dispatch=each(a.padded)),
+        ),
+        step=(Pass(entry="exchange", dispatch=half),),
+        work=tuple(
+            Pass(entry="exchange", dispatch=half, constants={"STAGE": float(k + 1)})
+            for k in range(a.stages)
+        ),
+        look=(Pass(entry="reveal", dispatch=each(n)),),
+        outputs=(
+            Output(buffer="values", name="values", dtype="float32", shape=(n,)),
+            Output(buffer="ordered", name="sorted", dtype="float32", shape=(n,)),
+            Output(buffer="order", name="order", dtype="uint32", shape=(n,)),
+        ),
+        probes=(
+            Probe(buffer="statistics", name="stages", offset=6, label_en="stages done",
+                  label_zh="已完成的比较轮数"),
+        ),
+    )  # fmt: skip
+
+
+def _lists(a: LinearArguments) -> Parts:
+    n, scan, counts = a.shape[1], a.operation == "scan", a.operation == "histogram"
+    blocks = workgroups(n, 1024)
+    passes = [
+        Pass(entry="sum_blocks", dispatch=(min(blocks, 65_535), workgroups(blocks, 65_535), 1)),
+        Pass(entry="sum_parts", dispatch=(1, 1, 1)),
+    ]
+    if scan:
+        passes.append(Pass(entry="add_before", dispatch=each(n)))
+    if counts:
+        passes.append(Pass(entry="clear_counts", dispatch=(workgroups(a.bins, 64), 1, 1)))
+        passes.append(Pass(entry="count_values", dispatch=(COUNTERS, 1, 1)))
+    outputs = [Output(buffer="values", name="values", dtype="float32", shape=(n,))]
+    if scan:
+        outputs.append(Output(buffer="result", name="running_sum", dtype="float32", shape=(n,)))
+    if counts:
+        outputs.append(Output(buffer="counts", name="counts", dtype="uint32", shape=(a.bins,)))
+    told = (
+        ("sum", 0, "sum", "总和"), ("minimum", 1, "minimum", "最小值"),
+        ("maximum", 2, "maximum", "最大值"), ("squares", 3, "sum of squares", "平方和"),
+        ("count", 5, "numbers so far", "已处理的个数"),
+    )  # fmt: skip
+    return Parts(
+        _file("lists"),
+        buffers=(
+            _input("values", n, a.input),
+            Buffer(name="result", type="f32", length=n if scan else 1),
+            Buffer(name="parts", type="vec4f", length=blocks),
+            Buffer(name="counts", type="atomic<u32>", length=a.bins),
+        ),
+        start=(Pass(entry="fill", dispatch=each(n)),),
+        step=tuple(passes),
+        outputs=tuple(outputs),
+        probes=tuple(
+            Probe(buffer="statistics", name=name, offset=k, label_en=en, label_zh=zh)
+            for name, k, en, zh in told
+        ),
+    )
+
+
+def splats_of(a: LinearArguments) -> Splats:
+    """Return the light of the picture: one light a pixel."""
+    return Splats(width=a.width, height=a.height, lights=1000, background=a.background, glow=a.glow)
+
+
+def captions_of(a: LinearArguments) -> Captions:
+    """Return what is written above: what is done, and how far it has come."""
+    s = scale_for(a.width, a.height)
+    big = max(1, round(min(a.width, a.height) / 256))
+    at = (round(0.04 * a.width), round(0.03 * a.height))
+
+    def line(word: str, value: str, decimals: int) -> Captions:
+        right = at[0] + round(5.2 * len(word) * big)
+        return Captions(
+            (Word(word, at, big, DIM, 0.7),),
+            (Figure(value, (right, at[1]), decimals, big, BRIGHT, 0.7),),
+        )
+
+    match a.operation:
+        case "matmul":
+            rows, inner = a.shape
+            text = f"{rows} x {inner} x {a.other_shape[1]}"
+            return Captions((Word(text, (round(0.04 * a.width), round(0.04 * a.height)), s, DIM),))
+        case "fft" | "fft2d":
+            return line("waves < ", "statistics[6]", 0)
+        case "sort":
+            return line("stage ", "statistics[6]", 0)
+        case "reduce":
+            return line("mean = ", "statistics[7]", 4)
+        case "scan":
+            return line("sum = ", "statistics[0]", 3)
+        case "histogram":
+            return line("n = ", "statistics[5]", 0)
+
+
+def _constants(a: LinearArguments) -> str:
+    rows, columns = a.shape
+    product = a.operation == "matmul"
+    across = a.other_shape[1] if product else columns
+    whole = {
+        "HEIGHT": rows, "INNER": columns, "ACROSS": across, "ROUNDS": a.rounds,
+        "SLICE": -(-columns // a.rounds), "PADDED": a.padded, "STAGES": a.stages,
+        "BLOCKS": workgroups(columns, 1024), "BINS": a.bins, "COUNTERS": COUNTERS,
+        "KIND": LISTS.index(a.operation) if a.operation in LISTS else 9,
+    }  # fmt: skip
+    fourier = a.operation in ("fft", "fft2d")
+    passes = sum(len(radices(n)) for n in a.shape) if fourier else 0
+    true = {
+        "STILL": a.frames == 1, "SCAN": a.operation == "scan", "ODD": passes % 2 == 1,
+        "MAKE_A": a.input is None, "MAKE_B": product and a.other_input is None,
+    }  # fmt: skip
+    lines = [f"const {n}: u32 = {v}u;" for n, v in whole.items()]
+    lines += [f"const {n}: bool = {str(v).lower()};" for n, v in true.items()]
+    lines.append(_formula("value_of", a.formula, a, a.shape))
+    if product:
+        lines.append(_formula("other_of", a.other_formula, a, a.other_shape))
+    return "\n".join(lines) + "\n"
+
+
+def _formula(name: str, formula: Expression, a: LinearArguments, shape: tuple[int, int]) -> str:
+    """Return a function of row and column; of a list, i is the place and so is j."""
+    i = "column" if a.flat else "row"
+    own = {
+        "i": i, "j": "column", "n": f"{float(shape[1])!r}f",
+        "x": f"((column + 0.5) / {float(shape[1])!r}f)",
+        "y": f"((row + 0.5) / {float(shape[0])!r}f)",
+    }  # fmt: skip
+    own |= {key: f"({float(value)!r}f)" for key, value in a.parameters.items()}
+    return f"fn {name}(row: f32, column: f32) -> f32 {{ return {formula.wgsl(own)}; }}"
+
+
+def made(a: LinearArguments, formula: Expression, shape: tuple[int, int], seed: int) -> Any:
+    """Return the input that the shader makes from a formula, float32."""
+    row, column = (g.astype(np.float32) for g in np.indices(shape))
+    known: dict[str, Any] = {
+        "i": column if a.flat else row, "j": column, "n": float(shape[1]),
+        "x": (column + np.float32(0.5)) / np.float32(shape[1]),
+        "y": (row + np.float32(0.5)) / np.float32(shape[0]), **a.parameters,
+    }  # fmt: skip
+    values = formula.numpy(known, seed=seed)
+    return np.broadcast_to(np.asarray(values, np.float32), shape).copy()
+
+
+kernel = LinearKernel()

@@ -1,0 +1,188 @@
+"""The WGSL of ``linear`` that Python unrolls: matrix products and Fourier transforms.
+
+Loops cost as much as what is in them on a CPU, and registers are the fastest memory everywhere, so
+both are written out: a product's invocation holds a block of the result, a transform's a butterfly.
+Transforms: Stockham's, which needs no reordering. Source: Govindaraju et al., "High Performance
+Discrete Fourier Transforms on Graphics Processors", SC 2008, fig. 2.
+"""
+
+from __future__ import annotations
+
+ROWS, COLUMNS, LANES = 16, 4, 64
+"""A product's invocation: rows, and columns that lie LANES apart."""
+
+
+def matmul_wgsl() -> str:
+    """Return ``multiply``: c = a b, or c += a b for one slice of the inner length.
+
+    A workgroup covers ROWS rows and LANES * COLUMNS columns. Its rows of ``a`` are the same for all
+    its invocations: the load is one for them all. Their columns of ``b`` lie side by side.
+    """
+    rows, columns = range(ROWS), range(COLUMNS)
+    first = "\n".join(f"  let row{r} = min(top + {r}u, HEIGHT - 1u) * INNER;" for r in rows)
+    start = "\n".join(f"  let column{c} = min(left + {c * LANES}u, ACROSS - 1u);" for c in columns)
+    sums = "\n".join(f"  var s{r} = vec4f(0.0);" for r in rows)
+
+    def turn(k: str) -> str:
+        loads = ", ".join(f"b[({k}) * ACROSS + column{c}]" for c in columns)
+        adds = "\n".join(f"    s{r} += a[row{r} + {k}] * q;" for r in rows)
+        return f"    {{ let q = vec4f({loads});\n{adds} }}"
+
+    body = "\n".join(turn(f"k + {j}u") for j in range(4))
+    stores = "\n".join(
+        f"  if (top + {r}u < HEIGHT && left + {c * LANES}u < ACROSS) {{"
+        f" c[(top + {r}u) * ACROSS + column{c}] = "
+        f"s{r}.{'xyzw'[c]} + select(c[(top + {r}u) * ACROSS + column{c}], 0.0, slice == 0u); }}"
+        for r in rows
+        for c in columns
+    )
+    return f"""
+@compute @workgroup_size({LANES})
+fn multiply(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) group: vec3u) {{
+  let slice = uniforms.step % ROUNDS;
+  let top = group.y * {ROWS}u;
+  let left = group.x * {LANES * COLUMNS}u + local;
+{first}
+{start}
+{sums}
+  let begin = slice * SLICE;
+  let end = min(begin + SLICE, INNER);
+  let whole = begin + (max(end, begin) - begin) / 4u * 4u;
+  var k = begin;
+  for (; k < whole; k += 4u) {{
+{body}
+  }}
+  for (; k < end; k++) {{
+{turn("k")}
+  }}
+{stores}
+}}
+"""
+
+
+def radices(length: int) -> list[int]:
+    """Return the factors 8, 4 and 2 of a power of two, largest first."""
+    found = []
+    while length > 1:
+        factor = next(r for r in (8, 4, 2) if length % r == 0)
+        found.append(factor)
+        length //= factor
+    return found
+
+
+def fourier_wgsl() -> str:
+    """Return ``fourier8``, ``fourier4`` and ``fourier2``.
+
+    Overrides: DONE, the length that is transformed already; DOWN, 1 for columns; BACK, 1 for the
+    inverse; FROM, 0 where ``first`` is read and ``second`` written.
+    """
+    return TURN + "\n".join(_butterfly(r) for r in (8, 4, 2))
+
+
+TURN = """
+override DONE: u32 = 1u;
+override DOWN: u32 = 0u;
+override BACK: u32 = 0u;
+override FROM: u32 = 0u;
+
+fn product(a: vec2f, b: vec2f) -> vec2f {
+  return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
+}
+
+// exp(-2 pi i k / n), or its conjugate: the quarter by whole numbers, then Taylor's series, so that
+// it is right to the last digit on every device.
+fn turn(k: u32, n: u32) -> vec2f {
+  let quarter = (4u * k + n / 2u) / n;
+  let x = TAU * (f32(i32(4u * k) - i32(quarter * n)) / f32(4u * n));
+  let s = x * x;
+  let sine = x * (1.0 - s / 6.0 * (1.0 - s / 20.0 * (1.0 - s / 42.0 * (1.0 - s / 72.0))));
+  let rest = 1.0 - s / 30.0 * (1.0 - s / 56.0 * (1.0 - s / 90.0));
+  let cosine = 1.0 - s / 2.0 * (1.0 - s / 12.0 * rest);
+  let odd = (quarter & 1u) == 1u;
+  var w = select(vec2f(cosine, sine), vec2f(-sine, cosine), odd);
+  w = select(w, -w, (quarter & 2u) == 2u);
+  return vec2f(w.x, select(-w.y, w.y, BACK == 1u));
+}
+
+// A quarter turn in the direction of the transform.
+fn quarter_turn(a: vec2f) -> vec2f {
+  return select(vec2f(a.y, -a.x), vec2f(-a.y, a.x), BACK == 1u);
+}
+
+fn fetch(i: u32) -> vec2f {
+  if (FROM == 0u) { return first[i]; }
+  return second[i];
+}
+
+fn put(i: u32, v: vec2f) {
+  if (FROM == 0u) { second[i] = v; } else { first[i] = v; }
+}
+"""
+
+
+def _butterfly(radix: int) -> str:
+    loads = "\n".join(
+        f"  var v{r} = fetch(base + ({r}u * part + j) * stride);" for r in range(radix)
+    )
+    turns = [f"  let w1 = turn(k, DONE * {radix}u);"]
+    turns += [f"  let w{r} = product(w{r // 2}, w{r - r // 2});" for r in range(2, radix)]
+    turns += [f"  v{r} = product(v{r}, w{r});" for r in range(1, radix)]
+    values, lines = _transform(radix)
+    stores = "\n".join(
+        f"  put(base + (to + {r}u * DONE) * stride, {name});" for r, name in enumerate(values)
+    )
+    return f"""
+@compute @workgroup_size(64)
+fn fourier{radix}(@builtin(global_invocation_id) id: vec3u) {{
+  let length = select(ACROSS, HEIGHT, DOWN == 1u);
+  let part = length / {radix}u;
+  // Neighbouring invocations take neighbouring numbers: along the line, or the lines side by side.
+  let here = select(id.x, id.y, DOWN == 1u);
+  let line = select(id.y, id.x, DOWN == 1u);
+  let lines = select(HEIGHT, ACROSS, DOWN == 1u);
+  if (here >= part || line >= lines) {{ return; }}
+  let stride = select(1u, ACROSS, DOWN == 1u);
+  let base = line * select(ACROSS, 1u, DOWN == 1u);
+  let j = here;
+  let k = j % DONE;
+{loads}
+{chr(10).join(turns)}
+{lines}
+  let to = (j / DONE) * (DONE * {radix}u) + k;
+{stores}
+}}
+"""
+
+
+def _transform(radix: int) -> tuple[list[str], str]:
+    """Return the names of a small transform's results in order, and the lines that make them."""
+    lines: list[str] = []
+    count = 0
+
+    def name(text: str) -> str:
+        nonlocal count
+        count += 1
+        lines.append(f"  let t{count} = {text};")
+        return f"t{count}"
+
+    def recurse(values: list[str]) -> list[str]:
+        if len(values) == 1:
+            return values
+        even, odd = recurse(values[0::2]), recurse(values[1::2])
+        half = len(even)
+        turned = []
+        for k, value in enumerate(odd):
+            eighths = 8 * k // len(values)  # of a turn
+            if eighths == 0:
+                turned.append(value)
+            elif eighths == 2:
+                turned.append(name(f"quarter_turn({value})"))
+            else:
+                sign = "+" if eighths == 1 else "-"
+                quarter = name(f"quarter_turn({value})")
+                turned.append(name(f"({quarter} {sign} {value}) * 0.70710678"))
+        return [name(f"{even[k]} + {turned[k]}") for k in range(half)] + [
+            name(f"{even[k]} - {turned[k]}") for k in range(half)
+        ]
+
+    return recurse([f"v{r}" for r in range(radix)]), "\n".join(lines)
