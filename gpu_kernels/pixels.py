@@ -21,6 +21,9 @@ from .kernel import Arguments, Compare, KernelBase, workgroups
 
 PLACE = ("x", "y", "r", "angle", "t", "phase")
 ORBIT = ("n", "inside", "zx", "zy")
+STRIDE = 8
+LONGEST_STRIDE = 400
+"""Characters of formulas that are worth repeating."""
 
 
 class Iteration(BaseModel):
@@ -160,7 +163,9 @@ class _Formulas:
             f"let cy = {cy};",
             "var inside = 1.0;",
             f"var n = {float(orbit.max_iterations)!r}f;",
-            f"for (var i = 0u; i < {orbit.max_iterations}u; i++) {{",
+            "var i = 0u;",
+            *_strides(next_x, next_y, orbit),
+            f"for (; i < {orbit.max_iterations}u; i++) {{",
             f"  let next_x = {next_x};",
             f"  let next_y = {next_y};",
             "  zx = next_x;",
@@ -215,6 +220,38 @@ class _Formulas:
                     break
         found = {"n": n, "inside": inside, "zx": zx, "zy": zy}
         return {k: v.reshape(shape) for k, v in found.items()}
+
+
+def _strides(next_x: str, next_y: str, orbit: Iteration) -> list[str]:
+    """Go on by STRIDE iterations at a time as long as none of them is far away.
+
+    A round of a loop costs as much as a whole iteration; where the point escapes, the loop after
+    this one walks the last stride again.
+    """
+    if len(next_x) + len(next_y) > LONGEST_STRIDE:
+        return []
+    step = [
+        "  {",
+        f"    let next_x = {next_x};",
+        f"    let next_y = {next_y};",
+        "    zx = next_x;",
+        "    zy = next_y;",
+        f"    away = away | !(zx * zx + zy * zy <= {orbit.escape**2!r}f);",
+        "  }",
+    ]
+    return [
+        f"for (; i + {STRIDE}u <= {orbit.max_iterations}u; i += {STRIDE}u) {{",
+        "  let was_x = zx;",
+        "  let was_y = zy;",
+        "  var away = false;",
+        *(step * STRIDE),
+        "  if (away) {",
+        "    zx = was_x;",
+        "    zy = was_y;",
+        "    break;",
+        "  }",
+        "}",
+    ]
 
 
 class PixelsKernel(KernelBase[PixelsArguments]):
