@@ -1,6 +1,6 @@
 """A garden in the wind: trees and flowers in the late afternoon, as a film and a picture.
 
-Run it with ``python examples/garden.py [FOLDER]``; it leaves ``garden.mp4`` and ``garden.png`` there.
+Run it with ``python examples/garden.py [FOLDER]``; it leaves ``garden.mp4`` and ``.png`` there.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ GARDEN = {
         {"kind": "bush", "count": 4},
         {"kind": "path"},
     ],
-    "hour": 16.7,
+    "hour": 17.0,
     "wind": 0.7,
 }
 

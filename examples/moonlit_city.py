@@ -1,6 +1,7 @@
 """A city by the water under the moon, its windows lit and mirrored, as a film and a picture.
 
-Run it with ``python examples/moonlit_city.py [FOLDER]``; it leaves ``moonlit_city.mp4`` and ``.png`` there.
+Run it with ``python examples/moonlit_city.py [FOLDER]``; it leaves ``moonlit_city.mp4`` and
+``moonlit_city.png`` there.
 """
 
 import asyncio

@@ -14,6 +14,7 @@ from intentos.types import Check, Quantity
 
 from .kernel import Arguments, Compare, KernelBase, workgroups
 from .prelude import prelude_wgsl
+from .scene_constants import constants
 from .scene_layout import HOURS, Layout
 
 MAX_OBJECTS = 1200
@@ -133,7 +134,7 @@ class SceneKernel(KernelBase[SceneArguments]):
         start, draw = passes(plan)
         return GpuProgram(
             name=self.name,
-            source="\n".join([prelude_wgsl(), plan.wgsl(), self.wgsl, *parts]),
+            source="\n".join([prelude_wgsl(), constants(plan), self.wgsl, *parts]),
             uniforms=(
                 Uniform(name="hour", value=a.clock),
                 Uniform(name="hours_per_second", value=a.hours_per_second),

@@ -115,7 +115,7 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
       let side = u32(i32(best.x * 2.0 + best.z * 3.0 + 8.0));
       let h = scramble(key2(cell) + found * 6151u + side * 131u);
       let storey = unit(scramble(u32(i32(cell.y)) * 37u + found * 101u));
-      let chance = (0.10 + 0.42 * ink.w * ink.w + select(0.0, 0.5, storey > 0.93)) * LIT_SHARE;
+      let chance = (0.10 + 0.42 * ink.w * ink.w + select(0.0, 0.5, storey > 0.93));
       let on = select(0.0, 1.0, unit(h) < chance);
       let blur = clamp(grain * t / bay * 2.2, 0.0, 0.5);
       let gx = select(0.22, 0.10, style > 0.4);
@@ -134,8 +134,8 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
       let row = fract(across / 9.0 * bay / bay) - 0.5;
       c += vec3f(1.0, 0.58, 0.24) * lamps() * (0.10 * exp(-p.y * 0.10) + 1.6 * exp(-0.9 * abs(p.y - 1.6) - 18.0 * row * row));
       // Some towers are lit at the top.
-      let crest = wide(0.90, 0.965, p.y / base.w) * select(0.0, 1.0, ink.w > 0.55);
-      c += crest * lamps() * mix(vec3f(0.25, 0.55, 1.0), vec3f(1.0, 0.45, 0.25), step(0.8, ink.w)) * 0.45;
+      let crest = wide(0.93, 0.97, p.y / base.w) * select(0.0, 1.0, ink.w > 0.55);
+      c += crest * lamps() * mix(vec3f(0.25, 0.55, 1.0), vec3f(1.0, 0.45, 0.25), step(0.8, ink.w)) * 0.30;
       image[here] = vec4f(mix(veil(c, d, t), vec3f(0.03), 0.5 * mast) + beacon, t);
     } else if (inside && (mast > 0.02 || beacon.x > 0.005)) {
       image[here] = vec4f(mix(behind.xyz, behind.xyz * 0.25, mast) + beacon, behind.w);

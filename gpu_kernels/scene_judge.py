@@ -1,4 +1,4 @@
-"""What a finished scene is judged by: who stands where, the sun's height, and whether one sees it."""
+"""What a finished scene is judged by: who stands where, the sun's height, what one sees."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_BENT = 0.13
 NOON_HEIGHT = 56.0
 """Degrees of the sun above the horizon at noon."""
 BRIGHTNESS = {"day": (0.15, 0.80), "low": (0.05, 0.70), "night": (0.008, 0.45)}
-"""Mean brightness of a picture by day, with a low sun, and at night, in 0..1 of linear display light."""
+"""Mean brightness of a picture by day, with a low sun, and at night; 1 is a white picture."""
 
 
 def judge(a: SceneArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
@@ -83,7 +83,7 @@ def _group(plan: Layout, g: Group, seed: int) -> Floats:
     if g.gap:
         across = np.sign(across) * g.gap + across * (1 - g.gap)
     x = g.x + across * g.half_width * flare
-    ground = plan.hill(x, z)
+    ground = _hill(plan, x, z)
     if kind.shape == 3:
         middle = 0.25 * np.exp(-(((x - g.x) / g.half_width * 2) ** 2))
         height = g.height * (0.35 + 1.3 * r3 * r3 * (0.5 + 0.5 * r2) + middle)
@@ -91,6 +91,21 @@ def _group(plan: Layout, g: Group, seed: int) -> Floats:
         height = g.height * (1 + kind.spread * (2 * r3 - 1))
         ground = ground - 0.01 * height
     return np.stack([x, ground, z, height], axis=1)
+
+
+def _hill(plan: Layout, x: Floats, z: Floats) -> Floats:
+    """Return the height of the ground, metres: waves, and a lake's bed with its banks."""
+    waves = 0.5 * np.sin(0.13 * x + 0.07 * z + 0.6) + 0.4 * np.sin(0.11 * z - 0.05 * x + 2.0)
+    height = plan.roll * (waves + 0.12 * np.sin(0.34 * x + 1.0) * np.sin(0.29 * z))
+    if not plan.vista:
+        return np.asarray(height)
+    cx, cz, rx, rz = plan.lake_area
+    u, v = (x - cx) / rx, (z - cz) / rz
+    bank = np.arctan2(v, u)
+    inside = 1 - np.hypot(u, v) + 0.09 * np.sin(3 * bank + 1) + 0.05 * np.sin(7 * bank + 2)
+    t = np.clip((inside + 0.1) / 0.2, 0, 1)
+    wet = t * t * (3 - 2 * t)
+    return np.asarray((0.25 + 0.5 * (height + plan.roll)) * (1 - wet) - 0.9 * wet)
 
 
 def _placed(plan: Layout, rows: Floats) -> Check:
@@ -159,7 +174,7 @@ def _in_view(plan: Layout, seen: float) -> Check:
         name="objects_in_view",
         title=Words(en="The objects are in the picture", zh="物体位于画面之内"),
         status="passed" if seen >= LEAST_IN_VIEW else "failed",
-        detail=f"{100 * seen:.0f} % of {plan.objects} in view, at least {100 * LEAST_IN_VIEW:.0f} %",
+        detail=f"{100 * seen:.0f} % of {plan.objects} in view, least {100 * LEAST_IN_VIEW:.0f} %",
     )
 
 

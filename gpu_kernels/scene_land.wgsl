@@ -169,7 +169,7 @@ fn heaven(d: vec3f) -> vec3f {
   let up = max(d.y, 0.0);
   let sun = sun_way();
   let mu = max(dot(d, sun), 0.0);
-  if (STARS) { c += starlight(d) * night() * (1.0 - 0.45 * moonlit()); }
+  c += starlight(d) * night() * (1.0 - 0.45 * moonlit());
   if (MOON > 0.0) {
     let m = moon_disc(d);
     let near = max(dot(d, moon_way()), 0.0);
@@ -179,10 +179,10 @@ fn heaven(d: vec3f) -> vec3f {
   }
   let soft = 2.0 / (f32(uniforms.height) * focal());
   let off = acos_like(mu);
-  let disc = 1.0 - wide(0.026 - soft, 0.026 + soft, off);
+  let disc = 1.0 - wide(0.019 - soft, 0.019 + soft, off);
   let above = wide(-0.02, 0.01, sun.y + 0.03);
   let sunlight = light_colour() * (1.0 - night()) * above;
-  c += sunlight * (disc * 4.0 + 0.45 * exp(-30.0 * off) + 0.16 * exp(-7.0 * off)) * (1.0 - 0.93 * OVERCAST);
+  c += sunlight * (disc * 5.0 + 0.50 * exp(-30.0 * off) + 0.16 * exp(-7.0 * off)) * (1.0 - 0.93 * OVERCAST);
   if (CLOUDS) {
     let q = d.xz / (up + 0.20) * 1.35 + vec2f(0.022, 0.008) * uniforms.time + 7.3;
     let n = clouds2(q, select(0, 6, d.y > 0.0));
@@ -471,7 +471,7 @@ fn paint_water(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
     let t = (e.y - WATER_LEVEL) / max(-d.y, 1e-5);
     let p = e + d * t;
     let before = image[here];
-    if (inside && t < before.w && t < SHORE && (!LAKE || GROUND == 4 || lake(p.xz) > -0.2)) {
+    if (inside && t < before.w && (!LAKE || GROUND == 4 || lake(p.xz) > -0.2)) {
       let calm = 1.0 / (1.0 + 0.0022 * t);
       let cover = 2.0 * t / (f32(uniforms.height) * focal() * max(-d.y, 0.004));
       let s = ripple(p.xz, cover) * calm;
@@ -503,7 +503,7 @@ fn paint_water(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
       let l = light_way();
       let mirror = max(dot(r, l), 0.0);
       let glint = light_colour() * (pow(mirror, 900.0) * 9.0 + pow(mirror, 120.0) * 0.55);
-      let deep = (from_sky() * vec3f(0.035, 0.085, 0.10) + light_colour() * vec3f(0.004, 0.012, 0.012)) * (1.0 + LAKE_CLEAR);
+      let deep = (from_sky() * vec3f(0.035, 0.085, 0.10) + light_colour() * vec3f(0.004, 0.012, 0.012)) * 1.3;
       var c = mix(deep, seen, gloss) + glint * gloss * select(1.0, 0.3, found);
       if (LAKE && GROUND != 4) {
         let shallow = exp(-5.0 * max(WATER_LEVEL - hill(p.xz), 0.0));
