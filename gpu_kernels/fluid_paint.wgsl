@@ -1,5 +1,5 @@
-// The picture of a flow. The builder writes before this: VIEW (0 dye, 1 vorticity, 2 speed, 3 mixed),
-// RELIEF, LOW, HIGH, BODY_COLOUR, BACKGROUND and palette(t).
+// The picture of a flow. The builder writes before this: RELIEF, LOW, HIGH, BODY_COLOUR, BACKGROUND
+// and palette(t), and after it fluid_colour(p), which is one of the three below.
 
 // Value and slope by quadratic B-splines, which have no corners; p counts cells, from their edges.
 fn FIELD_field(p: vec2f) -> vec3f {
@@ -49,25 +49,27 @@ fn lit(slope: vec2f) -> f32 {
   return clamp((1.0 + 0.75 * tilt.x - 0.75 * tilt.y) / sqrt(1.0 + dot(tilt, tilt)), 0.35, 1.7);
 }
 
-fn fluid_colour(p: vec2f) -> vec3f {
-  if (VIEW == 0u) {
-    let ink = dye_field(p);
-    let light = lit(ink.yz * SHOWN.y);
-    let gloss = max(light - 1.0, 0.0) * ink.x;
-    return palette((ink.x - LOW) / (HIGH - LOW)) * light + vec3f(0.12 * gloss);
-  }
+fn dye_colour(p: vec2f) -> vec3f {
+  let ink = dye_field(p);
+  let light = lit(ink.yz * SHOWN.y);
+  let gloss = max(light - 1.0, 0.0) * ink.x;
+  return palette((ink.x - LOW) / (HIGH - LOW)) * light + vec3f(0.12 * gloss);
+}
+
+fn plain_colour(p: vec2f) -> vec3f {
   let seen = spare_field(p);
   let level = (seen.x - LOW) / (HIGH - LOW);
-  if (VIEW < 3u) {
-    // Beyond the palette's ends it is flat.
-    let flat = 1.0 - smoothstep(0.7, 1.0, abs(2.0 * level - 1.0));
-    return palette(level) * lit(seen.yz * SHOWN.y / (HIGH - LOW) * flat);
-  }
+  // Beyond the palette's ends it is flat.
+  let flat = 1.0 - smoothstep(0.7, 1.0, abs(2.0 * level - 1.0));
+  return palette(level) * lit(seen.yz * (flat * SHOWN.y / (HIGH - LOW)));
+}
+
+fn mixed_colour(p: vec2f) -> vec3f {
+  let level = (spare_field(p).x - LOW) / (HIGH - LOW);
   let ink = dye_field(p);
-  let strength = clamp(abs(level - 0.5) * 3.0, 0.0, 1.0);
-  let hue = mix(vec3f(0.93, 0.91, 0.86), palette(level), strength);
-  let veil = palette(level) * 0.35;
-  return mix(BACKGROUND + veil, hue * lit(ink.yz * SHOWN.y), clamp(ink.x, 0.0, 1.0));
+  let base = palette(level);
+  let hue = mix(vec3f(0.93, 0.91, 0.86), base, min(abs(level - 0.5) * 3.0, 1.0));
+  return mix(BACKGROUND + base * 0.35, hue * lit(ink.yz * SHOWN.y), clamp(ink.x, 0.0, 1.0));
 }
 
 @compute @workgroup_size(8, 8)

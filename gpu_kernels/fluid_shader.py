@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 EAST = (0, 1, -1, 0, 0, 1, -1, 1, -1)
 NORTH = (0, 0, 0, 1, -1, 1, -1, -1, 1)
-VIEWS = ("dye", "vorticity", "speed", "mixed")
 
 
 def constants(a: FluidArguments, lattice: Lattice) -> str:
@@ -23,7 +22,6 @@ def constants(a: FluidArguments, lattice: Lattice) -> str:
     whole = {
         "COLUMNS": columns, "ROWS": rows, "CELLS": columns * rows, "ACROSS": columns // 4,
         "QUADS": columns * rows // 4, "STEPS": lattice.steps, "WATCHED": row * columns + column,
-        "VIEW": VIEWS.index(a.view),
     }  # fmt: skip
     real = {
         "SPONGE": float(lattice.sponge), "LENGTH": lattice.length, "LEAST": LEAST_VISCOSITY,
@@ -142,8 +140,12 @@ fn {name}(@builtin(global_invocation_id) id: vec3u) {{
 """
 
 
-def painting() -> str:
+def painting(a: FluidArguments) -> str:
     """Return the shader of the picture, with a sampler for each of the two fields."""
+    kind = a.view if a.view in ("dye", "mixed") else "plain"
+    chosen = f"fn fluid_colour(p: vec2f) -> vec3f {{ return {kind}_colour(p); }}"
     text = Path(__file__).with_name("fluid_paint.wgsl").read_text("utf-8")
     sampler, rest = text.split("//--\n")
-    return "\n".join([sampler.replace("FIELD", "dye"), sampler.replace("FIELD", "spare"), rest])
+    return "\n".join(
+        [sampler.replace("FIELD", "dye"), sampler.replace("FIELD", "spare"), rest, chosen]
+    )
