@@ -107,6 +107,29 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
             "height": 64,
         },
     ],
+    "linear": [
+        {"operation": operation, "size": size}
+        for operation, size in (
+            ("matmul", 50), ("fft", 256), ("fft2d", 32), ("reduce", 2000), ("scan", 3000),
+            ("sort", 60), ("histogram", 5000),
+        )
+    ],
+    "montecarlo": [
+        {"samples": 20_000, "width": 96, "height": 96},
+        {
+            "samples": 20_000, "width": 96, "height": 96, "formula": "a*b - c + d",
+            "variables": {
+                "a": {"distribution": "normal"}, "b": {"distribution": "exponential"},
+                "c": {"distribution": "poisson"}, "d": {"distribution": "triangular"},
+            },
+        },
+        {
+            "samples": 20_000, "width": 96, "height": 96, "formula": "a + b > 5",
+            "variables": {
+                "a": {"distribution": "dice"}, "b": {"distribution": "choice", "values": [1, 2]},
+            },
+        },
+    ],
     "particles": [
         {"points": 6000},
         {"points": 5000, "solid": False, "x": "h1*cos(tau*a)", "y": "h2 - 0.5 + 0.1*sin(t)",
@@ -134,8 +157,33 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
         {"objects": [{"kind": "rock"}, {"kind": "rainbow"}, {"kind": "clouds"}], "ground": "stone",
          "weather": "rain"},
     ],
+    "flock": [
+        {"count": 300},
+        {"count": 200, "kind": "fish", "obstacles": [[1, 2, 2]], "predator_x": "sin(t)",
+         "predator_y": "2", "steer_x": "0.1*y", "colour_by": "speed"},
+        {"count": 300, "kind": "vicsek"},
+        {"count": 40, "kind": "crowd"},
+        {"count": 40, "kind": "crowd", "scene": "counterflow"},
+    ],
+    "gas": [
+        {"particles": 200},
+        {"particles": 200, "width": 200, "height": 200, "frames": 3, "gravity": 2},
+        {"particles": 200, "share_second": 0.5, "placed": "apart", "partition": "demon"},
+        {"particles": 150, "tracer_radius": 1},
+        {"particles": 150, "piston": 0.1, "speeds": "maxwell"},
+    ],
     "traffic": [{"layout": layout, "cars": 60} for layout in ("city", "ring")]
     + [{"layout": "road", "cars": 15, "road_cells": 60}],
+    "walk": [
+        {"dimensions": 1, "walkers": 300, "steps": "lattice"},
+        {"dimensions": 2, "walkers": 500},
+        {"dimensions": 3, "walkers": 500},
+    ]
+    + [
+        {"model": "aggregation", "cells": 48, "start": start, "walkers": 200}
+        for start in ("point", "line", "ring")
+    ]
+    + [{"model": "percolation", "cells": 48, "neighbours": n} for n in (4, 8)],
 }  # fmt: skip
 """Arguments that lead to different shaders; a kernel that is not named here runs at its defaults.
 The recipes below go through many more."""
