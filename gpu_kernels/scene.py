@@ -151,7 +151,7 @@ class SceneKernel(KernelBase[SceneArguments]):
                 Buffer(name="lists", type="u32", length=plan.ldr + plan.pixels),
                 Buffer(name="counters", type="atomic<u32>", length=len(plan.kinds) + 8),
                 Buffer(name="objects", type="vec4f", length=plan.length),
-                Buffer(name="maps", type="f32", length=plan.terrain**2 + max(1, plan.shadow**2)),
+                Buffer(name="maps", type="f32", length=plan.maps),
             ),
             start=start,
             draw=draw,
@@ -215,6 +215,8 @@ def passes(plan: Layout) -> tuple[tuple[Pass, ...], tuple[Pass, ...]]:
             draw.append(Pass(entry="settle", dispatch=each))
     draw.append(Pass(entry="paint_sky", dispatch=shared))
     if plan.mountains:
+        ways = (workgroups(plan.ridge_ways, 64), 1, 1)
+        draw.append(Pass(entry="scan_mountains", dispatch=ways))
         draw.append(Pass(entry="paint_mountains", dispatch=shared))
     water = a.ground == "water" or plan.has("water")
     draw.append(Pass(entry="paint_land", dispatch=shared))

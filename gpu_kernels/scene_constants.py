@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .scene_layout import CAP, KINDS, STATE, Group, Layout, linear
+from .scene_layout import CAP, KINDS, RIDGE_STEPS, STATE, Group, Layout, linear
 
 ABSENT = 99
 """The number of a kind that the scene does not have; no object is of that kind."""
@@ -63,7 +63,9 @@ def _sizes(plan: Layout) -> dict[str, int]:
         "LAND": kinds + 1, "RIDGE": kinds + 2, "WATER": kinds + 3, "SUMS": kinds + 4,
         "COUNTERS": kinds + 8, "GROUPS": plan.workgroups, "HALO": plan.pixels,
         "SMALL_X": plan.small[0], "SMALL_Y": plan.small[1], "TERRAIN": plan.terrain,
-        "SHADOW": plan.shadow, "SHADOW_AT": plan.terrain**2, "CASTERS": plan.casters,
+        "RIDGE_WAYS": plan.ridge_ways, "RIDGE_STEPS": RIDGE_STEPS,
+        "RIDGE_AT": plan.terrain**2 + plan.shadow**2, "SHADOW": plan.shadow,
+        "SHADOW_AT": plan.terrain**2, "CASTERS": plan.casters,
         "LIGHT_FROM": lit[0][0] if lit else 0, "LIGHTS": min(24, sum(n for _, n in lit)),
     }  # fmt: skip
 

@@ -248,6 +248,32 @@ fn paint_sky(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) 
 
 // ---- mountains ----
 
+// How high the mountains reach in the directions of the view: for each, the steepest look up to a
+// mountain within so many metres. Those grow with the distance, so where a ray that rises by so much
+// comes to the ground is found by halving. The directions lie within VIEW_WIDE of the camera's own.
+
+fn ridge_distance(step: f32) -> f32 { return 200.0 * exp(step * (2.35 / f32(RIDGE_STEPS - 1u))); }
+
+fn view_wide() -> f32 {
+  let steep = abs(ahead().y);
+  let f = max(focal() * sqrt(1.0 - steep * steep) - steep, 0.02);
+  return min(1.04 * atan2(f32(uniforms.width) / f32(uniforms.height), f) + 0.01, 0.5 * TAU);
+}
+
+@compute @workgroup_size(64)
+fn scan_mountains(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= RIDGE_WAYS) { return; }
+  let e = eye();
+  let a = (2.0 * f32(id.x) / f32(RIDGE_WAYS - 1u) - 1.0) * view_wide() + atan2(ahead().x, -ahead().z);
+  let way = vec2f(sin(a), -cos(a));
+  var most = -1.0e3;
+  for (var k = 0u; k < RIDGE_STEPS; k++) {
+    let far = ridge_distance(f32(k));
+    most = max(most, (mountain(e.xz + way * far) - e.y) / far);
+    maps[RIDGE_AT + id.x * RIDGE_STEPS + k] = most;
+  }
+}
+
 @compute @workgroup_size(8, 8)
 fn paint_mountains(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[RIDGE]);
@@ -256,23 +282,28 @@ fn paint_mountains(@builtin(local_invocation_id) local: vec3u, @builtin(workgrou
     let inside = at.x < uniforms.width && at.y < uniforms.height;
     let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
     let e = eye();
-    var t = 240.0;
-    var before = 0.0;
-    var step = 0.0;
-    var hit = false;
-    for (var i = 0; i < 44; i++) {
-      let p = e + d * t;
-      let gap = p.y - mountain(p.xz);
-      if (gap < 0.0) {
-        t -= step * gap / (gap - before);
-        hit = true;
-        break;
-      }
-      if (t > 1.35 * TERRAIN_REACH || p.y > MOUNTAINS * 1.3) { break; }
-      before = gap;
-      step = max(0.66 * gap, 0.009 * t);
-      t += step;
+    let flat_ = max(length(d.xz), 1e-3);
+    let rise = d.y / flat_;
+    let turn = atan2(d.x, -d.z) - atan2(ahead().x, -ahead().z);
+    let off = turn - TAU * floor(turn / TAU + 0.5);
+    let share_ = clamp(off / view_wide() * 0.5 + 0.5, 0.0, 1.0);
+    let row = RIDGE_AT + u32(share_ * f32(RIDGE_WAYS - 1u) + 0.5) * RIDGE_STEPS;
+    let crest = maps[row + RIDGE_STEPS - 1u];
+    var low = 0u;
+    var high = RIDGE_STEPS - 1u;
+    for (var i = 0; i < 8; i++) {
+      let middle = (low + high) / 2u;
+      let beyond = maps[row + middle] < rise;
+      low = select(low, middle, beyond);
+      high = select(middle, high, beyond);
     }
+    let under = maps[row + low];
+    let over = maps[row + high];
+    let part = clamp((rise - under) / max(over - under, 1e-6), 0.0, 1.0);
+    let t = ridge_distance(f32(low) + part * f32(high - low)) / flat_;
+    let pixel = 2.0 / (f32(uniforms.height) * focal());
+    let cover = clamp((crest - rise) / pixel + 0.5, 0.0, 1.0);
+    let hit = cover > 0.0 && t > 201.0;
     if (hit && inside) {
       let p = e + d * t;
       let w = 5.0 + 0.002 * t;
@@ -293,7 +324,9 @@ fn paint_mountains(@builtin(local_invocation_id) local: vec3u, @builtin(workgrou
       let c = body * (light_colour() * facing * 0.92 + sky_ + after);
       let clear = exp(-(t - 200.0) * (0.00022 + 0.16 * haze()) * (1.0 - 0.35 * share));
       let far_air = air(vec3f(d.x, 0.02 + 0.35 * abs(d.y), d.z));
-      image[at.y * uniforms.width + at.x] = vec4f(mix(far_air, c, clear), t);
+      let here = at.y * uniforms.width + at.x;
+      let sky_here = image[here];
+      image[here] = vec4f(mix(sky_here.xyz, mix(far_air, c, clear), cover), select(sky_here.w, t, cover > 0.5));
     }
   }
 }

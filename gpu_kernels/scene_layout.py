@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .scene import Item, SceneArguments
 
+RIDGE_STEPS = 224
+"""Distances at which the mountains are looked up, in each direction."""
 STATE = 16
 """vec4f of the scene itself (light, camera) before the objects."""
 RECORD = 6
@@ -143,6 +145,7 @@ class Layout:
         self.active = self.tiles * self.row
         self.ldr = self.active + self.tiles * (len(self.kinds) + 4)
         self.pixels = a.width * a.height
+        self.ridge_ways = min(2 * a.width, 2048) if self.mountains else 1
         self.casters = sum(self.ranges[k][1] for k in self.kinds if KINDS[k].shadow)
         self.terrain = 1024 if self.mountains else 1
         if self.mountains and self.pixels <= 128 * 128:
@@ -256,6 +259,12 @@ class Layout:
         if self.a.ground in ("water", "stone") or self.city:
             return 0.0
         return 1.1 if self.a.ground == "sand" else 0.45
+
+    @property
+    def maps(self) -> int:
+        """Numbers in all maps: mountains, shadows, and how high the mountains reach."""
+        ridge = self.ridge_ways * RIDGE_STEPS if self.mountains else 1
+        return self.terrain**2 + self.shadow**2 + ridge
 
     @property
     def workgroups(self) -> int:

@@ -329,8 +329,8 @@ fn pine(q: vec3f, seed: f32, fine: f32) -> f32 {
   let way = q.xz / (a + 0.015);
   let branch = noise3(vec3f(way.x * 2.6, q.y * 13.0, way.y * 2.6) + 31.0 * seed);
   let s = fract(q.y * 10.0 + 1.5 * branch + 2.4 * a);
-  let r = 0.245 * pow(max(1.0 - q.y, 0.0), 0.9) * (0.50 + 0.50 * (1.0 - s) * wide(0.0, 0.15, s)) * (0.62 + 0.72 * branch) + 0.004;
-  let lumps = 0.034 * (unit(scramble(key3(leaf_cell(q, fine)))) - 0.5);
+  let r = 0.245 * pow(max(1.0 - q.y, 0.0), 0.9) * (0.50 + 0.50 * (1.0 - s) * wide(0.0, 0.15, s)) * (0.62 + 0.72 * branch) + 0.004 - 0.4 * max(q.y - 0.97, 0.0);
+  let lumps = 0.034 * wide(1.04, 0.70, q.y) * (unit(scramble(key3(leaf_cell(q, fine)))) - 0.5);
   let needles = max((a - r) * 0.62, 0.13 - q.y) - lumps;
   return min(needles, stick(q, vec3f(0.0, -0.02, 0.0), vec3f(0.0, 0.5, 0.0), 0.018, 0.010));
 }
@@ -370,7 +370,7 @@ fn trace_pine(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       let fine = leaf_size(s) / base.w;
       for (var n = 0; n < 34; n++) {
         let y = (e.y + d.y * s - base.y) / base.w;
-        if (s >= end || (y > 1.05 && d.y > 0.0)) { break; }
+        if (s >= end || (y > 1.15 && d.y > 0.0)) { break; }
         var q = (e + d * s - base.xyz) / base.w;
         q = spun(vec3f(q.x - bend.x * q.y * q.y, q.y, q.z - bend.y * q.y * q.y), size.z) * scale;
         let near = pine(q, seed, fine);
