@@ -19,7 +19,7 @@ from intentos.registry import Registry
 from intentos.run import Run, RunStatus
 from intentos.runtime import Runtime
 from intentos.store import Store
-from intentos.types import Intent, Json, Words
+from intentos.types import Intent, Json, Limits, Words
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Studio:
             code=kernel,
             needs=frozenset({"gpu"}),
             arguments=dict(arguments),
+            limits=Limits(wall_time=900),  # a busy machine may take its time
         )
         plan = Plan(
             title=Words(en=kernel),

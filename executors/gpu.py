@@ -444,9 +444,12 @@ class _translated:
         import wgpu
 
         what = " ".join(str(error).split())[:500]
-        if isinstance(error, wgpu.GPUOutOfMemoryError | MemoryError):
+        # wgpu-native tells these two as validation errors of the call that met them.
+        short = "Not enough memory left" in what
+        if short or isinstance(error, wgpu.GPUOutOfMemoryError | MemoryError):
             raise ExecutorError("gpu.out_of_memory", what=what) from error
-        if isinstance(error, wgpu.GPUValidationError):
+        lost = "device is lost" in what
+        if isinstance(error, wgpu.GPUValidationError) and not lost:
             raise InvalidProgram("gpu.refused", what=what) from error
         if isinstance(error, wgpu.GPUError | RuntimeError):
             raise ExecutorError("gpu.device_lost", what=what) from error

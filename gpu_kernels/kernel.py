@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intentos.errors import InvalidProgram
-from intentos.program import ArrayRef, GpuProgram
+from intentos.program import ArrayRef, GpuProgram, TooLarge
 from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Json, Quantity, Words, sha256
 
@@ -113,7 +113,10 @@ class KernelBase(ABC, Generic[A]):
         try:
             return self.program(typed)
         except ValidationError as error:  # a parameter named like a word of WGSL, for one
-            what = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            first = error.errors(include_url=False)[0]
+            if isinstance(first.get("ctx", {}).get("error"), TooLarge):
+                self._refuse_size(typed)
+            what = first["msg"].removeprefix("Value error, ")
             raise InvalidProgram("program.invalid", where=self.name, what=what) from error
 
     def reference(self, arguments: Mapping[str, Json], *, seed: int) -> Iterator[Snapshot]:
@@ -144,6 +147,40 @@ class KernelBase(ABC, Generic[A]):
                 what=first["msg"].removeprefix("Value error, "),
             ) from error
 
+    def _refuse_size(self, arguments: A) -> None:
+        """Raise InvalidProgram with the largest value that fits, of the argument that is to blame.
+
+        Which one that is, and how large it may be, is found out by building smaller programs.
+        """
+        whole = {
+            name: value
+            for name in type(arguments).model_fields
+            if type(value := getattr(arguments, name)) is int and value > 1
+        }
+        for name, value in sorted(whole.items(), key=lambda item: -item[1]):
+            unit = _multiple_of(type(arguments), name)
+            low, high = 0, -(-value // unit)  # so many units fit, and do not fit
+            while high - low > 1:
+                middle = (low + high) // 2
+                fits = self._fits(arguments, name, middle * unit)
+                low, high = (middle, high) if fits else (low, middle)
+            if low:
+                raise InvalidProgram(
+                    "program.too_large",
+                    kernel=self.name,
+                    argument=name,
+                    value=value,
+                    largest=low * unit,
+                )
+
+    def _fits(self, arguments: A, name: str, value: int) -> bool:
+        given = arguments.model_dump(exclude_unset=True) | {name: value}
+        try:
+            self.program(self.arguments.model_validate(given))
+        except (ValidationError, InvalidProgram):
+            return False
+        return True
+
     @cached_property
     def wgsl(self) -> str:
         """The kernel's own shader file."""
@@ -161,6 +198,12 @@ class KernelBase(ABC, Generic[A]):
         shared = ("kernel", "prelude", "functions", *_LANGUAGE, *self.includes)
         files += [here / f"{name}{ending}" for name in shared for ending in (".py", ".wgsl")]
         return sha256(b"\0".join(f.read_bytes() for f in files if f.exists()))
+
+
+def _multiple_of(arguments: type[BaseModel], name: str) -> int:
+    """Return what an argument must be a multiple of."""
+    rules = arguments.model_fields[name].metadata
+    return next((int(rule.multiple_of) for rule in rules if hasattr(rule, "multiple_of")), 1)
 
 
 def workgroups(count: int, size: int) -> int:

@@ -70,6 +70,10 @@ STANDARD_UNIFORMS: tuple[tuple[str, UniformType], ...] = (
 is over the picture; ``spin`` is how far the camera turns by itself, in radians a second."""
 
 
+class TooLarge(ValueError):
+    """A program needs a buffer or a dispatch beyond what it may have."""
+
+
 class Uniform(Frozen):
     """A number or vector that the shader reads as ``uniforms.<name>``."""
 
@@ -224,7 +228,7 @@ class GpuProgram(Frozen):
         largest = self.requires.get("maxStorageBufferBindingSize", MAX_BINDING_BYTES)
         for buffer in self.buffers:
             if buffer.size > largest:
-                raise ValueError(
+                raise TooLarge(
                     f"buffer {buffer.name!r} has {buffer.size} bytes; at most {largest}, that is "
                     f"{largest // SIZES[buffer.type]} elements, fit"
                 )
@@ -251,7 +255,7 @@ class GpuProgram(Frozen):
                 known = ", ".join(sorted(entries)) or "none"
                 raise ValueError(f"no entry point {one.entry!r} in the source (there: {known})")
             if max(one.dispatch) > MAX_WORKGROUPS:
-                raise ValueError(f"pass {one.entry!r}: at most {MAX_WORKGROUPS} workgroups a side")
+                raise TooLarge(f"pass {one.entry!r}: at most {MAX_WORKGROUPS} workgroups a side")
         invocations = self.requires.get("maxComputeInvocationsPerWorkgroup", MAX_INVOCATIONS)
         for entry, size in entries.items():
             if size is not None and _product(size) > invocations:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import struct
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from intentos.bindings import fold_seed, layout, pack, standard_values
-from intentos.errors import ExecutorUnavailable, InvalidProgram
+from intentos.errors import ExecutorError, ExecutorUnavailable, InvalidProgram
 from intentos.executors import gpu
 from intentos.executors.gpu import ProgramRunner, adapters, choose_adapter, shader_problem
 from intentos.program import GpuProgram, load
@@ -342,3 +344,50 @@ def test_probe_reductions() -> None:
         got[reduction] = gpu.reduce(program.probes[0], "float32", data.tobytes())
     assert got == {"sum": 42.0, "mean": 14.0, "minimum": 10.0, "maximum": 18.0, "first": 10.0}
     assert not math.isnan(sum(got.values()))
+
+
+SPENDER = """
+import resource
+from intentos.executors.gpu import ProgramRunner
+from intentos.program import GpuProgram
+
+def program(length):
+    return GpuProgram.model_validate({
+        "schema": 1, "width": 16, "height": 16, "frames": 2,
+        "source": "@compute @workgroup_size(1) fn go() { a0[0] += 1.0; }",
+        "buffers": [{"name": f"a{i}", "type": "f32", "length": length} for i in range(8)],
+        "step": [{"entry": "go", "dispatch": [1, 1, 1]}],
+    })
+
+for _ in ProgramRunner(program(64), {}, 1).frames():
+    pass  # the driver's own memory is there now
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+unlimited = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, unlimited[1]))
+try:
+    for _ in ProgramRunner(program(2**25), {}, 1).frames():
+        pass
+except Exception as error:
+    print(type(error).__name__, error.code)
+resource.setrlimit(resource.RLIMIT_AS, unlimited)
+print(sum(1 for _ in ProgramRunner(program(64), {}, 1).frames()))
+"""
+
+
+def test_a_device_without_memory_is_told_and_the_next_program_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SPENDER], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.stdout.splitlines() == ["ExecutorError gpu.out_of_memory", "2"], done.stderr
+
+
+def test_a_lost_device_is_told_and_the_next_program_runs() -> None:
+    program, values = heat(frames=6), {"hot": 200.0}
+    runner = ProgramRunner(program, values, 1)
+    frames = runner.frames()
+    next(frames)
+    runner._gpu.destroy()
+    with pytest.raises(ExecutorError) as lost:
+        list(frames)
+    assert lost.value.code == "gpu.device_lost"
+    assert len(list(ProgramRunner(program, values, 1).frames())) == 6
