@@ -1,9 +1,9 @@
 """Bodies that attract or repel one another, all with all: galaxies, planets, clusters, charges.
 
-Force: Newton's or Coulomb's, softened by Plummer's length: a = S d / (d² + softening²)^(3/2), with S =
-G m, or -k q q'/m. Steps: leapfrog as kick, drift, kick, of second order, reversible and symplectic.
-Source: Aarseth, *Gravitational N-Body Simulations* (2003); Hockney and Eastwood, *Computer Simulation
-Using Particles* (1988).
+Force: Newton's or Coulomb's, softened by Plummer's length: a = S d / (d² + softening²)^(3/2), with
+S = G m, or -k q q'/m. Steps: leapfrog as kick, drift, kick, of second order, reversible and
+symplectic. Source: Aarseth, *Gravitational N-Body Simulations* (2003); Hockney and Eastwood,
+*Computer Simulation Using Particles* (1988).
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ class NbodyArguments(Arguments):
         "galaxies", "disc", "cluster", "collapse", "charges", "solar", "figure_eight",
         "three_body", "binary", "ring", "bodies",
     ] = "galaxies"  # fmt: skip
-    """``galaxies``: two disc galaxies meet (kpc, Myr) · ``disc``: one galaxy · ``cluster``: a Plummer
-    sphere in balance (pc, Myr) · ``collapse``: a cold ball (G = M = R = 1) · ``charges``: as many
-    positive as negative ones · ``solar``: Sun and planets from J2000 on (AU, days) ·
-    ``figure_eight``, ``three_body`` (masses 3, 4, 5 at rest), ``binary`` (half axis, G and mass 1) ·
-    ``ring``: a planet's ring and its moon · ``bodies``: those that are listed."""
+    """``galaxies``: two disc galaxies meet (kpc, Myr) · ``disc``: one galaxy · ``cluster``: a
+    Plummer sphere in balance (pc, Myr) · ``collapse``: a cold ball (G = M = R = 1) · ``charges``:
+    as many positive as negative ones · ``solar``: Sun and planets from J2000 on (AU, days) ·
+    ``figure_eight`` · ``three_body``: masses 3, 4, 5 at rest · ``binary``: two stars (half axis, G
+    and mass 1) · ``ring``: a planet's ring and its moon · ``bodies``: those that are listed."""
     count: int = Field(6000, ge=2, le=MAX_BODIES)
     """Stars, charges, or grains of a ring or belt. A galaxy's dark halo comes on top."""
     bodies: tuple[Body, ...] = Field((), max_length=64)
@@ -104,11 +104,11 @@ class NbodyArguments(Arguments):
     heat: float = Field(0.02, ge=0, le=1)
     """Of a collapsing ball: twice its kinetic energy as a share of what would hold it up."""
     reach: float | None = Field(None, gt=0, le=1e10)
-    """Distance from the middle that fills half the picture; the system's own where none is given."""
+    """Distance from the middle that fills half the picture; the system's own otherwise."""
     logarithmic: bool | None = None
     """Whether distances are drawn by their logarithm, so that inner and outer planets fit."""
     colour_by: Literal["", "kind", "speed"] = ""
-    """By what bodies are, or by speed through ``palette``; the system's own where nothing is given."""
+    """By what bodies are, or by speed through ``palette``; the system's own otherwise."""
     palette: str = "plasma"
     background: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#070a16"
     size: float = Field(1.0, ge=0.3, le=4)
@@ -124,7 +124,7 @@ class NbodyArguments(Arguments):
     persistence: float = Field(0.0, ge=0, le=0.99)
     """Share of all light that stays for the next frame: long exposure."""
     yaw: float | None = Field(None, ge=-360, le=360)
-    """Degrees, at the start; the system's own where none is given. ``pitch`` likewise, from above."""
+    """Degrees, at the start; the system's own otherwise. ``pitch`` likewise, from above."""
     pitch: float | None = Field(None, ge=-90, le=90)
     distance: float = Field(3.0, ge=1.2, le=50)
     """Of the camera, in times ``reach``."""
@@ -180,7 +180,7 @@ class NbodyKernel(KernelBase[NbodyArguments]):
 
     name = "nbody"
     arguments = NbodyArguments
-    # Stars that pass close by one another amplify float32's rounding; three frames are too few for that.
+    # Close passages amplify float32's rounding; three frames are too few for that.
     compare = Compare(rule="tolerance", frames=3, absolute=5e-4, relative=5e-4, outliers=0.005)
     includes = ("camera", "splats", "splats_twin", "lettering")
 
@@ -193,7 +193,8 @@ class NbodyKernel(KernelBase[NbodyArguments]):
         source = "\n".join(
             (
                 prelude_wgsl(), camera_wgsl(), splats.wgsl(), palette_wgsl(a.palette),
-                _constants(a, system, clock), _placed(system), force_wgsl(), self.wgsl, caption.wgsl(),
+                _constants(a, system, clock), _placed(system), force_wgsl(), self.wgsl,
+                caption.wgsl(),
             )
         )  # fmt: skip
         each = (workgroups(count, 64), 1, 1)

@@ -269,7 +269,8 @@ fn stars(@builtin(global_invocation_id) id: vec3u) {
   var colour = look.xyz;
   if (BY_SPEED) {
     let fast = length(motion[i].xyz) / uniforms.fastest;
-    colour = linear(palette(clamp(fast, 0.0, 1.0))) * (0.35 + 1.6 * clamp(fast, 0.0, 1.5));
+    let light = max(look.x, max(look.y, look.z));
+    colour = linear(palette(0.15 + 0.85 * clamp(fast, 0.0, 1.0))) * (light * (1.1 + clamp(fast, 0.0, 1.5)));
   }
   if (i < DISCS) {
     let wide = look.w * uniforms.size * mix(1.0, near, 0.5) * side() / 512.0;

@@ -13,7 +13,7 @@ from intentos.program import Pass
 
 from .camera import Camera
 from .kernel import workgroups
-from .lettering import draw_text, lettering_wgsl, number_text, scale_for, text_width, text_wgsl
+from .lettering import draw_text, lettering_wgsl, number_text, scale_for, text_wgsl, text_width
 from .nbody_systems import System
 from .prelude import pack_rgba
 
@@ -108,7 +108,8 @@ class Caption:
             parts.append(text_wgsl(f"name{k}", name))
             names += f"""
   if (record[PINS + {k}u].w > 0.0) {{
-    colour = name{k}_on(colour, vec2i(id.xy) - vec2i(record[PINS + {k}u].xy), {self.scale}, {letters}, {SHADOW});
+    let at{k} = vec2i(id.xy) - vec2i(record[PINS + {k}u].xy);
+    colour = name{k}_on(colour, at{k}, {self.scale}, {letters}, {SHADOW});
   }}"""
         return "\n".join(
             (*parts, _writer("caption", time + bar, self.rise), _writer("names", names, 0))

@@ -1,4 +1,4 @@
-"""The WGSL of the sum over all pairs, unrolled by hand: eight bodies in each invocation's registers.
+"""The WGSL of the sum over all pairs, unrolled: eight bodies in each invocation's registers.
 
 A workgroup of 256 holds 256 bodies: 32 lanes with eight bodies each, times eight parts of every
 tile of 256 sources, which all read from workgroup memory; then the parts are added up, each

@@ -1,8 +1,9 @@
-"""Models in equilibrium, as tables from which the device draws stars: discs and spheres of stars.
+"""Discs and spheres of stars in equilibrium, as tables from which the device draws stars.
 
-A galaxy is an exponential disc, a bulge and a dark halo (both Plummer spheres), each of live bodies.
-Velocities follow the moments of the Jeans equations in the softened field of all three. Source:
-Hernquist, "N-body realizations of compound galaxies", ApJS 86 (1993); Plummer, MNRAS 71 (1911).
+A galaxy is an exponential disc, a bulge and a dark halo (both Plummer spheres), all of live
+bodies. Velocities follow the moments of the Jeans equations in the softened field of all three.
+Source: Hernquist, "N-body realizations of compound galaxies", ApJS 86 (1993); Plummer, MNRAS 71
+(1911).
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 
 ROWS = 32
-"""Of each table; rows stand at even steps of the square root (disc) or the cube root (sphere) of the
-share of the mass within."""
+"""Of each table; they stand at even steps of the square root (disc) or the cube root (sphere) of
+the share of the mass within."""
 DISC_SHARE = 0.985
 SPHERE_SHARE = 0.96
 """Of a model's mass that is drawn: the rest would be far outside."""
-STABLE = 1.25
+STABLE = 1.12
 """Toomre's Q of a disc: cool enough for arms, warm enough not to break up."""
 
 

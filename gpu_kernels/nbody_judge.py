@@ -23,6 +23,8 @@ PUSH = 1e-4
 SWING = 1e-3
 BALANCE = 0.12
 """Of a system in balance: how far twice the kinetic energy may be from the field's pull."""
+ENOUGH = 200
+"""Bodies; fewer are in balance only by and by."""
 FALL = 0.08
 
 
@@ -35,7 +37,7 @@ def judged(a: NbodyArguments, evidence: Evidence) -> tuple[dict[str, Quantity], 
     if system.sources == system.count or system.given:
         checks += [_kept(series, "push", PUSH, "momentum", "动量")]
         checks += [_kept(series, "swing", SWING, "angular momentum", "角动量")]
-    if system.balanced and a.strength == 1:
+    if system.balanced and a.strength == 1 and system.count >= ENOUGH:
         checks.append(_balance(series, values))
     if system.fall and a.heat <= 0.05 and series.span > 1.3 * system.fall:
         checks.append(_fall(system, series, values))
@@ -221,7 +223,7 @@ def _turn(period: Period, series: Series) -> float | None:
     k = int(np.searchsorted(angle, turns * math.tau))
     low = max(0, min(k - 2, len(angle) - 4))
     some = slice(low, low + 4)
-    return float(_through(angle[some], times[some], turns * math.tau)) / turns
+    return _through(angle[some], times[some], turns * math.tau) / turns
 
 
 def _through(x: Floats, y: Floats, at: float) -> float:

@@ -89,7 +89,7 @@ def on_ellipse(
     return tilted(flat[0], turn, tilt, node), tilted(flat[1], turn, tilt, node)
 
 
-def tilted(v: Any, first: float, lean: float, last: float) -> Floats:
+def tilted(v: Any, first: Any, lean: Any, last: Any) -> Floats:
     """Turn vectors, shape (..., 3), round z, then x, then z."""
 
     def about(p: Any, q: Any, angle: Any) -> tuple[Any, Any]:
@@ -104,7 +104,7 @@ def tilted(v: Any, first: float, lean: float, last: float) -> Floats:
 
 
 def solar_system(pluto: bool, moon: bool) -> tuple[Given, ...]:
-    """Return the Sun, the planets and what else was asked for, in AU and days, at rest as a whole."""
+    """Return the Sun, the planets and what else was asked for, in AU and days, at rest."""
     found: list[tuple[str, float, Floats, Floats, str, float]] = [
         ("Sun", 1.0, np.zeros(3), np.zeros(3), "#ffd27a", 6.5)
     ]
@@ -167,7 +167,7 @@ def figure_eight() -> tuple[Given, ...]:
 def pythagorean() -> tuple[Given, ...]:
     """Return masses 3, 4, 5 at rest in the corners opposite to the sides 3, 4, 5, with G = 1.
 
-    Source: Burrau, Astronomische Nachrichten 195 (1913); solved by Szebehely and Peters, AJ 72 (1967).
+    Source: Burrau, Astronomische Nachrichten 195 (1913); Szebehely and Peters, AJ 72 (1967).
     """
     corners = {3.0: (1.0, 3.0, 0.0), 4.0: (-2.0, -1.0, 0.0), 5.0: (1.0, -1.0, 0.0)}
     rest = (0.0, 0.0, 0.0)
@@ -178,7 +178,7 @@ def pythagorean() -> tuple[Given, ...]:
 
 
 def binary(ratio: float, eccentricity: float) -> tuple[Given, ...]:
-    """Return two bodies with a half axis of 1 and a mass of 1 together, with G = 1, at apocentre."""
+    """Return two bodies at apocentre, with G, half axis and mass of both together 1."""
     second = ratio / (1 + ratio)
     place = np.array([1 + eccentricity, 0.0, 0.0])
     speed = np.array([0.0, math.sqrt((1 - eccentricity) / (1 + eccentricity)), 0.0])

@@ -35,9 +35,9 @@ BLUE, ROSE = (0.13, 0.38, 1.0), (1.0, 0.20, 0.46)
 """Of young stars, linear RGB."""
 KPC_MYR = 4.49850e-2
 """G in kpc³ per 10¹⁰ solar masses and Myr²; the same number in pc³ per 10 solar masses and Myr²."""
-MORE_DARK = 5
+MORE_DARK = 10
 LEAST_DARK = 1200
-"""Halo bodies beyond the stars: a fifth, but enough of them that the field is smooth."""
+"""Halo bodies beyond the stars: a tenth, but enough of them that the field is smooth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +239,7 @@ def _disc(a: NbodyArguments) -> System:
     groups = [_moved(p, np.zeros(3), np.zeros(3), tint=BLUE, light=light, size=size) for p in parts]
     return System(
         groups=tuple(groups), gravity=KPC_MYR, softening=softening, dt=2.8, duration=650.0,
-        reach=15.0, clock=(1.0, "Myr"), pitch=50.0, turns=0.1, balanced=True, drift=3e-3, **SPIRAL,
+        reach=16.0, clock=(1.0, "Myr"), pitch=58.0, turns=0.1, balanced=True, drift=3e-3, **SPIRAL,
     )  # fmt: skip
 
 
@@ -271,8 +271,8 @@ def _collapse(a: NbodyArguments) -> System:
         tint=(1.0, 0.6, 0.3), light=light, size=size,
     )  # fmt: skip
     return System(
-        groups=(group,), softening=softening, dt=0.005, duration=3.5, reach=1.15,
-        fall=math.pi / 2 / math.sqrt(2 * a.strength), by_speed=True, fastest=2.2, pitch=15.0,
+        groups=(group,), softening=softening, dt=0.0075, duration=3.5, reach=1.15,
+        fall=math.pi / 2 / math.sqrt(2 * a.strength), by_speed=True, fastest=2.6, pitch=15.0,
         turns=0.15, drift=5e-3,
     )  # fmt: skip
 
@@ -281,21 +281,22 @@ def _charges(a: NbodyArguments) -> System:
     # Distance between neighbours d; the strength makes a pair's time sqrt(m d³ / k q²) equal 1.
     between = (4 * math.pi / 3 / a.count) ** (1 / 3)
     softening = a.softening or 0.35 * between
-    light, size = 1.1, min(7.0, max(2.0, 60 * between))
+    size = min(6.0, max(1.4, 30 * between))
+    light = min(1.6, 9000 / a.count / size**2)
     counts = a.count - a.count // 2, a.count // 2
-    heat = 0.25 * between
+    heat = 0.1 * between
     groups = tuple(
         Group(
             kind="ball", count=n, mass=1.0, charge=charge, shape=(1.0, 0.0, heat), tint=tint,
             light=light, size=size,
         )
         for n, charge, tint in zip(
-            counts, (1.0, -1.0), ((1.0, 0.32, 0.10), (0.12, 0.55, 1.0)), strict=True
+            counts, (1.0, -1.0), ((1.0, 0.24, 0.04), (0.05, 0.42, 1.0)), strict=True
         )
     )  # fmt: skip
     return System(
         groups=groups, electric=True, gravity=between**3, softening=softening, dt=0.02,
-        duration=14.0, reach=1.25, pitch=18.0, turns=0.25, drift=5e-3,
+        duration=8.0, reach=1.6, pitch=18.0, turns=0.25, drift=5e-3,
     )  # fmt: skip
 
 
@@ -307,7 +308,7 @@ def _solar(a: NbodyArguments) -> System:
         groups = (
             Group(
                 kind="belt", count=a.count, shape=(GAUSS * a.strength, 2.15, 3.3, 0.2, 0.3),
-                tint=(0.75, 0.62, 0.5), light=0.35, size=1.0,
+                tint=(0.75, 0.62, 0.5), light=0.25, size=1.0,
             ),
         )  # fmt: skip
     turns = {n: YEAR * math.sqrt(ELEMENTS[n][0] ** 3) for n in ("Mercury", "Venus", "Mars")}
@@ -330,7 +331,7 @@ def _solar(a: NbodyArguments) -> System:
         given=given, groups=groups, gravity=GAUSS, softening=a.softening or 1e-6, dt=0.5,
         duration=4 * YEAR, reach=44.0 if "pluto" in a.extras else 32.0, length_unit="AU",
         time_unit="d", clock=(YEAR, "years"), speed=(KM_S, "km/s"), drift=1e-5,
-        periods=periods, logarithmic=0.3, pitch=55.0, turns=0.06, kept=260, glow=0.6,
+        periods=periods, logarithmic=0.3, pitch=55.0, turns=0.06, kept=100, glow=0.6,
         orbits=tuple(shown) if len(shown) == len(orbits) and "moon" not in a.extras else (),
     )  # fmt: skip
 
@@ -355,7 +356,8 @@ def _figure_eight(a: NbodyArguments) -> System:
         for b in figure_eight()
     )
     return _few(
-        still, duration=2 * period, dt=period / 3200, periods=(known,), softening=a.softening or 1e-6
+        still, duration=2 * period, dt=period / 3200, periods=(known,),
+        softening=a.softening or 1e-6,
     )  # fmt: skip
 
 
@@ -391,7 +393,7 @@ def _ring(a: NbodyArguments) -> System:
     moon = np.array([far, 0.0, 0.0]), np.array([0.0, speed, 0.0])
     given = at_rest(
         [
-            ("planet", 1.0, np.zeros(3), np.zeros(3), "#f0c890", 20.0),
+            ("planet", 1.0, np.zeros(3), np.zeros(3), "#f0c890", 13.0),
             ("moon", mass, *moon, "#a8d4ff", 2.6),
         ]
     )

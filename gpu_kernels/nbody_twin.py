@@ -13,6 +13,7 @@ from intentos.bindings import fold_seed, number_of
 from intentos.protocols import Snapshot
 
 from .camera import Camera
+from .nbody_force import padded
 from .nbody_galaxy import ROWS
 from .nbody_planets import tilted
 from .nbody_systems import Group, System
@@ -29,7 +30,7 @@ BLOCK = 1024
 
 def frames(a: NbodyArguments, seed: int) -> Iterator[Snapshot]:
     """Yield every frame of the film."""
-    from .nbody import Clock, padded, probes_of, splats_of, view_of
+    from .nbody import Clock, probes_of, splats_of, view_of
     from .nbody_caption import Caption
 
     system = a.scene
@@ -64,7 +65,7 @@ def frames(a: NbodyArguments, seed: int) -> Iterator[Snapshot]:
 
 
 class Crowd:
-    """All bodies: ``at``, ``speed``, ``field`` of shape (count, 3); ``mass``, ``does``, ``answer``."""
+    """All bodies: ``at``, ``speed``, ``field`` (count, 3); ``mass``, ``does``, ``answer``."""
 
     def __init__(self, a: NbodyArguments, system: System, clock: Clock, seed: int) -> None:
         from .nbody import ink_of, soft
@@ -307,8 +308,9 @@ class Picture:
         colour = crowd.colour
         if self.by_speed:
             fast = np.linalg.norm(crowd.speed, axis=-1) / self.shown["fastest"]
-            colour = linear(palette(self.a.palette, np.clip(fast, 0, 1)))
-            colour = colour * (0.35 + 1.6 * np.clip(fast, 0, 1.5))[:, None]
+            colour = linear(palette(self.a.palette, 0.15 + 0.85 * np.clip(fast, 0, 1)))
+            light = crowd.colour.max(-1) * (1.1 + np.clip(fast, 0, 1.5))
+            colour = colour * light[:, None]
         radius = crowd.size * self.a.size * near * pixel
         some = seen & (np.arange(len(seen)) >= given)
         light = colour * self.a.brightness

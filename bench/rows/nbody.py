@@ -88,7 +88,7 @@ def taichi_rival(start: Arrays) -> Rival:
     @ti.kernel
     def sums(at: rows, pull: row, soft2: ti.f32, found: rows):
         for i in range(at.shape[0]):
-            ax, ay, az = ti.f32(0), ti.f32(0), ti.f32(0)
+            ax, ay, az = 0.0, 0.0, 0.0
             xi, yi, zi = at[i, 0], at[i, 1], at[i, 2]
             for j in range(at.shape[0]):
                 dx, dy, dz = at[j, 0] - xi, at[j, 1] - yi, at[j, 2] - zi
