@@ -44,7 +44,7 @@ class FluidArguments(Arguments):
     """Cells over the picture's height."""
     columns: int | None = Field(None, ge=16, le=4096)
     """As many as the picture's shape asks for where none are given."""
-    speed: float = Field(0.09, gt=0.001, le=MOST_SPEED)
+    speed: float = Field(0.08, gt=0.001, le=MOST_SPEED)
     """Of the inflow, the lid, or whatever the velocities count in: cells a step. Live."""
     reynolds: float | None = Field(None, gt=0.01, le=1e7)
     """speed · length / viscosity; 180 where neither it nor ``viscosity`` is given. Live."""
@@ -69,7 +69,7 @@ class FluidArguments(Arguments):
     neither is given."""
     fade: float = Field(0.0, ge=0, le=100)
     """Share of the dye that goes, per unit of time. Live."""
-    steps_per_frame: int = Field(20, ge=2, le=4000)
+    steps_per_frame: int = Field(22, ge=2, le=4000)
     """Lattice steps; rounded up to whole rounds of an even number of steps."""
     view: Literal["dye", "vorticity", "speed", "mixed"] = "mixed"
     """``mixed``: dye, coloured by the vorticity."""

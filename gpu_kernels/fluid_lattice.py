@@ -59,9 +59,9 @@ class Lattice:
     def _wind(self) -> tuple[str, str]:
         """A wind that already gives way to the obstacle as to a disc, so that it starts without a
         bang, and a whirl behind it, so that the wake need not wait for rounding errors."""
-        if self.body is None:
+        if self.body is None or self.body[3] > 0.6 * self.shown[0]:  # none, or the ground
             return "1", "0"
-        right, middle, high = (v / self.shown[1] for v in self.body)
+        right, middle, high, _ = (v / self.shown[1] for v in self.body)
         radius = high / 2
         x, y = f"(x - {right - radius!r})", f"(y - {middle!r})"
         far = f"({x}**2 + {y}**2 + {0.3 * radius**2!r})**2"
@@ -73,8 +73,8 @@ class Lattice:
         )
 
     @cached_property
-    def body(self) -> tuple[float, float, float] | None:
-        """The obstacle's right edge, middle height and height, in cells of the picture.
+    def body(self) -> tuple[float, float, float, float] | None:
+        """The obstacle's right edge, middle height, height and width, in cells of the picture.
 
         None where there is no obstacle, or where it depends on the run's seed.
         """
@@ -90,7 +90,8 @@ class Lattice:
             return None
         left, bottom = self.corner
         right, high = columns.max() + 1 - left, rows.max() + 1 - rows.min()
-        return float(right), float((rows.max() + rows.min() + 1) / 2 - bottom), float(high)
+        middle = (rows.max() + rows.min() + 1) / 2 - bottom
+        return float(right), float(middle), float(high), float(np.ptp(columns) + 1)
 
     @property
     def random(self) -> bool:

@@ -68,8 +68,9 @@ fn mixed_colour(p: vec2f) -> vec3f {
   let level = (spare_field(p).x - LOW) / (HIGH - LOW);
   let ink = dye_field(p);
   let base = palette(level);
-  let hue = mix(vec3f(0.93, 0.91, 0.86), base, min(abs(level - 0.5) * 3.0, 1.0));
-  return mix(BACKGROUND + base * 0.35, hue * lit(ink.yz * SHOWN.y), clamp(ink.x, 0.0, 1.0));
+  let strength = min(abs(level - 0.5) * 3.0, 1.0);
+  let hue = mix(vec3f(0.93, 0.91, 0.86), base, strength);
+  return mix(BACKGROUND + base * (0.4 * strength), hue * lit(ink.yz * SHOWN.y), clamp(ink.x, 0.0, 1.0));
 }
 
 @compute @workgroup_size(8, 8)

@@ -66,7 +66,7 @@ class Picture:
         ink, right, up = self._sample(dye, p)
         strength = np.clip(np.abs(level - 0.5) * 3, 0, 1)[..., None]
         hue = np.array([0.93, 0.91, 0.86]) * (1 - strength) + base * strength
-        ground = np.array(rgb(a.background)) + base * 0.35
+        ground = np.array(rgb(a.background)) + base * 0.4 * strength
         light = self._lit(right * rows, up * rows)[..., None]
         return np.asarray(ground + (hue * light - ground) * np.clip(ink, 0, 1)[..., None])
 
