@@ -140,6 +140,13 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
         {"points": 400, "joined": True, "x": "cos(3*tau*n)", "y": "sin(5*tau*n)", "z": "sin(t)",
          "shade": "n", "palette": "spectrum", "brightness": 0.9},
     ],
+    "nbody": [
+        {"system": "galaxies", "count": 300, "duration": 20},
+        {"system": "solar", "count": 100, "duration": 20, "extras": ["belt"], "labels": False},
+        {"system": "collapse", "count": 300, "duration": 0.05},
+        {"system": "bodies", "force": "charge", "duration": 0.2, "bodies": [
+            {"charge": 1, "position": [1, 0, 0]}, {"charge": -1, "position": [-1, 0, 0]}]},
+    ],
     "pixels": [
         {"value": "0.5 + 0.5*sin(6*x + t)*cos(5*y)"},
         {"red": "x*x + 0.1*t", "green": "abs(y)", "blue": "r", "samples": 3},
