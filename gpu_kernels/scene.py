@@ -85,6 +85,9 @@ class SceneArguments(Arguments):
     distance: float | None = Field(None, ge=2, le=200)
     """Of the camera from the middle, metres."""
     camera_height: float | None = Field(None, ge=0.5, le=80)
+    light: bool = False
+    """Also leave the light and the distance (m) of every pixel as an array, ``light.npy``; they are
+    then traced in the program's steps, so a moved view shows from the next step on."""
     yaw: float = Field(0.0, ge=-180, le=180)
     """Degrees around the middle."""
     pitch: float = Field(0.0, ge=-5, le=60)
@@ -131,7 +134,9 @@ class SceneKernel(KernelBase[SceneArguments]):
         plan = Layout(a)
         here = Path(__file__).parent
         parts = [(here / f"{part}.wgsl").read_text("utf-8") for part in PARTS]
-        start, draw = passes(plan)
+        start, trace, develop = passes(plan)
+        objects = Output(buffer="objects", name="objects", dtype="float32", shape=(plan.length, 4))
+        light = Output(buffer="image", name="light", dtype="float32", shape=(a.height, a.width, 4))
         return GpuProgram(
             name=self.name,
             source="\n".join([prelude_wgsl(), constants(plan), self.wgsl, *parts]),
@@ -144,25 +149,20 @@ class SceneKernel(KernelBase[SceneArguments]):
             buffers=(
                 Buffer(name="pixels", type="u32", length=plan.pixels),
                 Buffer(
-                    name="image",
+                    name="beside",
                     type="vec4f",
-                    length=2 * plan.pixels + 2 * plan.small[0] * plan.small[1],
+                    length=plan.pixels + 2 * plan.small[0] * plan.small[1],
                 ),
+                Buffer(name="image", type="vec4f", length=plan.pixels),
                 Buffer(name="lists", type="u32", length=plan.ldr + plan.pixels),
                 Buffer(name="counters", type="atomic<u32>", length=len(plan.kinds) + 8),
                 Buffer(name="objects", type="vec4f", length=plan.length),
                 Buffer(name="maps", type="f32", length=plan.maps),
             ),
-            start=start,
-            draw=draw,
-            outputs=(
-                Output(
-                    buffer="objects",
-                    name="objects",
-                    dtype="float32",
-                    shape=(plan.length, 4),
-                ),
-            ),
+            start=start + trace if a.light else start,
+            step=trace if a.light else (),
+            draw=develop if a.light else trace + develop,
+            outputs=(objects, light) if a.light else (objects,),
             probes=probes(plan),
             width=a.width,
             height=a.height,
@@ -192,8 +192,8 @@ class SceneKernel(KernelBase[SceneArguments]):
         return judge(arguments, evidence)
 
 
-def passes(plan: Layout) -> tuple[tuple[Pass, ...], tuple[Pass, ...]]:
-    """Return the start and draw passes of a scene."""
+def passes(plan: Layout) -> tuple[tuple[Pass, ...], tuple[Pass, ...], tuple[Pass, ...]]:
+    """Return what happens once, what traces the light, and what makes a picture of it."""
     a = plan.a
     picture = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
     small = (workgroups(plan.small[0], 8), workgroups(plan.small[1], 8), 1)
@@ -227,14 +227,14 @@ def passes(plan: Layout) -> tuple[tuple[Pass, ...], tuple[Pass, ...]]:
     if water:
         draw.append(Pass(entry="paint_water", dispatch=shared))
         draw.append(Pass(entry="lay_water", dispatch=shared))
-    draw += [
+    develop = (
         Pass(entry="shrink", dispatch=small),
         Pass(entry="blur_across", dispatch=small),
         Pass(entry="blur_down", dispatch=small),
         Pass(entry="develop", dispatch=picture),
         Pass(entry="smooth_edges", dispatch=picture),
-    ]
-    return tuple(start), tuple(draw)
+    )
+    return tuple(start), tuple(draw), develop
 
 
 def probes(plan: Layout) -> tuple[Probe, ...]:

@@ -4,7 +4,8 @@
 //   how the wind bends it, or where a flower's head is, and the light that reaches its foot.
 // `cull` writes for every tile of 8 x 8 pixels which objects of each kind its rays may meet; the passes
 // that trace a kind walk over the tiles in which it is, so that what is absent costs nothing.
-// `image` holds linear light and the distance of what is seen there, then the two halves of the halo.
+// `image` holds linear light and the distance of what is seen there; `beside` the halo of bright things,
+// twice, and water before it is laid into the picture.
 // Software rasterisers run every instruction of straight code for all lanes, masked or not, and leave out
 // only rounds of loops; that is why work is put into loops over lists.
 
@@ -418,7 +419,7 @@ fn shrink(@builtin(global_invocation_id) id: vec3u) {
     atomicAdd(&counters[SUMS + 2u], 1u);
   }
   let excess = max(bright(c) - BLOOM_FROM, 0.0);
-  image[HALO + id.y * SMALL_X + id.x] = vec4f(min(c * excess / (bright(c) + 1e-4), vec3f(4.0)), 0.0);
+  beside[id.y * SMALL_X + id.x] = vec4f(min(c * excess / (bright(c) + 1e-4), vec3f(4.0)), 0.0);
 }
 
 fn blurred(from_: u32, x: i32, y: i32, dx: i32, dy: i32) -> vec3f {
@@ -428,7 +429,7 @@ fn blurred(from_: u32, x: i32, y: i32, dx: i32, dy: i32) -> vec3f {
     let w = exp(-0.045 * f32(i * i));
     let px = clamp(x + i * dx, 0, i32(SMALL_X) - 1);
     let py = clamp(y + i * dy, 0, i32(SMALL_Y) - 1);
-    sum += w * image[from_ + u32(py) * SMALL_X + u32(px)].xyz;
+    sum += w * beside[from_ + u32(py) * SMALL_X + u32(px)].xyz;
     weight += w;
   }
   return sum / weight;
@@ -437,15 +438,15 @@ fn blurred(from_: u32, x: i32, y: i32, dx: i32, dy: i32) -> vec3f {
 @compute @workgroup_size(8, 8)
 fn blur_across(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= SMALL_X || id.y >= SMALL_Y) { return; }
-  let c = blurred(HALO, i32(id.x), i32(id.y), 1, 0);
-  image[HALO + SMALL_X * SMALL_Y + id.y * SMALL_X + id.x] = vec4f(c, 0.0);
+  let c = blurred(0u, i32(id.x), i32(id.y), 1, 0);
+  beside[SMALL_X * SMALL_Y + id.y * SMALL_X + id.x] = vec4f(c, 0.0);
 }
 
 @compute @workgroup_size(8, 8)
 fn blur_down(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= SMALL_X || id.y >= SMALL_Y) { return; }
-  let c = blurred(HALO + SMALL_X * SMALL_Y, i32(id.x), i32(id.y), 0, 1);
-  image[HALO + id.y * SMALL_X + id.x] = vec4f(c, 0.0);
+  let c = blurred(SMALL_X * SMALL_Y, i32(id.x), i32(id.y), 0, 1);
+  beside[id.y * SMALL_X + id.x] = vec4f(c, 0.0);
 }
 
 fn halo_at(x: f32, y: f32) -> vec3f {
@@ -455,8 +456,8 @@ fn halo_at(x: f32, y: f32) -> vec3f {
   let j = u32(v);
   let i1 = min(i + 1u, SMALL_X - 1u);
   let j1 = min(j + 1u, SMALL_Y - 1u);
-  let top = mix(image[HALO + j * SMALL_X + i].xyz, image[HALO + j * SMALL_X + i1].xyz, u - f32(i));
-  let low = mix(image[HALO + j1 * SMALL_X + i].xyz, image[HALO + j1 * SMALL_X + i1].xyz, u - f32(i));
+  let top = mix(beside[j * SMALL_X + i].xyz, beside[j * SMALL_X + i1].xyz, u - f32(i));
+  let low = mix(beside[j1 * SMALL_X + i].xyz, beside[j1 * SMALL_X + i1].xyz, u - f32(i));
   return mix(top, low, v - f32(j));
 }
 

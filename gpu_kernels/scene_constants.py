@@ -61,7 +61,7 @@ def _sizes(plan: Layout) -> dict[str, int]:
         "TABLE": plan.table, "CLASSES": len(plan.groups), "TILES": plan.tiles,
         "TILES_X": plan.tiles_x, "ACTIVE": plan.active, "LDR": plan.ldr, "SKY": kinds,
         "LAND": kinds + 1, "RIDGE": kinds + 2, "WATER": kinds + 3, "SUMS": kinds + 4,
-        "COUNTERS": kinds + 8, "GROUPS": plan.workgroups, "HALO": plan.pixels,
+        "COUNTERS": kinds + 8, "GROUPS": plan.workgroups,
         "SMALL_X": plan.small[0], "SMALL_Y": plan.small[1], "TERRAIN": plan.terrain,
         "RIDGE_WAYS": plan.ridge_ways, "RIDGE_STEPS": RIDGE_STEPS,
         "RIDGE_AT": plan.terrain**2 + plan.shadow**2, "SHADOW": plan.shadow,

@@ -543,9 +543,9 @@ fn paint_water(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
         c = mix(c, before.xyz * 0.8 + 0.5 * c, shallow * (1.0 - gloss));
       }
       let out = veil(c, d, t);
-      image[HALO + 2u * SMALL_X * SMALL_Y + here] = vec4f(out, t);
+      beside[2u * SMALL_X * SMALL_Y + here] = vec4f(out, t);
     } else if (inside) {
-      image[HALO + 2u * SMALL_X * SMALL_Y + here] = before;
+      beside[2u * SMALL_X * SMALL_Y + here] = before;
     }
   }
 }
@@ -558,7 +558,7 @@ fn lay_water(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) 
     let at = tile_pixel(lists[ACTIVE + WATER * TILES + k], local);
     if (at.x < uniforms.width && at.y < uniforms.height) {
       let here = at.y * uniforms.width + at.x;
-      image[here] = image[HALO + 2u * SMALL_X * SMALL_Y + here];
+      image[here] = beside[2u * SMALL_X * SMALL_Y + here];
     }
   }
 }

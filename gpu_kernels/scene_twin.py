@@ -428,12 +428,14 @@ def frames(program: GpuProgram, a: SceneArguments, seed: int) -> Iterator[Snapsh
     own = machine(program)
     numbers = {u.name: u.value for u in program.uniforms}
     for frame in range(program.frames):
-        step = frame * program.steps_per_frame
-        standard = standard_values(program, frame=frame, step=step, seed=seed)
-        own.uniforms = {name: typed(name, v) for name, v in (standard | numbers).items()}
-        with np.errstate(all="ignore"):
-            for one in (*(program.start if frame == 0 else ()), *program.draw):
-                own.dispatch(one)
+        # A round of steps begins at the time that the one before left.
+        rounds = ((frame, max(frame - 1, 0), program.step if frame else program.start),)
+        for number, step, passes in (*rounds, (frame, frame, program.draw)):
+            standard = standard_values(program, frame=number, step=step, seed=seed)
+            own.uniforms = {name: typed(name, v) for name, v in (standard | numbers).items()}
+            with np.errstate(all="ignore"):
+                for one in passes:
+                    own.dispatch(one)
         yield snapshot(program, a, own.buffers)
 
 
@@ -455,7 +457,7 @@ def snapshot(
         probes={
             p.name: float(buffers[p.buffer].reshape(-1)[p.offset] * p.scale) for p in program.probes
         },
-        buffers={"objects": buffers["objects"].copy()},
+        buffers={o.name: buffers[o.buffer].reshape(o.shape).copy() for o in program.outputs},
     )
 
 

@@ -35,7 +35,10 @@ VILLAGE: dict[str, Any] = SMALL | {
     "objects": [{"kind": "house"}, {"kind": "lantern"}, {"kind": "path"}], "weather": "snow",
     "time_of_day": "dawn", "season": "winter",
 }  # fmt: skip
-SCENES = {"garden": GARDEN, "city": CITY, "valley": VALLEY, "village": VILLAGE}
+DESERT: dict[str, Any] = SMALL | {
+    "objects": [{"kind": "rock"}], "ground": "sand", "light": True, "frames": 3,
+}  # fmt: skip
+SCENES = {"garden": GARDEN, "city": CITY, "valley": VALLEY, "village": VILLAGE, "desert": DESERT}
 
 
 @cache
@@ -77,7 +80,8 @@ def test_gpu_and_numpy_draw_the_same(name: str) -> None:
     twin = list(kernel.reference(arguments, seed=7))
     for picture, snapshot in zip(pictures, twin, strict=True):
         assert np.abs(picture.astype(int) - snapshot.pixels).mean() < kernel.compare.pixels
-    assert kernel.compare.agree(evidence.outputs["objects"], twin[-1].buffers["objects"])
+    for output, array in evidence.outputs.items():
+        assert kernel.compare.agree(array, twin[-1].buffers[output])
     for probe, points in evidence.series.items():
         assert [v for _, v in points] == pytest.approx([s.probes[probe] for s in twin], abs=2e-3)
 
@@ -146,6 +150,19 @@ def test_a_tower_is_as_far_and_as_high_as_geometry_says() -> None:
     roof = int(np.argmax(pictures[0][:, column, 2] < 150))
     assert min(row_of(z - half), row_of(z + half)) - 2 <= roof
     assert roof <= max(row_of(z - half), row_of(z + half)) + 2
+
+
+def test_the_distance_to_flat_ground_is_that_of_similar_triangles() -> None:
+    arguments = DESERT | {"objects": [], "ground": "stone", "camera": "still"}
+    evidence, _ = draw(arguments, kernel.build(arguments))
+    rows, light = evidence.outputs["objects"].astype(float), evidence.outputs["light"]
+    eye, focal, right, up, ahead = rows[7, :3], rows[7, 3], rows[8, :3], rows[9, :3], rows[10, :3]
+    for x, y in ((5, 60), (32, 50), (60, 63)):
+        across, down = (x + 0.5 - 32) / 32, (y + 0.5 - 32) / 32
+        way = ahead * focal + right * across - up * down
+        slope = -way[1] / float(np.linalg.norm(way))
+        assert light[y, x, 3] == pytest.approx(eye[1] / slope, rel=1e-3)
+    assert (light[:20, :, 3] == 1e5).all()
 
 
 def test_night_is_darker_than_dusk_and_dusk_than_day() -> None:
