@@ -180,8 +180,9 @@ class NbodyKernel(KernelBase[NbodyArguments]):
 
     name = "nbody"
     arguments = NbodyArguments
-    # Close passages amplify float32's rounding; three frames are too few for that.
-    compare = Compare(rule="tolerance", frames=3, absolute=5e-4, relative=5e-4, outliers=0.005)
+    # Sines and logarithms of the beginning differ by 1e-4 between devices, and close passages
+    # amplify what differs.
+    compare = Compare(rule="tolerance", frames=3, absolute=2e-3, relative=2e-3, outliers=0.01)
     includes = ("camera", "splats", "splats_twin", "lettering")
 
     def program(self, arguments: NbodyArguments) -> GpuProgram:

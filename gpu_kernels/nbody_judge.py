@@ -23,6 +23,10 @@ PUSH = 1e-4
 SWING = 1e-3
 BALANCE = 0.12
 """Of a system in balance: how far twice the kinetic energy may be from the field's pull."""
+CHINESE = {
+    "Mercury": "水星", "Venus": "金星", "Earth": "地球", "Mars": "火星",
+    "B": "伴星", "moon": "卫星",
+}  # fmt: skip
 ENOUGH = 200
 """Bodies; fewer are in balance only by and by."""
 FALL = 0.08
@@ -194,7 +198,8 @@ def _period(period: Period, series: Series) -> Check | None:
     off = abs(found / period.expected - 1)
     return _check(
         f"period_{period.name.lower()}",
-        f"{period.name} goes round in the known time", f"{period.name} 的公转周期与已知值相符",
+        f"{period.name} goes round in the known time",
+        f"{CHINESE.get(period.name, period.name)}的公转周期与已知值相符",
         off <= period.tolerance,
         f"{found:.6g} against {period.expected:.6g}, off by {100 * off:.2g} %, at most "
         f"{100 * period.tolerance:.2g} %", "oracle",
@@ -217,7 +222,7 @@ def _turn(period: Period, series: Series) -> float | None:
     first = first / max(float(np.linalg.norm(first)), 1e-300)
     second = np.cross(normal, first)
     angle = np.unwrap(np.arctan2(at @ second, at @ first))
-    turns = math.floor(angle[-1] / math.tau + 1e-9)
+    turns = math.floor(float(angle[-1]) / math.tau + 1e-9)
     if turns < 1:
         return None
     k = int(np.searchsorted(angle, turns * math.tau))
