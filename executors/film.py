@@ -17,12 +17,14 @@ from intentos.errors import ExecutorError, StoreError
 from . import child
 
 GIF_BYTES = 8_000_000
-GIF_PIXELS = 16_000_000
+GIF_PIXELS = 10_000_000
 """Of all frames together, at the first try: about as much as fits into GIF_BYTES."""
-GIF_FRAMES = 150
+GIF_FRAMES = 120
 GIF_RATE = 34.0
 """Frames a second; browsers slow down frames that are shown for less than 20 ms."""
 GIF_LEAST_FRAMES = 36
+PALETTE_EVERY = 4
+"""Of the GIF's frames, how many count for its colours: looking at all takes as long as a film."""
 
 Progress = Callable[[float], None]
 
@@ -110,7 +112,8 @@ async def _gif(
         w, h = (max(1, round(side * scale)) for side in (width, height))
         size = f",scale={w}:{h}:flags=area" if scale < 1 else ""
         graph = (
-            f"[0:v]framestep={every}{size},split[a][b];[a]palettegen=stats_mode=full[p];"
+            f"[0:v]framestep={every}{size},split[a][b];"
+            f"[a]framestep={PALETTE_EVERY},palettegen=stats_mode=full[p];"
             "[b][p]paletteuse=dither=bayer:bayer_scale=4:diff_mode=rectangle"
         )
         # -loop 0: for ever.
