@@ -174,7 +174,27 @@ def text_mask(text: str, scale: int = 1) -> NDArray[np.bool_]:
         for y, row in enumerate(rows):
             mask[y, at : at + width] = [row >> x & 1 for x in range(width)]
         at += width + 1
-    return np.repeat(np.repeat(mask, scale, 0), scale, 1)
+    return _smoothed(mask, scale)
+
+
+def _smoothed(mask: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:
+    """Enlarge, with slanted strokes bridged where pixels touch by a corner only."""
+    large = np.repeat(np.repeat(mask, scale, 0), scale, 1)
+    around = np.pad(mask, 1)
+    height, width = mask.shape
+
+    def beside(dx: int, dy: int) -> NDArray[np.bool_]:
+        return around[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
+
+    ring = beside(-1, 0) & beside(1, 0) & beside(0, -1) & beside(0, 1)  # the hole of a °
+    inner = np.arange(scale)
+    for dx in (-1, 1):
+        for dy in (-1, 1):
+            bridged = ~mask & ~ring & beside(dx, 0) & beside(0, dy) & ~beside(dx, dy)
+            i = inner if dx < 0 else scale - 1 - inner
+            j = inner if dy < 0 else scale - 1 - inner
+            large |= np.kron(bridged, j[:, None] + i[None] <= scale - 2).astype(bool)
+    return large
 
 
 @cache
@@ -217,12 +237,23 @@ def text_wgsl(name: str, text: str) -> str:
     listed = ", ".join(f"{word}u" for word in words)
     return f"""
 const {name}_width: i32 = {mask.shape[1]};
+fn {name}_bit(p: vec2i) -> bool {{
+  if (any(p < vec2i(0)) || p.x >= {mask.shape[1]} || p.y >= {TALL}) {{ return false; }}
+  var words = array<u32, {len(words)}>({listed});
+  return ((words[p.y * {across} + p.x / 32] >> (u32(p.x) % 32u)) & 1u) == 1u;
+}}
 fn {name}(at: vec2i, scale: i32) -> f32 {{
   if (any(at < vec2i(0))) {{ return 0.0; }}
-  let p = vec2u(at / scale);
-  if (p.x >= {mask.shape[1]}u || p.y >= {TALL}u) {{ return 0.0; }}
-  var words = array<u32, {len(words)}>({listed});
-  return f32((words[p.y * {across}u + p.x / 32u] >> (p.x % 32u)) & 1u);
+  let p = at / scale;
+  if ({name}_bit(p)) {{ return 1.0; }}
+  let end = vec2i({mask.shape[1]}, {TALL});
+  for (var k = 0; k < 4 && scale > 1 && all(p < end); k++) {{
+    let d = corner_of(k);
+    if (bridges(at - scale * p, d, scale) && {name}_bit(p + vec2i(d.x, 0))
+        && {name}_bit(p + vec2i(0, d.y)) && !{name}_bit(p + d)
+        && !({name}_bit(p - vec2i(d.x, 0)) && {name}_bit(p - vec2i(0, d.y)))) {{ return 1.0; }}
+  }}
+  return 0.0;
 }}
 fn {name}_on(colour: vec3f, at: vec2i, scale: i32, letters: vec3f, shadow: f32) -> vec3f {{
   let end = vec2i({name}_width + 1, {TALL + 1}) * scale;

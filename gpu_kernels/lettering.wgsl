@@ -74,21 +74,44 @@ fn number_width(number: Number) -> i32 {
   return i32(total) - 1;
 }
 
+// Enlarged letters: where two pixels of ink touch by a corner only, triangles bridge the slant.
+fn corner_of(k: i32) -> vec2i { return vec2i(2 * (k % 2) - 1, 2 * (k / 2) - 1); }
+
+fn bridges(inner: vec2i, corner: vec2i, scale: i32) -> bool {
+  let from_corner = select(inner, scale - 1 - inner, corner > vec2i(0));
+  return from_corner.x + from_corner.y <= scale - 2;
+}
+
+fn glyph_bit(code: u32, p: vec2i) -> bool {
+  if (any(p < vec2i(0)) || p.x >= i32(glyph_width(code)) || p.y >= 7) { return false; }
+  let bits = glyph_bits(code);
+  let word = select(bits.y, bits.x, p.y < 4);
+  return ((word >> (8u * (u32(p.y) % 4u) + u32(p.x))) & 1u) == 1u;
+}
+
 // Ink, 0 or 1, at a pixel counted from the number's top left corner.
 fn number_ink(number: Number, at: vec2i, scale: i32) -> f32 {
   if (any(at < vec2i(0))) { return 0.0; }
-  let p = vec2u(at / scale);
-  if (p.y >= 7u) { return 0.0; }
-  var left = 0u;
+  let p = at / scale;
+  if (p.y >= 7) { return 0.0; }
+  var left = 0;
   for (var i = 0u; i < number.length; i++) {
     let code = code_of(number, i);
-    let wide = glyph_width(code);
+    let wide = i32(glyph_width(code));
     if (p.x >= left && p.x < left + wide) {
-      let bits = glyph_bits(code);
-      let word = select(bits.y, bits.x, p.y < 4u);
-      return f32((word >> (8u * (p.y % 4u) + p.x - left)) & 1u);
+      let q = p - vec2i(left, 0);
+      if (glyph_bit(code, q)) { return 1.0; }
+      for (var k = 0; k < 4 && scale > 1; k++) {
+        let d = corner_of(k);
+        if (bridges(at - scale * p, d, scale) && glyph_bit(code, q + vec2i(d.x, 0))
+            && glyph_bit(code, q + vec2i(0, d.y)) && !glyph_bit(code, q + d)
+            && !(glyph_bit(code, q - vec2i(d.x, 0)) && glyph_bit(code, q - vec2i(0, d.y)))) {
+          return 1.0;
+        }
+      }
+      return 0.0;
     }
-    left += wide + 1u;
+    left += wide + 1;
   }
   return 0.0;
 }
