@@ -1,7 +1,8 @@
 // A lattice gas of nine velocities (D2Q9), row 0 at the bottom. A quad is four cells beside one
 // another. The builder writes before this: COLUMNS, ROWS, CELLS, ACROSS (quads of a row), QUADS,
 // CORNER and SHOWN (the cells of the picture), STEPS (lattice steps of a round), LENGTH (cells),
-// FORCED, DYED, PERIODIC_X, PERIODIC_Y, SPONGE, SPONGE_ENDS, VISCOUS, LEAST, MOST, WATCHED, BODY;
+// FORCED, DYED, BODY, PERIODIC_X, PERIODIC_Y, SPONGE, SPONGE_ENDS, WATCHED (a cell), and the bounds
+// LEAST (viscosity), MOST (speed), FASTEST_FALL;
 // wanted_viscosity(), obstacle_at, velocity_at, dye_at, source_at, force_at, frame_kind, shown_of;
 // after it the entry points even, odd and last, which pull, move and store the populations.
 //
@@ -28,6 +29,11 @@ struct State { n: Nine, excess: vec4f, u: vec4f, v: vec4f }
 fn lattice_speed() -> f32 { return clamp(uniforms.speed, 0.0, MOST); }
 
 fn lattice_viscosity() -> f32 { return max(wanted_viscosity(), LEAST); }
+
+fn held_buoyancy() -> f32 {
+  let most = FASTEST_FALL * FASTEST_FALL / max(lattice_speed() * lattice_speed(), 1e-12);
+  return clamp(uniforms.buoyancy, -most, most);
+}
 
 // Where a cell is, in heights of the picture.
 fn place_of(column: u32, row: u32) -> vec2f {
@@ -326,7 +332,7 @@ fn urge(@builtin(global_invocation_id) id: vec3u) {
       let place = place_of(first + lane, row);
       let push = force_at(place.x, place.y, uniforms.time, dye[cell]);
       fx[lane] = finite(push.x) * unit;
-      fy[lane] = finite(push.y + uniforms.buoyancy * dye[cell]) * unit;
+      fy[lane] = finite(push.y + held_buoyancy() * dye[cell]) * unit;
     }
   }
   work[id.x] = fx;
@@ -456,7 +462,8 @@ fn summarize() {
   work[TOTALS] = vec4f(sum.x / f32(CELLS), sum.y / (fluid * speed * speed), sum.z / (fluid * speed), sum.w / fluid);
   // Force coefficients: force over half the dynamic pressure on the length.
   work[TOTALS + 1u] = vec4f(pull.xy * 2.0 / (speed * speed * LENGTH), pull.z, fluid / f32(CELLS));
-  let beyond = max(0.0, max(LEAST / max(wanted_viscosity(), 1e-30) - 1.0, uniforms.speed / MOST - 1.0));
+  var beyond = max(LEAST / max(wanted_viscosity(), 1e-30) - 1.0, uniforms.speed / MOST - 1.0);
+  beyond = max(max(beyond, abs(uniforms.buoyancy) / max(abs(held_buoyancy()), 1e-30) - 1.0), 0.0);
   work[TOTALS + 2u] = vec4f(sqrt(fastest), wanted_viscosity(), uniforms.speed, beyond);
   work[TOTALS + 3u] = vec4f(flow[WATCHED].xy / speed, 0.0, 0.0);
 }

@@ -28,6 +28,8 @@ LEAST_VISCOSITY = 2e-4
 """In lattice units: a relaxation time of 0.5006. Below, rounding and under-resolved eddies win."""
 MOST_SPEED = 0.15
 """Cells a step: Mach 0.26. Errors of compressibility grow with its square."""
+FASTEST_FALL = 0.25
+"""What free fall over one height would reach, cells a step; plumes come to about half of it."""
 SOUND = 1 / math.sqrt(3)
 """Speed of sound of D2Q9, cells a step."""
 FLUID, OBSTACLE, WALL, SLIP, LID = range(5)
@@ -278,6 +280,9 @@ class Lattice:
             most = a.speed * self.length / LEAST_VISCOSITY
             raise InvalidProgram("fluid.unstable", reynolds=self.reynolds, largest=most,
                                  viscosity=self.viscosity, least=LEAST_VISCOSITY)  # fmt: skip
+        most = (FASTEST_FALL / a.speed) ** 2
+        if abs(a.buoyancy) > most * (1 + 1e-9):
+            raise InvalidProgram("fluid.too_buoyant", buoyancy=a.buoyancy, most=most)
         if not (a.velocity_x or a.velocity_y):
             return
         x, y = self.places()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .fluid_lattice import LEAST_VISCOSITY, MOST_SPEED, Lattice
+from .fluid_lattice import FASTEST_FALL, LEAST_VISCOSITY, MOST_SPEED, Lattice
 
 if TYPE_CHECKING:
     from .fluid import FluidArguments
@@ -25,7 +25,8 @@ def constants(a: FluidArguments, lattice: Lattice) -> str:
     }  # fmt: skip
     real = {
         "SPONGE": float(lattice.sponge), "LENGTH": lattice.length, "LEAST": LEAST_VISCOSITY,
-        "MOST": MOST_SPEED, "RELIEF": a.relief, "LOW": low, "HIGH": high,
+        "MOST": MOST_SPEED, "FASTEST_FALL": FASTEST_FALL, "RELIEF": a.relief, "LOW": low,
+        "HIGH": high,
     }  # fmt: skip
     yes = {
         "FORCED": lattice.forced, "DYED": lattice.dyed, "BODY": bool(a.obstacle),

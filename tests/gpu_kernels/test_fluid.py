@@ -247,6 +247,7 @@ def test_a_live_viscosity_below_the_stable_range_is_held_and_noticed() -> None:
         ({"speed": 0.4}, "less than or equal to 0.15"),
         ({"viscosity": 0.1}, "either reynolds or viscosity"),
         ({"boundary": "periodic", "velocity_x": "5*sin(x)"}, "speed of sound"),
+        ({"buoyancy": 20}, "at this speed at most 9.77 works"),
         ({"obstacle": "fbm(9*x, 9*y) > 0.6"}, "Give length"),
         ({"rows": 1500, "columns": 4000}, "rows they fit"),
         ({"low": 2, "high": 1}, "below high"),
