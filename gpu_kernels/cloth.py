@@ -27,6 +27,7 @@ from .cloth_shape import (
     LADEN,
     PINS_OF,
     beams_wgsl,
+    chain_width,
     fold,
     hanging,
     rough,
@@ -209,7 +210,7 @@ class ClothKernel(KernelBase[ClothArguments]):
         a = arguments
         count, pixels = a.columns * a.rows, a.width * a.height
         vertices = (workgroups(count, 64), 1, 1)
-        cells = (workgroups(max(1, (a.columns - 1) * (a.rows - 1)), 64), 1, 1)
+        cells = (workgroups((a.columns - 1) * max(1, a.rows - 1), 64), 1, 1)
         picture = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
         there = Pass(entry="step_there", dispatch=vertices)
         back = Pass(entry="step_back", dispatch=vertices)
@@ -302,13 +303,13 @@ def _probes(count: int) -> tuple[Probe, ...]:
 
 def _constants(a: ClothArguments) -> str:
     scene = scene_of(a)
-    cells = max(1, (a.columns - 1) * (a.rows - 1))
+    cells = (a.columns - 1) * max(1, a.rows - 1)
     chain, sag = hanging(a)
     half, radius = fold(a)
     bits = max(1, (cells - 1).bit_length())
     whole = {
         "COUNT": a.columns * a.rows,
-        "CELLS": (a.columns - 1) * (a.rows - 1),
+        "CELLS": cells,
         "CELL_BITS": bits,
         "PATTERN": PATTERNS.index(a.pattern),
     }
@@ -336,6 +337,7 @@ def _constants(a: ClothArguments) -> str:
         "SAG": sag,
         "LADEN": LADEN,
         "ROUGH": rough(a),
+        "CHAIN_WIDTH": chain_width(a),
         "RADIUS": scene.radius,
         "DEPTHS": float(2 ** (32 - bits) - 2),
     }

@@ -122,7 +122,14 @@ fn step_there(@builtin(global_invocation_id) id: vec3u) {
   let normal = across / max(length(across), 1e-12);
   let flow = air[id.x].xyz - v;
   let through = dot(flow, normal);
-  force += (0.5 * AIR_DENSITY * DX * DY) * (PRESSURE * abs(through) * through * normal + SKIN * length(flow) * flow);
+  var press = abs(through) * through * normal;
+  if (ROWS == 1) {
+    // A chain has no face: the wind presses across it.
+    let along = right / max(length(right), 1e-12);
+    let beside = flow - dot(flow, along) * along;
+    press = length(beside) * beside;
+  }
+  force += (0.5 * AIR_DENSITY * DX * DY) * (PRESSURE * press + SKIN * length(flow) * flow);
   let faster = v + force * (STEP / MASS);
   let moved = settled(Mover(p + faster * STEP, faster));
   let held = pinned(i, j);
@@ -168,7 +175,14 @@ fn step_back(@builtin(global_invocation_id) id: vec3u) {
   let normal = across / max(length(across), 1e-12);
   let flow = air[id.x].xyz - v;
   let through = dot(flow, normal);
-  force += (0.5 * AIR_DENSITY * DX * DY) * (PRESSURE * abs(through) * through * normal + SKIN * length(flow) * flow);
+  var press = abs(through) * through * normal;
+  if (ROWS == 1) {
+    // A chain has no face: the wind presses across it.
+    let along = right / max(length(right), 1e-12);
+    let beside = flow - dot(flow, along) * along;
+    press = length(beside) * beside;
+  }
+  force += (0.5 * AIR_DENSITY * DX * DY) * (PRESSURE * press + SKIN * length(flow) * flow);
   let faster = v + force * (STEP / MASS);
   let moved = settled(Mover(p + faster * STEP, faster));
   let held = pinned(i, j);
@@ -262,7 +276,7 @@ fn face(@builtin(global_invocation_id) id: vec3u) {
   let j = i32(id.x) / COLUMNS;
   let right = place_a[index(min(i + 1, COLUMNS - 1), j)].xyz - place_a[index(max(i - 1, 0), j)].xyz;
   let below = place_a[index(i, min(j + 1, ROWS - 1))].xyz - place_a[index(i, max(j - 1, 0))].xyz;
-  let across = cross(below, right);
+  let across = select(cross(below, right), vec3f(0.3, 0.5, 0.8), ROWS == 1);
   air[COUNT + id.x] = vec4f(across / max(length(across), 1e-12), 0.0);
 }
 
@@ -280,6 +294,10 @@ fn on_screen(p: vec3f) -> vec3f {
 }
 
 fn toward_light() -> vec3f { return normalize(vec3f(-0.45, 0.80, 0.55)); }
+
+// The upper and the lower corners of a cell lie apart, also where a chain has one row only.
+fn upper(i: u32) -> vec3f { return place_a[i].xyz + vec3f(0.0, CHAIN_WIDTH, 0.0); }
+fn lower(i: u32) -> vec3f { return place_a[i].xyz - vec3f(0.0, CHAIN_WIDTH, 0.0); }
 
 // In the light's picture: pixels, and distance from its plane.
 fn on_light(p: vec3f) -> vec3f {
@@ -321,6 +339,7 @@ fn box_of(a: vec3f, b: vec3f, c: vec3f, d: vec3f, wide: i32, high: i32) -> Box {
 }
 
 fn cell_of(n: u32) -> vec4u {
+  if (ROWS == 1) { return vec4u(n, n + 1u, n, n + 1u); }
   let i = i32(n) % (COLUMNS - 1);
   let j = i32(n) / (COLUMNS - 1);
   return vec4u(index(i, j), index(i + 1, j), index(i, j + 1), index(i + 1, j + 1));
@@ -331,10 +350,10 @@ fn cell_of(n: u32) -> vec4u {
 fn cover(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= CELLS) { return; }
   let v = cell_of(id.x);
-  let a = on_screen(place_a[v.x].xyz);
-  let b = on_screen(place_a[v.y].xyz);
-  let c = on_screen(place_a[v.z].xyz);
-  let d = on_screen(place_a[v.w].xyz);
+  let a = on_screen(upper(v.x));
+  let b = on_screen(upper(v.y));
+  let c = on_screen(lower(v.z));
+  let d = on_screen(lower(v.w));
   if (!(is_finite(a.x + b.x + c.x + d.x + a.y + b.y + c.y + d.y)) || min(min(a.z, b.z), min(c.z, d.z)) < 0.1) { return; }
   let wide = 2 * i32(uniforms.width);
   let box = box_of(a, b, c, d, wide, 2 * i32(uniforms.height));
@@ -354,10 +373,10 @@ fn cover(@builtin(global_invocation_id) id: vec3u) {
 fn shade_off(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= CELLS) { return; }
   let v = cell_of(id.x);
-  let a = on_light(place_a[v.x].xyz);
-  let b = on_light(place_a[v.y].xyz);
-  let c = on_light(place_a[v.z].xyz);
-  let d = on_light(place_a[v.w].xyz);
+  let a = on_light(upper(v.x));
+  let b = on_light(upper(v.y));
+  let c = on_light(lower(v.z));
+  let d = on_light(lower(v.w));
   if (!(is_finite(a.x + b.x + c.x + d.x + a.y + b.y + c.y + d.y))) { return; }
   let box = box_of(a, b, c, d, LIGHT_SIDE, LIGHT_SIDE);
   for (var y = box.low.y; y <= box.high.y; y++) {
@@ -498,7 +517,7 @@ struct Scenery {
 }
 
 fn scenery_at(eye: vec3f, ray: vec3f) -> Scenery {
-  let far = select(1e6, -eye.y / min(ray.y, -1e-6), ray.y < -1e-6);
+  let far = select(1e6, -eye.y / min(ray.y, -1e-6), ray.y < -1e-6 && eye.y > 0.0);
   let p = eye + far * ray;
   let q = (p - CENTRE) / RADIUS;
   let pool = exp(-0.16 * dot(q, q));
@@ -522,14 +541,14 @@ struct Spot { v: vec4u, w: vec4f }
 
 fn spot_at(key: u32, p: vec2f) -> Spot {
   let v = cell_of(min(key & ((1u << CELL_BITS) - 1u), max(CELLS, 1u) - 1u));
-  let a = on_screen(place_a[v.x].xyz).xy;
-  let b = on_screen(place_a[v.y].xyz).xy;
-  let c = on_screen(place_a[v.z].xyz).xy;
-  let d = on_screen(place_a[v.w].xyz).xy;
-  let upper = sides(a, b, c, p);
-  let lower = sides(b, d, c, p);
-  let s = upper / (upper.x + upper.y + upper.z);
-  let t = lower / (lower.x + lower.y + lower.z);
+  let a = on_screen(upper(v.x)).xy;
+  let b = on_screen(upper(v.y)).xy;
+  let c = on_screen(lower(v.z)).xy;
+  let d = on_screen(lower(v.w)).xy;
+  let one = sides(a, b, c, p);
+  let two = sides(b, d, c, p);
+  let s = one / (one.x + one.y + one.z);
+  let t = two / (two.x + two.y + two.z);
   let first = min(s.x, min(s.y, s.z)) >= min(t.x, min(t.y, t.z));
   // A pixel that only grazes the cell stays on its edge.
   let w = max(select(vec4f(0.0, t.x, t.z, t.y), vec4f(s.x, s.y, s.z, 0.0), first), vec4f(0.0));

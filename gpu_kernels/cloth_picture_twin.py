@@ -12,7 +12,7 @@ from intentos.bindings import number_of
 from intentos.program import View
 
 from .camera import Camera
-from .cloth_shape import Scene, scene_of
+from .cloth_shape import Scene, chain_width, scene_of
 from .cloth_twin import normals
 from .prelude import pack_rgba, smooth_between
 
@@ -90,7 +90,13 @@ class Painting:
     """One frame."""
 
     def __init__(self, a: ClothArguments, p: Floats, frame: int) -> None:
-        self.a, self.p, self.scene = a, p, scene_of(a)
+        self.a, self.scene = a, scene_of(a)
+        self.face = normals(p)
+        if a.rows == 1:  # drawn as a ribbon
+            apart = np.array([0.0, chain_width(a), 0.0])
+            p = np.concatenate([p + apart, p - apart])
+            self.face = np.broadcast_to(unit(np.array([0.3, 0.5, 0.8])), p.shape)
+        self.p = p
         scene = self.scene
         view = View(
             yaw=math.radians(scene.yaw + a.yaw),
@@ -195,8 +201,6 @@ class Painting:
         across = max(a.columns - 1, 1)
         i, j = cell % across, cell // across
         index = [(j, i), (j, i + 1), (j + 1, i), (j + 1, i + 1)]
-        if a.rows == 1:
-            index = [(0 * j, i)] * 4
         ca, cb, cc, cd = (self.corners[one] for one in index)
         upper, lower = sides(ca, cb, cc, 2 * at), sides(cb, cd, cc, 2 * at)
         s, t = (w / w.sum(-1, keepdims=True) for w in (upper, lower))
@@ -208,7 +212,7 @@ class Painting:
         )
         w = np.maximum(np.nan_to_num(w), 0)
         w = w / np.maximum(w.sum(-1, keepdims=True), 1e-6)
-        face = normals(self.p)
+        face = self.face
         place = sum(w[..., k : k + 1] * self.p[one] for k, one in enumerate(index))
         normal = sum(w[..., k : k + 1] * face[one] for k, one in enumerate(index))
         u = (i + w[..., 1] + w[..., 3]) / max(a.columns - 1, 1)
@@ -245,7 +249,7 @@ class Scenery:
         self.painting, self.eye, self.ray = painting, eye, ray
         scene: Scene = painting.scene
         up = ray[..., 1]
-        far = np.where(up < -1e-6, -eye[1] / np.minimum(up, -1e-6), 1e6)
+        far = np.where((up < -1e-6) & (eye[1] > 0), -eye[1] / np.minimum(up, -1e-6), 1e6)
         self.p = eye + far[..., None] * ray
         q = (self.p - np.array(scene.centre)) / scene.radius
         pool = np.exp(-0.16 * np.sum(q * q, -1, keepdims=True))

@@ -239,6 +239,11 @@ def _rough(a: ClothArguments) -> str:
     return "0.0, rough, 0.0" if a.shape in ("tablecloth", "hammock") else "0.0, 0.0, rough"
 
 
+def chain_width(a: ClothArguments) -> float:
+    """Return half the width with which a chain is drawn, in metres; cloth has its own."""
+    return 0.006 * a.cloth_width if a.rows == 1 else 0.0
+
+
 def rough(a: ClothArguments) -> float:
     """Return how uneven the cloth begins, in metres."""
     return 0.0 if a.shape == "hammock" else 0.002 * max(a.cloth_width, a.cloth_height)

@@ -117,6 +117,11 @@ class Cloth:
         through = np.sum(flow * normal, -1, keepdims=True)
         drag = SKIN * np.linalg.norm(flow, axis=-1, keepdims=True) * flow
         press = PRESSURE * np.abs(through) * through * normal
+        if a.rows == 1:
+            right = np.gradient(self.p, axis=1)
+            along = right / np.maximum(np.linalg.norm(right, axis=-1, keepdims=True), 1e-12)
+            beside = flow - np.sum(flow * along, -1, keepdims=True) * along
+            press = PRESSURE * np.linalg.norm(beside, axis=-1, keepdims=True) * beside
         force += 0.5 * AIR_DENSITY * a.dx * a.dy * (press + drag)
         faster = self.v + force * (a.step / a.mass)
         moved, v = self._settled(self.p + faster * a.step, faster)

@@ -189,7 +189,7 @@ class OdeArguments(Arguments):
             self._known("curves", name, {**self.rates, **self.derived})
         for rod in self.rods:
             if not all(0 <= end < len(self.points) for end in rod[:2]):
-                raise ValueError(f"rods names point {max(rod[:2])}; there are {len(self.points)}")
+                raise ValueError(f"rods name point {max(rod[:2])}; there are {len(self.points)}")
         known_palette(self.palette)
         if self.view == "mechanism" and not self.points:
             raise ValueError("view mechanism needs points")
