@@ -19,6 +19,8 @@ from .prelude import prelude_wgsl
 CELL_METRES = 7.5
 KMH = CELL_METRES * 3.6
 """km/h of one cell a second."""
+SETTLED = 100.0
+"""Seconds after which the flow on a closed lane hardly changes any more."""
 MAX_CELLS = 60_000
 LAYOUTS = ("city", "ring", "road")
 
@@ -79,6 +81,11 @@ class TrafficArguments(Arguments):
     def cells(self) -> int:
         """Cells of a link."""
         return self.block_cells if self.layout == "city" else self.road_cells
+
+    @property
+    def density(self) -> float:
+        """Share of the cells that have a car."""
+        return self.cars / self.cells_in_all
 
     @property
     def cells_in_all(self) -> int:
@@ -182,16 +189,20 @@ class TrafficKernel(KernelBase[TrafficArguments]):
         values = {
             "mean_speed": Quantity(value=round(speed, 2), unit="km/h"),
             "flow": Quantity(value=round(flow, 1), unit="1/h"),
+            "density": Quantity(value=round(1000 * a.density / CELL_METRES, 1), unit="1/km"),
             "cars_end": Quantity(value=round(series["cars"][-1])),
             "stopped": Quantity(
                 value=round(100 * float(np.mean(series["stopped"][late])), 1), unit="%"
             ),
         }
-        return values, [
+        checks = [
             _nobody_is_lost(a, series["cars"], evidence.outputs["road"]),
             _limit_holds(a, series["top_speed"], evidence.outputs["cars"]),
             _flow_is_possible(a, series["mean_speed"]),
         ]
+        if (exact := exact_flow(a)) is not None:
+            checks.append(_flow_is_exact(a, exact, series["mean_speed"]))
+        return values, checks
 
 
 def _uniforms(a: TrafficArguments) -> tuple[Uniform, ...]:
@@ -237,7 +248,42 @@ def _probes(a: TrafficArguments) -> tuple[Probe, ...]:
 
 def _flow(a: TrafficArguments, speed: float) -> float:
     """Return cars an hour and lane from a mean speed in km/h."""
-    return a.cars / a.cells_in_all * speed / KMH * 3600
+    return a.density * speed / KMH * 3600
+
+
+def exact_flow(a: TrafficArguments) -> float | None:
+    """Return the steady flow in cars an hour and lane where theory knows it, on a closed lane.
+
+    Without dawdling min(ρ·vmax, 1 − ρ) cars a second; at a limit of one cell a second
+    (1 − √(1 − 4qρ(1 − ρ))) / 2 with q = 1 − slowdown. Source: Schadschneider and Schreckenberg,
+    J. Phys. A 26 (1993) L679.
+    """
+    if a.layout == "city":
+        return None
+    free = a.density * (1 - a.density)
+    if a.slowdown == 0:
+        return 3600 * min(a.density * a.max_speed, 1 - a.density)
+    if a.max_speed == 1:
+        return 1800 * (1 - math.sqrt(1 - 4 * (1 - a.slowdown) * free))
+    return None
+
+
+def _flow_is_exact(a: TrafficArguments, exact: float, speeds: list[float]) -> Check:
+    seconds = len(speeds) / a.frames_per_step
+    found = float(np.mean([_flow(a, speed) for speed in speeds[len(speeds) // 2 :]]))
+    # Chance makes the mean of few cars over a short time stray.
+    room = 0.03 * exact + (3600 * 3 / math.sqrt(a.cars * seconds * a.lanes) if a.slowdown else 1)
+    status: Literal["passed", "failed", "unknown"]
+    status = "passed" if abs(found - exact) <= room else "failed"
+    if seconds < SETTLED:
+        status = "unknown"
+    return Check(
+        name="flow_is_exact",
+        title=Words(en="The flow is what theory gives", zh="车流量与理论值一致"),
+        kind="oracle",
+        status=status,
+        detail=f"{found:.0f}/h a lane after {seconds:.0f} s, exactly {exact:.0f}/h in the long run",
+    )
 
 
 def _nobody_is_lost(
@@ -275,8 +321,7 @@ def _flow_is_possible(a: TrafficArguments, speeds: list[float]) -> Check:
     At most every car moves at the limit, and each empty cell is crossed by one car at most:
     flow ≤ min(ρ·vmax, 1 − ρ) cars a second and lane.
     """
-    density = a.cars / a.cells_in_all
-    bound = 3600 * min(density * a.max_speed, 1 - density)
+    bound = 3600 * min(a.density * a.max_speed, 1 - a.density)
     greatest = max(_flow(a, speed) for speed in speeds)
     return Check(
         name="flow_is_possible",

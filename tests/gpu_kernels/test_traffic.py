@@ -111,6 +111,26 @@ def test_impossible_flow_is_noticed() -> None:
     assert verdicts(evidence)["flow_is_possible"] == "failed"
 
 
+@pytest.mark.parametrize("slowdown", [0.0, 0.25, 0.5])
+@pytest.mark.parametrize("cars", [40, 90, 150])
+def test_the_flow_on_a_ring_is_that_of_theory(slowdown: float, cars: int) -> None:
+    arguments = {**RING, "cars": cars, "max_speed": 1, "slowdown": slowdown, "frames": 400}
+    assert verdicts(run(arguments)[0])["flow_is_exact"] == "passed"
+
+
+def test_drivers_who_dawdle_more_than_asked_are_noticed() -> None:
+    arguments = {**RING, "cars": 90, "max_speed": 1, "slowdown": 0.25, "frames": 400}
+    program = kernel.build(arguments)
+    assert program.source.count("uniforms.slowdown") == 1
+    slow = program.source.replace("uniforms.slowdown", "(2.0 * uniforms.slowdown)")
+    evidence, _ = run(arguments, program.model_copy(update={"source": slow}))
+    assert verdicts(evidence)["flow_is_exact"] == "failed"
+
+
+def test_a_short_film_leaves_the_flow_open() -> None:
+    assert verdicts(run({**RING, "slowdown": 0.0})[0])["flow_is_exact"] == "unknown"
+
+
 def test_more_cars_than_cells_are_refused_with_the_maximum() -> None:
     with pytest.raises(InvalidProgram, match="at most 216"):
         kernel.build({**CITY, "cars": 2000})
