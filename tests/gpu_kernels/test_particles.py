@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.particles import kernel
@@ -156,3 +158,67 @@ def test_a_million_points_fit() -> None:
 def test_what_is_wrong_is_named(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidProgram, match=named):
         kernel.build({**HEART, **wrong})
+
+
+def test_a_streak_has_the_light_of_the_point() -> None:
+    # 40 points that fly far in every frame: their light is spread over the way, not multiplied.
+    flight = {
+        **LORENZ, "points": 40, "dx": "9", "dy": "0", "dz": "0", "parameters": {}, "size": 4,
+        "width": 256, "height": 256, "brightness": 0.4, "glow": 0, "turns": 0, "yaw": 0,
+        "speed": 4, "frames": 2, "background": "#000000",
+    }  # fmt: skip
+    sums = []
+    for persistence in (0.0, 0.01):
+        _, pictures = run({**flight, "persistence": persistence})
+        sums.append((pictures[1][..., :3].astype(float) / 255) ** 2.2)
+    lit = [(light.max(-1) > 0.001).sum() for light in sums]
+    assert lit[1] > 1.5 * lit[0]
+    assert sums[1].sum() == pytest.approx(sums[0].sum(), rel=0.35)
+
+
+FORMULAS = st.sampled_from(
+    ["sin(tau*a)", "cos(pi*b)", "2*h1 - 1", "n", "0", "0.3*sin(t + 9*b)", "a*b - 0.5", "fract(7*a)"]
+)
+
+
+@settings(max_examples=8, derandomize=True, deadline=None)
+@given(
+    places=st.tuples(FORMULAS, FORMULAS, FORMULAS),
+    kind=st.sampled_from(["surface", "light", "curve", "rates"]),
+    points=st.integers(300, 2000),
+    size=st.tuples(st.integers(24, 80), st.integers(24, 80)),
+    numbers=st.fixed_dictionaries(
+        {
+            "glow": st.floats(0, 5),
+            "size": st.floats(0.2, 10),
+            "brightness": st.floats(0.05, 20),
+            "persistence": st.floats(0, 0.98),
+            "distance": st.floats(1.5, 8),
+            "pitch": st.floats(-90, 90),
+            "turns": st.floats(-20, 20),
+            "gloss": st.floats(0, 3),
+            "glitter": st.floats(0, 1),
+        }
+    ),
+    palette=st.sampled_from(["", "aurora", "spectrum"]),
+)
+def test_whatever_is_asked_for_something_is_drawn(
+    places: tuple[str, str, str],
+    kind: str,
+    points: int,
+    size: tuple[int, int],
+    numbers: dict[str, float],
+    palette: str,
+) -> None:
+    x, y, z = places
+    arguments: dict[str, Any] = {
+        **numbers, "x": x, "y": y, "z": z, "points": points, "width": size[0], "height": size[1],
+        "frames": 2, "palette": palette, "solid": kind == "surface", "joined": kind == "curve",
+    }  # fmt: skip
+    if kind == "rates":
+        arguments |= {"dx": "y", "dy": "-x", "dz": "0"}
+    evidence, pictures = run(arguments)
+    statuses = {c.name: c.status for c in kernel.conclude(evidence)[1]}
+    assert statuses["positions_finite"] == "passed"
+    assert statuses["points_in_view"] == "passed"
+    assert pictures[0][..., :3].std() > 1
