@@ -22,7 +22,7 @@ from .captions import BRIGHT, DIM, Captions, Figure, Word
 from .expression import Expression, Formula, check_names, parse
 from .kernel import Arguments, Compare, InputArray, KernelBase, workgroups
 from .lettering import scale_for
-from .linear_shaders import COLUMNS, LANES, ROWS, fourier_wgsl, matmul_wgsl, radices
+from .linear_shaders import LANES, ROWS, columns_of, fourier_wgsl, matmul_wgsl, radices
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
 from .splats import Splats
 
@@ -280,7 +280,7 @@ def _matmul(a: LinearArguments) -> Parts:
     (rows, inner), across = a.shape, a.other_shape[1]
     biggest = max(rows * inner, inner * across)
     return Parts(
-        matmul_wgsl() + _file("matmul"),
+        matmul_wgsl(across) + _file("matmul"),
         buffers=(
             _input("a", rows * inner, a.input),
             _input("b", inner * across, a.other_input),
@@ -290,7 +290,11 @@ def _matmul(a: LinearArguments) -> Parts:
         step=(
             Pass(
                 entry="multiply",
-                dispatch=(workgroups(across, LANES * COLUMNS), workgroups(rows, ROWS), 1),
+                dispatch=(
+                    workgroups(across, LANES * columns_of(across)),
+                    workgroups(rows, ROWS),
+                    1,
+                ),
             ),
         ),
         outputs=(
@@ -303,7 +307,8 @@ def _matmul(a: LinearArguments) -> Parts:
 
 def fourier_passes(a: LinearArguments, back: bool) -> list[Pass]:
     """Return one transform's passes: along the rows, then down the columns."""
-    (height, across), passes = a.shape, []
+    height, across = a.shape
+    passes: list[Pass] = []
     source = 0
     for down, length, lines in ((0, across, height), (1, height, across)):
         done = 1
@@ -312,13 +317,23 @@ def fourier_passes(a: LinearArguments, back: bool) -> list[Pass]:
             dispatch = (
                 (workgroups(lines, 64), part, 1) if down else (workgroups(part, 64), lines, 1)
             )
-            constants = {"DONE": done, "DOWN": down, "BACK": int(back), "FROM": source}
+            constants = {
+                "DONE": done,
+                "DOWN": down,
+                "BACK": int(back),
+                "FROM": source,
+                "LOAD": int(not back and not passes),
+            }
             passes.append(
                 Pass(entry=f"fourier{radix}", dispatch=dispatch,
                      constants={k: float(v) for k, v in constants.items()})
             )  # fmt: skip
             done *= radix
             source = 1 - source
+    if back and not source:  # otherwise the result has to be copied, and is scaled then
+        last = passes[-1]
+        scaled = {**last.constants, "SCALE": 1.0 / (height * across)}
+        passes[-1] = last.model_copy(update={"constants": scaled})
     return passes
 
 
@@ -326,12 +341,12 @@ def _fourier(a: LinearArguments) -> Parts:
     height, across = a.shape
     total, every = height * across, each(height * across)
     shape = (height, across, 2) if a.operation == "fft2d" else (across, 2)
+    back = fourier_passes(a, back=True)
     step = (
-        Pass(entry="load_values", dispatch=every),
         *fourier_passes(a, back=False),
         Pass(entry="keep_band", dispatch=every),
-        *fourier_passes(a, back=True),
-        Pass(entry="scale_back", dispatch=every),
+        *back,
+        *([Pass(entry="scale_back", dispatch=every)] if len(back) % 2 else []),
     )
     return Parts(
         fourier_wgsl() + _file("fourier"),

@@ -6,12 +6,6 @@ fn fill(@builtin(global_invocation_id) id: vec3u) {
   if (n < HEIGHT * ACROSS && MAKE_A) { values[n] = value_of(f32(n / ACROSS), f32(n % ACROSS)); }
 }
 
-@compute @workgroup_size(64)
-fn load_values(@builtin(global_invocation_id) id: vec3u) {
-  let n = flat(id);
-  if (n < HEIGHT * ACROSS) { first[n] = vec2f(values[n], 0.0); }
-}
-
 // Distance of a frequency from 0, in waves across the picture.
 fn waves(n: u32) -> f32 {
   let x = n % ACROSS;
@@ -39,13 +33,11 @@ fn keep_band(@builtin(global_invocation_id) id: vec3u) {
   first[n] = select(vec2f(0.0), v, waves(n) <= band(slice_now() + 1u));
 }
 
+// After an odd number of passes the result is not where it belongs.
 @compute @workgroup_size(64)
 fn scale_back(@builtin(global_invocation_id) id: vec3u) {
   let n = flat(id);
-  if (n >= HEIGHT * ACROSS) { return; }
-  var v = first[n];
-  if (ODD) { v = second[n]; }
-  first[n] = v * (1.0 / f32(HEIGHT * ACROSS));
+  if (n < HEIGHT * ACROSS) { first[n] = second[n] * (1.0 / f32(HEIGHT * ACROSS)); }
 }
 
 var<workgroup> most: array<vec2f, 256>;

@@ -8,40 +8,48 @@ Discrete Fourier Transforms on Graphics Processors", SC 2008, fig. 2.
 
 from __future__ import annotations
 
-ROWS, COLUMNS, LANES = 16, 4, 64
-"""A product's invocation: rows, and columns that lie LANES apart."""
+import math
+
+ROWS, LANES = 16, 64
+"""A product's workgroup: rows that all invocations share, and invocations."""
+RADICES = (32, 16, 8, 4, 2)
 
 
-def matmul_wgsl() -> str:
+def columns_of(across: int) -> int:
+    """Return how many columns, LANES apart, an invocation of a product has."""
+    return 8 if across > 4 * LANES else 4
+
+
+def matmul_wgsl(across: int) -> str:
     """Return ``multiply``: c = a b, or c += a b for one slice of the inner length.
 
-    A workgroup covers ROWS rows and LANES * COLUMNS columns. Its rows of ``a`` are the same for all
-    its invocations: the load is one for them all. Their columns of ``b`` lie side by side.
+    A workgroup covers ROWS rows and LANES * ``columns_of`` columns. Its rows of ``a`` are the same
+    for all its invocations: the load is one for them all. Their columns of ``b`` lie side by side.
     """
-    rows, columns = range(ROWS), range(COLUMNS)
+    rows, columns = range(ROWS), range(columns_of(across))
     first = "\n".join(f"  let row{r} = min(top + {r}u, HEIGHT - 1u) * INNER;" for r in rows)
     start = "\n".join(f"  let column{c} = min(left + {c * LANES}u, ACROSS - 1u);" for c in columns)
-    sums = "\n".join(f"  var s{r} = vec4f(0.0);" for r in rows)
+    quads = range(columns_of(across) // 4)
+    sums = "\n".join(f"  var s{r}_{q} = vec4f(0.0);" for r in rows for q in quads)
 
     def turn(k: str) -> str:
-        loads = ", ".join(f"b[({k}) * ACROSS + column{c}]" for c in columns)
-        adds = "\n".join(f"    s{r} += a[row{r} + {k}] * q;" for r in rows)
-        return f"    {{ let q = vec4f({loads});\n{adds} }}"
+        lines = []
+        for q in quads:
+            loads = ", ".join(f"b[({k}) * ACROSS + column{4 * q + c}]" for c in range(4))
+            lines.append(f"    let q{q} = vec4f({loads});")
+        for r in rows:
+            lines.append(f"    let p{r} = a[row{r} + {k}];")
+            lines += [f"    s{r}_{q} += p{r} * q{q};" for q in quads]
+        return "    {\n" + "\n".join(lines) + "\n    }"
 
     body = "\n".join(turn(f"k + {j}u") for j in range(4))
-    stores = "\n".join(
-        f"  if (top + {r}u < HEIGHT && left + {c * LANES}u < ACROSS) {{"
-        f" c[(top + {r}u) * ACROSS + column{c}] = "
-        f"s{r}.{'xyzw'[c]} + select(c[(top + {r}u) * ACROSS + column{c}], 0.0, slice == 0u); }}"
-        for r in rows
-        for c in columns
-    )
+    stores = "\n".join(_store(r, c) for r in rows for c in columns)
     return f"""
 @compute @workgroup_size({LANES})
 fn multiply(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) group: vec3u) {{
   let slice = uniforms.step % ROUNDS;
   let top = group.y * {ROWS}u;
-  let left = group.x * {LANES * COLUMNS}u + local;
+  let left = group.x * {LANES * len(columns)}u + local;
 {first}
 {start}
 {sums}
@@ -60,23 +68,30 @@ fn multiply(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) 
 """
 
 
+def _store(r: int, c: int) -> str:
+    place = f"c[(top + {r}u) * ACROSS + column{c}]"
+    sum_ = f"s{r}_{c // 4}.{'xyzw'[c % 4]}"
+    return (
+        f"  if (top + {r}u < HEIGHT && left + {c * LANES}u < ACROSS) {{"
+        f" {place} = {sum_} + select({place}, 0.0, slice == 0u); }}"
+    )
+
+
 def radices(length: int) -> list[int]:
-    """Return the factors 8, 4 and 2 of a power of two, largest first."""
-    found = []
-    while length > 1:
-        factor = next(r for r in (8, 4, 2) if length % r == 0)
-        found.append(factor)
-        length //= factor
-    return found
+    """Return the factors of a power of two, as few and as even as they can be, largest first."""
+    bits = length.bit_length() - 1
+    passes = -(-bits // 5)
+    return sorted((1 << (bits + k) // passes for k in range(passes)), reverse=True)
 
 
 def fourier_wgsl() -> str:
-    """Return ``fourier8``, ``fourier4`` and ``fourier2``.
+    """Return ``fourier32`` to ``fourier2``.
 
     Overrides: DONE, the length that is transformed already; DOWN, 1 for columns; BACK, 1 for the
-    inverse; FROM, 0 where ``first`` is read and ``second`` written.
+    inverse; FROM, 0 where ``first`` is read and ``second`` written; LOAD, 1 where ``values`` are
+    read; SCALE, a factor on what is written.
     """
-    return TURN + "\n".join(_butterfly(r) for r in (8, 4, 2))
+    return TURN + "\n".join(_butterfly(r) for r in RADICES)
 
 
 TURN = """
@@ -84,6 +99,8 @@ override DONE: u32 = 1u;
 override DOWN: u32 = 0u;
 override BACK: u32 = 0u;
 override FROM: u32 = 0u;
+override LOAD: u32 = 0u;
+override SCALE: f32 = 1.0;
 
 fn product(a: vec2f, b: vec2f) -> vec2f {
   return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
@@ -110,12 +127,13 @@ fn quarter_turn(a: vec2f) -> vec2f {
 }
 
 fn fetch(i: u32) -> vec2f {
+  if (LOAD == 1u) { return vec2f(values[i], 0.0); }
   if (FROM == 0u) { return first[i]; }
   return second[i];
 }
 
 fn put(i: u32, v: vec2f) {
-  if (FROM == 0u) { second[i] = v; } else { first[i] = v; }
+  if (FROM == 0u) { second[i] = v * SCALE; } else { first[i] = v * SCALE; }
 }
 """
 
@@ -172,15 +190,16 @@ def _transform(radix: int) -> tuple[list[str], str]:
         half = len(even)
         turned = []
         for k, value in enumerate(odd):
-            eighths = 8 * k // len(values)  # of a turn
-            if eighths == 0:
+            if k == 0:
                 turned.append(value)
-            elif eighths == 2:
-                turned.append(name(f"quarter_turn({value})"))
+                continue
+            quarter = name(f"quarter_turn({value})")
+            angle = math.tau * k / len(values)
+            if 4 * k == len(values):
+                turned.append(quarter)
             else:
-                sign = "+" if eighths == 1 else "-"
-                quarter = name(f"quarter_turn({value})")
-                turned.append(name(f"({quarter} {sign} {value}) * 0.70710678"))
+                text = f"{value} * {math.cos(angle):.9f} + {quarter} * {math.sin(angle):.9f}"
+                turned.append(name(text))
         return [name(f"{even[k]} + {turned[k]}") for k in range(half)] + [
             name(f"{even[k]} - {turned[k]}") for k in range(half)
         ]

@@ -72,6 +72,7 @@ fn arrange() {
   schedule[0] = 0u;
 }
 
+// Past the last one they begin anew: a film never comes there, a measurement of speed may.
 fn batch() -> u32 { return atomicLoad(&tally[0]); }
 
 fn samples_done() -> u32 { return schedule[min(batch(), BATCHES)]; }
@@ -85,9 +86,9 @@ fn take_samples(
   // WebGPU promises zeros here; not every driver below it keeps the promise.
   for (var k = local; k < SLOTS; k += 64u) { atomicStore(&bins_here[k], 0u); }
   workgroupBarrier();
-  let b = min(batch(), BATCHES - 1u);
+  let b = batch() % BATCHES;
   let first = schedule[b];
-  let count = select(0u, schedule[b + 1u] - first, batch() < BATCHES);
+  let count = schedule[b + 1u] - first;
   let key = hash(uniforms.seed);
   var hits = 0u;
   var sum = vec2f(0.0);
@@ -119,12 +120,11 @@ fn slot_of(value: f32) -> u32 {
 
 @compute @workgroup_size(256)
 fn collect(@builtin(local_invocation_index) local: u32) {
-  let b = min(batch(), BATCHES - 1u);
-  let fresh = batch() < BATCHES;
+  let b = batch() % BATCHES;
   var mine = vec4f(0.0);
   for (var k = local; k < GROUPS; k += 256u) { mine += partials[k]; }
   add_up(local, mine);
-  if (local == 0u && fresh) {
+  if (local == 0u) {
     history[b] = vec4f(f32(schedule[b + 1u] - schedule[b]), sums[0].xyz);
   }
   storageBarrier();
@@ -133,7 +133,7 @@ fn collect(@builtin(local_invocation_index) local: u32) {
   for (var k = local; k <= b; k += 256u) { mine += history[k]; }
   add_up(local, mine);
   let total = sums[0];
-  if (HITS && local == 0u && fresh) {
+  if (HITS && local == 0u) {
     let missed = history[b].x - history[b].w;
     atomicAdd(&tally[5], u32(missed));
     atomicAdd(&tally[6], u32(history[b].w));
@@ -151,7 +151,7 @@ fn collect(@builtin(local_invocation_index) local: u32) {
     let now = state_of(total);
     history[BATCHES + b] = now;
     history[2u * BATCHES] = now;
-    atomicStore(&tally[0], min(batch() + 1u, BATCHES));
+    atomicStore(&tally[0], batch() + 1u);
     atomicStore(&tally[1], highest[0]);
   }
 }

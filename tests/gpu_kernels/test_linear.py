@@ -127,14 +127,11 @@ def test_arrays_from_earlier_steps_go_in(tmp_path: Path) -> None:
 
 
 def test_a_wrong_entry_of_a_product_is_noticed() -> None:
-    wrong = "if (top == 16u && local == 3u) { s2.x += 2.0; }\n  if (top + 0u < HEIGHT"
-    program = kernel.build(CASES["matmul"])
-    place = program.source.index("if (top + 0u < HEIGHT")
-    source = (
-        program.source[:place] + wrong + program.source[place + len(wrong.split("\n")[1].strip()) :]
+    loop = "for (; k < whole; k += 4u) {"
+    verdict = broken(
+        CASES["matmul"], loop, "if (top == 16u && local == 3u) { s2_0.x += 2.0; }\n  " + loop
     )
-    evidence, _ = draw(CASES["matmul"], program.model_copy(update={"source": source}))
-    assert verdicts(evidence)["product_holds"] == "failed"
+    assert verdict["product_holds"] == "failed"
 
 
 def test_a_slice_that_is_left_out_is_noticed() -> None:
