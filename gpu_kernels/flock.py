@@ -172,7 +172,7 @@ const WALLED: bool = {str(a.boundary == "walls").lower()};
 const WRAPS = vec2f({float(a.grid.wraps_x)!r}, {float(a.grid.wraps_y)!r});
 const COLOUR_BY: u32 = {("heading", "speed", "group", "depth").index(a.colour_by)}u;
 const GROUPS: u32 = {a.groups}u;
-const ROOST = vec2f(0.0, {0.09 * h if a.kind == "birds" else 0.0!r});
+const ROOST = vec2f(0.0, {0.05 * h if a.kind == "birds" else 0.0!r});
 const BODY: f32 = {a.body!r};
 const DOOR_X: f32 = {a.door_x!r};
 const DOOR: f32 = {a.door_width / 2!r};

@@ -53,7 +53,8 @@ fn begin(@builtin(global_invocation_id) id: vec3u) {
   var p = (vec2f(u, w) - 0.5) * WORLD;
   var heading = TAU * random(i, 0u, 3u);
   if (BIRDS && WRAPS.x == 0.0) {
-    p = ROOST + 0.24 * side * pow(u, 0.7) * towards(TAU * w) * vec2f(1.2, 0.85);
+    let edge = 0.6 + 0.8 * random(i, 0u, 4u);
+    p = ROOST + 0.26 * side * pow(u, 0.6) * edge * towards(TAU * w) * vec2f(1.2, 0.8);
     heading = shared_heading + 0.8 * (random(i, 0u, 3u) - 0.5);
   }
   if (FISH && WRAPS.x == 0.0) {
@@ -222,9 +223,11 @@ fn steer_by(slot: u32, weights: f32, velocities: vec2f, offset: vec2f, apart: ve
     force += uniforms.cohesion * offset / weight;
   }
   if (uniforms.wander > 0.0) {
-    let q = p * (4.0 / min(WORLD.x, WORLD.y)) + 100.0;
-    let gust = value_noise(q.x, q.y, uniforms.time * 0.35);
-    force += uniforms.wander * towards(2.0 * TAU * gust);
+    // Two layers, turned against each other, so that the lattice of the noise does not show.
+    let q = p * (3.2 / min(WORLD.x, WORLD.y));
+    let wide = value_noise(0.8 * q.x - 0.6 * q.y + 50.0, 0.6 * q.x + 0.8 * q.y + 50.0, uniforms.time * 0.35);
+    let small = value_noise(1.1 * q.x + 1.7 * q.y + 80.0, 1.1 * q.y - 1.7 * q.x + 80.0, uniforms.time * 0.5);
+    force += uniforms.wander * towards(2.0 * TAU * (0.6 * wide + 0.4 * small));
   }
   force += outer_force(p, v);
   let rate = max(length(v), 1e-6);

@@ -61,7 +61,8 @@ fn paving(p: vec2f) -> vec3f {
   let cell = floor(p / 1.0);
   let grain = cell_random(cell.x, cell.y, 4.0) - 0.5;
   let stone = vec3f(0.780, 0.775, 0.765) + 0.030 * grain - 0.060 * joint;
-  if (SCENE != 0u || p.x > DOOR_X) { return stone; }
+  let hall = p.x < DOOR_X && p.x > -0.47 * WORLD.x && abs(p.y) < 0.47 * WORLD.y;
+  if (SCENE != 0u || !hall) { return stone; }
   // Boards in the hall.
   let row = floor(p.y / 0.25);
   let board = floor(p.x / 2.4 + 0.37 * row);

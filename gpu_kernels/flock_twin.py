@@ -45,7 +45,7 @@ class Flock:
         self.number = np.arange(a.count, dtype=np.uint32)
         self.world = np.array(a.world)
         self.wraps = np.array([a.grid.wraps_x, a.grid.wraps_y], float)
-        self.roost = np.array([0.0, 0.09 * a.world[1] if a.kind == "birds" else 0.0])
+        self.roost = np.array([0.0, 0.05 * a.world[1] if a.kind == "birds" else 0.0])
         self.step = 0
         self.passed = self.crossed = 0
         self.overlap = 0.0
@@ -71,8 +71,9 @@ class Flock:
         place = (np.stack([u, w], 1) - 0.5) * self.world
         heading = 2 * np.pi * h
         if a.kind == "birds" and not self.wraps[0]:
-            shape = np.array([1.2, 0.85])
-            place = self.roost + (0.24 * side * u**0.7)[:, None] * _towards(2 * np.pi * w) * shape
+            edge = 0.6 + 0.8 * self.chance(0, 4)
+            out = (0.26 * side * u**0.6 * edge)[:, None] * np.array([1.2, 0.8])
+            place = self.roost + out * _towards(2 * np.pi * w)
             heading = 2 * np.pi * float(random(0, 1, 3, self.seed)[0]) + 0.8 * (h - 0.5)
         if a.kind == "fish" and not self.wraps[0]:
             place = (side * (0.10 + 0.26 * np.sqrt(u)))[:, None] * _towards(2 * np.pi * w)
@@ -150,9 +151,11 @@ class Flock:
         drawn += a.cohesion * _sums(i, w[:, None] * d, a.count) / safe
         force += np.where(weight > 1e-4, drawn, 0)
         if a.wander > 0:
-            q = p * (4 / self.world.min()) + 100
-            gust = value_noise(q[:, 0], q[:, 1], np.float64(self.time * 0.35), self.seed)
-            force += a.wander * _towards(4 * np.pi * gust)
+            x, y = (p * (3.2 / self.world.min())).T
+            t = np.float64(self.time)
+            wide = value_noise(0.8 * x - 0.6 * y + 50, 0.6 * x + 0.8 * y + 50, t * 0.35, self.seed)
+            small = value_noise(1.1 * x + 1.7 * y + 80, 1.1 * y - 1.7 * x + 80, t * 0.5, self.seed)
+            force += a.wander * _towards(4 * np.pi * (0.6 * wide + 0.4 * small))
         force += self._outer(p, v)
         rate = np.maximum(np.hypot(*v.T), 1e-6)[:, None]
         force += v * (2 * (a.speed - rate) / rate)

@@ -93,7 +93,9 @@ class Picture:
         seam = step_between(0.5 - 0.9 / (0.25 * a.unit), 0.5, np.abs(y - row - 0.5))
         shade = (1 + 0.13 * (cell_random(board, row, 6.0, seed) - 0.5)) * (1 - 0.10 * seam)
         wood = np.array([0.760, 0.655, 0.530]) * shade[..., None]
-        return np.asarray(np.where(x[..., None] > a.door_x, stone, wood))
+        w, h = 0.47 * self.flock.world
+        hall = (x < a.door_x) & (x > -w) & (np.abs(p[..., 1]) < h)
+        return np.asarray(np.where(hall[..., None], wood, stone))
 
     def _disc(self, colour: Floats, p: Floats, disc: tuple[float, float, float]) -> Floats:
         x, y, radius = disc

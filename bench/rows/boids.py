@@ -27,7 +27,7 @@ ACROSS, UP = F(COLUMNS / A.grid.width), F(LINES / A.grid.height)
 RADIUS, NEAR = F(A.radius), F(A.separation_radius)
 PER_SQUARE, PER_NEAR = F(1 / A.radius**2), F(1 / A.separation_radius)
 SEPARATION, ALIGNMENT, COHESION = F(A.separation), F(A.alignment), F(A.cohesion)
-HOME, ROOST = F(A.home), F(0.09 * A.world[1])
+HOME, ROOST = F(A.home), F(0.05 * A.world[1])
 SPEED, SLOWEST, FASTEST, TURN, DT = (
     F(v) for v in (A.speed, A.speed_min, A.speed_max, A.turn, A.dt)
 )
