@@ -189,7 +189,7 @@ sync() {
   # another CPU: it is left out here and installed from a cache that knows the CPU. Without --dev
   # nothing is removed, so that a demo does not undo what the tests installed.
   local options=(--frozen --extra local --no-install-package llama-cpp-python)
-  if [ -z "$dev" ]; then options+=(--no-dev --inexact); fi
+  if [ -z "$dev" ]; then options+=(--no-dev --inexact); else options+=(--extra bench); fi
   "$uv" sync "${options[@]}" >&2 || fetch_failed "uv sync"
 }
 

@@ -19,7 +19,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MAPPED = ("planners", "executors", "gpu_kernels", "ui")
+MAPPED = ("planners", "executors", "gpu_kernels", "ui", "bench")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 HEAVY = (
     "litellm pydantic_ai nicegui llama_cpp wgpu docker nats numpy matplotlib scipy imageio "
@@ -34,6 +34,8 @@ def shipped() -> dict[str, Path]:
         for path in (ROOT / folder).rglob("*"):
             if path.is_dir() or path.suffix == ".pyc":
                 continue
+            if (ROOT / "bench" / "results") in path.parents:
+                continue  # what was measured here is of no use elsewhere
             if any(parent.is_symlink() for parent in (path, *path.parents)):
                 continue
             inside = path.relative_to(ROOT).as_posix()
