@@ -40,6 +40,8 @@ MOVING = ("x", "y", "z", "t")
 LEAST_IN_VIEW = 0.05
 LEAST_OF_A_SURFACE = 256
 EXPOSURE = 1.05
+RARE = 17
+"""One point of a surface in so many may sparkle."""
 TORN = 40.0
 """Radii that a surface's row of points may be long; where two of them are further apart than their
 share of it, the surface is torn."""
@@ -294,6 +296,7 @@ const STREAKS: bool = {str(a.persistence > 0).lower()};
 const COLUMNS: u32 = {columns}u;
 const ROWS: u32 = {rows}u;
 const TALLY: u32 = {tally_of(a)}u;
+const RARE: u32 = {RARE}u;
 const COUNTED: u32 = {counted(a)}u;
 const ID_BITS: u32 = {bits}u;
 const DEPTHS: f32 = {2 ** (32 - bits) - 2}.0;
@@ -365,8 +368,9 @@ def _draw(a: ParticlesArguments) -> tuple[Pass, ...]:
     clear = Pass(entry="clear", dispatch=(min(workgroups(tally_of(a) + 2, 64), 1024), 1, 1))
     if a.solid:
         picture = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
-        each = (_each_point(a, entry) for entry in ("lay", "cover", "glitter"))
-        return (clear, *each, Pass(entry="develop", dispatch=picture))
+        each = (_each_point(a, entry) for entry in ("lay", "cover"))
+        glitter = Pass(entry="glitter", dispatch=(workgroups(-(-a.points // RARE), 64), 1, 1))
+        return (clear, *each, glitter, Pass(entry="develop", dispatch=picture))
     if a.joined:
         place = () if a.moves else (_each_point(a, "place"),)
         return (clear, *place, _each_point(a, "join"))

@@ -103,12 +103,13 @@ fn key_light() -> vec3f {
   return normalize(l);
 }
 
-// A grain of glitter has a facet of its own; where that mirrors the light, it flashes.
+// One point in RARE may be a grain of glitter, which has a facet of its own; where that mirrors the
+// light, it flashes.
 @compute @workgroup_size(64)
 fn glitter(@builtin(global_invocation_id) id: vec3u) {
-  let i = id.x + id.y * 4194240u;
-  if (i >= uniforms.points) { return; }
-  if (random(i, 5u, 5u) >= 0.06 * uniforms.glitter) { return; }
+  let k = id.x;
+  let i = RARE * k + random_bits(k, 4u, 5u) % RARE;
+  if (i >= uniforms.points || random(i, 5u, 5u) >= uniforms.glitter) { return; }
   let v = seen[i];
   if (v.w <= 0.0 || any(v.xy < vec2f(0.0)) || any(v.xy >= vec2f(f32(WIDE), f32(HIGH)))) { return; }
   let front = atomicLoad(&nearest[u32(v.y) * WIDE + u32(v.x)]);

@@ -13,7 +13,7 @@ from intentos.bindings import fold_seed, number_of
 from intentos.protocols import Snapshot
 
 from .camera import Camera
-from .prelude import palette, random
+from .prelude import palette, random, random_bits
 
 if TYPE_CHECKING:
     from .particles import Formulas, ParticlesArguments
@@ -335,10 +335,14 @@ class Surface:
         return np.where(normal[:, 2:] < 0, -normal, normal), shade
 
     def _glitter(self, nearest: NDArray[np.int64]) -> None:
+        from .particles import RARE
+
         cloud, d = self.cloud, self.drawing
-        who = np.arange(cloud.a.points)
-        sparkles = random(who, 5, 5, cloud.seed) < np.float32(0.06 * cloud.a.glitter)
-        who = who[sparkles & d.in_view]
+        k = np.arange(-(-cloud.a.points // RARE))
+        who = RARE * k + random_bits(k, 4, 5, cloud.seed) % RARE
+        who = who[who < cloud.a.points]
+        sparkles = random(who, 5, 5, cloud.seed) < np.float32(cloud.a.glitter)
+        who = who[sparkles & d.in_view[who]]
         column, row = np.floor(d.at[who]).astype(int).T
         front = nearest[row * self.width + column] >> self.bits
         behind = front < self._depth_bits(d.depth[who] * 0.99).astype(np.int64) >> self.bits
