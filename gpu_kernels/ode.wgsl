@@ -209,7 +209,7 @@ fn note(i: u32, n: u32, y: Y, m: Member) {
   if (TRAIL == 0u) { return; }
   for (var k = 0u; k < TRACES; k++) {
     let p = place_of(trace_of(k), y, t, m);
-    let slot = TRAILS + 3u * ((n % TRAIL) * MEMBERS * TRACES + i * TRACES + k);
+    let slot = TRAILS + 3u * ((n % max(TRAIL, 1u)) * MEMBERS * TRACES + i * TRACES + k);
     path[slot] = p.x;
     path[slot + 1u] = p.y;
     path[slot + 2u] = p.z;
@@ -482,19 +482,19 @@ fn tint(i: u32) -> f32 { return 0.3 + 0.6 * f32(i) / f32(max(MEMBERS, 2u) - 1u);
 fn now() -> u32 { return min(uniforms.step, SAMPLES - 1u); }
 
 fn trail_at(e: u32, n: u32) -> vec3f {
-  let slot = TRAILS + 3u * ((n % TRAIL) * MEMBERS * TRACES + e);
+  let slot = TRAILS + 3u * ((n % max(TRAIL, 1u)) * MEMBERS * TRACES + e);
   return vec3f(path[slot], path[slot + 1u], path[slot + 2u]);
 }
 
 @compute @workgroup_size(64)
 fn draw_trails(@builtin(global_invocation_id) id: vec3u) {
-  let entities = MEMBERS * TRACES;
+  let entities = max(MEMBERS * TRACES, 1u);
   let thread = id.x + id.y * 4194240u;
   let e = thread % entities;
   let age = thread / entities;
-  if (age >= TRAIL - 1u || age >= max(now(), 1u)) { return; }
-  let old = f32(age) / f32(TRAIL - 1u);
-  let share = select(tint(e / TRACES), 0.92 - 0.62 * old, MEMBERS == 1u);
+  if (age + 1u >= TRAIL || age >= max(now(), 1u)) { return; }
+  let old = f32(age) / f32(max(TRAIL, 2u) - 1u);
+  let share = select(tint(e / max(TRACES, 1u)), 0.92 - 0.62 * old, MEMBERS == 1u);
   let a = on_scene(trail_at(e, now() - age));
   let ink = linear(palette(share));
   let scale = side() / 512.0;

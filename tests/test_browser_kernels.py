@@ -179,6 +179,28 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
         {"particles": 150, "tracer_radius": 1},
         {"particles": 150, "piston": 0.1, "speeds": "maxwell"},
     ],
+    "cloth": [
+        {"shape": shape, "columns": 14, "rows": 10, "pattern": pattern}
+        for shape, pattern in (
+            ("flag", "plain"), ("curtain", "border"), ("sheet", "stripes"),
+            ("tablecloth", "checks"), ("hammock", "stripes"),
+        )
+    ]
+    + [{"shape": "hammock", "columns": 20, "rows": 1}],
+    "ode": [
+        {},
+        {"rates": {"x": "v", "v": "-k*x"}, "initial": {"x": "1"}, "parameters": {"k": 4},
+         "points": [{"x": -2, "y": 0, "look": "pivot"}, ["x", 0],
+                    {"x": 1, "y": 1, "look": "star"}],
+         "rods": [[0, 1, "spring"], [1, 2, "string"]], "floor": -0.5, "view": "both",
+         "exact": {"x": "x_0*cos(sqrt(k)*t)"}, "conserved": {"E": "v*v + k*x*x"}},
+        {"rates": {"x": "10*(y - x)", "y": "x*(28 - z) - y", "z": "x*y - 8/3*z"}, "members": 90,
+         "initial": {"x": "1 + h1", "y": "h2", "z": "20"}, "view": "phase3d",
+         "method": "adaptive"},
+        {"rates": {"y": "v", "v": "-g"}, "initial": {"y": "0.02 + 0.1*share"}, "members": 4,
+         "vary": {"g": [5, 10]}, "view": "phase", "method": "midpoint",
+         "events": [{"when": "y", "set": {"v": "-0.8*v"}}]},
+    ],
     "traffic": [{"layout": layout, "cars": 60} for layout in ("city", "ring")]
     + [{"layout": "road", "cars": 15, "road_cells": 60}],
     "walk": [

@@ -161,7 +161,7 @@ def test_van_der_pols_oscillator_ends_on_its_cycle() -> None:
         "initial": {"x": "0.2 + 3*h1", "y": "h2"}, "members": 200, "duration": 30,
         "view": "phase", "steps_per_frame": 80,
     }  # fmt: skip
-    evidence, values, verdicts = play(swing)
+    evidence, _, verdicts = play(swing)
     assert set(verdicts.values()) == {"passed"}
     start = evidence.outputs["curves"][0, :, 0].astype(float)
     wanted = scipy_end(lambda _, s: [s[1], 1.5 * (1 - s[0] ** 2) * s[1] - s[0]], list(start), 30)
@@ -219,7 +219,7 @@ def test_a_ball_bounces_when_it_should_and_comes_to_rest() -> None:
     assert values["first_event"] == pytest.approx(1.0, abs=1e-4)
     assert values["last_event"] == pytest.approx(3.0, abs=0.05)
     assert values["events"] > 8
-    assert evidence.outputs["curves"].min() >= 0
+    assert evidence.outputs["curves"][:, 0].min() >= 0
     assert values["y_end"] == pytest.approx(0, abs=1e-6)
 
 
@@ -243,7 +243,7 @@ def test_a_push_that_does_not_turn_back_happens_once() -> None:
     assert values["events"] == 1
 
 
-TWINS = {
+TWINS: dict[str, dict[str, Any]] = {
     "pendulum": {},
     "spring": {
         "rates": {"x": "v", "v": "-k*x"}, "initial": {"x": "1"}, "parameters": {"k": 4},
