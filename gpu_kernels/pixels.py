@@ -20,6 +20,11 @@ from .expression import Expression, Formula, check_names, parse
 from .kernel import Arguments, Compare, KernelBase, workgroups
 
 PLACE = ("x", "y", "r", "angle", "t", "phase")
+UNROLLED = 4
+"""Iterations between two looks at whether any is left to do."""
+FLAT = 12
+"""Levels of 255 by which two neighbours' sum may differ from twice the pixel between them where
+one sample is enough: the mean over the pixel is a twenty-fourth of that away."""
 ORBIT = ("n", "inside", "zx", "zy")
 STRIDE = 8
 LONGEST_STRIDE = 400
@@ -52,8 +57,11 @@ class PixelsArguments(Arguments):
 
     value: Formula = ""
     """Shown through the palette."""
+    colour: Formula = ""
+    """A vec3 of sRGB in 0..1 in place of ``value``, such as ``palette('ocean', r)`` or
+    ``hsv(angle/tau, 1, 1)``; a number gives grey."""
     red: Formula = ""
-    """0 to 1; with green and blue in place of ``value``."""
+    """0 to 1; with green and blue in place of ``colour``."""
     green: Formula = ""
     blue: Formula = ""
     iterate: Iteration | None = None
@@ -69,17 +77,58 @@ class PixelsArguments(Arguments):
     """A side, within one pixel: 2 makes edges smooth at four times the cost."""
     parameters: dict[str, FiniteFloat] = Field(default={}, max_length=32)
 
+    @property
+    def adaptive(self) -> bool:
+        """Whether a pixel that looks like those beside it gets one sample only."""
+        return self.iterate is not None and self.samples > 1
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         colours = [self.red, self.green, self.blue]
-        if any(colours) and (self.value or not all(colours)):
-            raise ValueError("give either value, or red and green and blue")
-        if not any(colours) and not self.value and self.iterate is None:
-            raise ValueError("give value, or red and green and blue, or iterate")
+        ways = [bool(self.value), bool(self.colour), any(colours)]
+        if sum(ways) > 1 or (any(colours) and not all(colours)):
+            raise ValueError("give either value, or colour, or red and green and blue")
+        if not any(ways) and self.iterate is None:
+            raise ValueError("give value, or colour, or red and green and blue, or iterate")
         prelude.known_palette(self.palette)
         if self.low == self.high:
             raise ValueError("low and high must differ")
         return self
+
+
+# Most of a fractal's pixels look like those beside them, and each costs hundreds of iterations.
+_ADAPTIVE = """
+@compute @workgroup_size(16, 8)
+fn glance(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= uniforms.width || id.y >= uniforms.height) { return; }
+  let one = seen(id.xy, vec2f(0.5));
+  let pixel = id.y * uniforms.width + id.x;
+  values[pixel] = one.value;
+  first[pixel] = pack_rgba(one.colour);
+}
+
+@compute @workgroup_size(16, 8)
+fn refine(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= uniforms.width || id.y >= uniforms.height) { return; }
+  let left = max(id.x, 1u) - 1u;
+  let right = min(id.x + 1u, uniforms.width - 1u);
+  let up = (max(id.y, 1u) - 1u) * uniforms.width;
+  let here = id.y * uniforms.width;
+  let down = min(id.y + 1u, uniforms.height - 1u) * uniforms.width;
+  let own = first[here + id.x];
+  let flat = straight(first[here + left], own, first[here + right])
+    && straight(first[up + id.x], own, first[down + id.x]);
+  if (flat) { pixels[here + id.x] = own; } else { draw_pixel(id.xy); }
+}
+
+fn straight(a: u32, b: u32, c: u32) -> bool {
+  return all(abs(levels(a) + levels(c) - 2 * levels(b)) <= FLAT);
+}
+
+fn levels(colour: u32) -> vec3i {
+  return vec3i((vec3u(colour) >> vec3u(0u, 8u, 16u)) & vec3u(255u));
+}
+"""
 
 
 class _Formulas:
@@ -97,9 +146,11 @@ class _Formulas:
         ]
         known = [*PLACE, *self.own, *(ORBIT if orbit else ())]
         texts = [arguments.red, arguments.green, arguments.blue] if arguments.red else []
-        if not texts:
+        if not texts and not arguments.colour:
             texts = [arguments.value or "0 if inside > 0.5 else min(1, n/60)**0.5"]
         self.shade = [parse(text, known) for text in texts]
+        if arguments.colour:
+            self.shade = [parse(arguments.colour, known, gives="vec3")]
         self.start: list[Expression] = []
         self.next: list[Expression] = []
         if orbit is not None:
@@ -114,11 +165,15 @@ class _Formulas:
         """The functions that ``pixels.wgsl`` calls."""
         names = {name: f"uniforms.{name}" for name in self.own}
         x, y, zoom = (e.wgsl(names) for e in self.camera)
-        if len(self.shade) == 3:
-            red, green, blue = (f"finite({e.wgsl(names)})" for e in self.shade)
+        if self.coloured:
+            parts = [e.wgsl(names) for e in self.shade]
+            whole = parts[0] if len(parts) == 1 else f"vec3f({', '.join(parts)})"
             shown = [
-                f"let colour = vec3f({red}, {green}, {blue});",
-                "let value = dot(colour, vec3f(0.2126, 0.7152, 0.0722));",
+                f"let given = {whole};",
+                "let colour = vec3f(finite(given.x), finite(given.y), finite(given.z));",
+                "let sum = given.x + given.y + given.z;",
+                "let bright = dot(colour, vec3f(0.2126, 0.7152, 0.0722));",
+                "let value = select(sum, bright, is_finite(sum));",
             ]
         else:
             shown = [
@@ -128,6 +183,7 @@ class _Formulas:
             ]
         lines = [
             f"const SAMPLES: u32 = {self.arguments.samples}u;",
+            f"const FLAT: vec3i = vec3i({FLAT});",
             f"const PHASE: f32 = {1 / self.duration!r}f;",
             "struct Shade { colour: vec3f, value: f32 }",
             "fn camera(t: f32) -> vec3f {",
@@ -145,6 +201,11 @@ class _Formulas:
         return "\n".join(lines) + "\n"
 
     @property
+    def coloured(self) -> bool:
+        """Whether the formulas give colours rather than a value for the palette."""
+        return bool(self.arguments.colour or self.arguments.red)
+
+    @property
     def duration(self) -> float:
         """Seconds."""
         return self.arguments.frames / self.arguments.frames_per_second
@@ -155,29 +216,37 @@ class _Formulas:
             return []
         start_x, start_y, cx, cy = (e.wgsl(names) for e in self.start)
         next_x, next_y = (e.wgsl(names) for e in self.next)
+        # A turn of a loop costs more than what is in it, so several go together, in which those
+        # that are far away stay where they are.
+        once = [
+            "{",
+            f"  let next_x = {next_x};",
+            f"  let next_y = {next_y};",
+            "  zx = select(zx, next_x, going);",
+            "  zy = select(zy, next_y, going);",
+            "  far = zx * zx + zy * zy;",
+            "  count += select(0.0, 1.0, going);",
+            f"  going = going && far <= {orbit.escape**2!r}f;",
+            "}",
+        ]
         log_escape, log_degree = float(np.log(orbit.escape)), float(np.log(orbit.degree))
         return [
             f"var zx = {start_x};",
             f"var zy = {start_y};",
             f"let cx = {cx};",
             f"let cy = {cy};",
-            "var inside = 1.0;",
-            f"var n = {float(orbit.max_iterations)!r}f;",
-            "var i = 0u;",
-            *_strides(next_x, next_y, orbit),
-            f"for (; i < {orbit.max_iterations}u; i++) {{",
-            f"  let next_x = {next_x};",
-            f"  let next_y = {next_y};",
-            "  zx = next_x;",
-            "  zy = next_y;",
-            "  let far = zx * zx + zy * zy;",
-            f"  if (!(far <= {orbit.escape**2!r}f)) {{",
-            "    inside = 0.0;",
-            f"    let beyond = log(max(0.5 * log(min(far, 3e38)) / {log_escape!r}f, 1.0));",
-            f"    n = max(0.0, f32(i) + 1.0 - beyond / {log_degree!r}f);",
-            "    break;",
-            "  }",
+            "var far = 0.0;",
+            "var count = 0.0;",
+            "var going = true;",
+            f"for (var i = 0u; i < {orbit.max_iterations // UNROLLED}u; i++) {{",
+            *(f"  {line}" for line in once * UNROLLED),
+            "  if (!going) { break; }",
             "}",
+            *once * (orbit.max_iterations % UNROLLED),
+            f"let beyond = log(max(0.5 * log(min(far, 3e38)) / {log_escape!r}f, 1.0));",
+            f"let n = select(max(0.0, count - beyond / {log_degree!r}f), "
+            f"{float(orbit.max_iterations)!r}f, going);",
+            "let inside = select(0.0, 1.0, going);",
         ]
 
     def numpy(self, x: Any, y: Any, t: float, seed: int) -> tuple[Any, Any]:
@@ -187,13 +256,18 @@ class _Formulas:
         here |= {"t": t, "phase": t / self.duration} | arguments.parameters
         if arguments.iterate is not None:
             here |= self._orbit(here, arguments.iterate, seed)
-        shown = [np.broadcast_to(e.numpy(here, seed=seed), x.shape) for e in self.shade]
-        if len(shown) == 3:
-            colour = prelude.finite(np.stack(shown, axis=-1))
-            return colour, colour @ np.array([0.2126, 0.7152, 0.0722])
+        found = [e.numpy(here, seed=seed) for e in self.shade]
+        if self.coloured:
+            given = found[0] if len(found) == 1 else np.stack(
+                [np.broadcast_to(one, x.shape) for one in found], axis=-1)  # fmt: skip
+            given = np.broadcast_to(given, (*x.shape, 3))
+            colour, total = prelude.finite(given), given.sum(axis=-1)
+            bright = colour @ np.array([0.2126, 0.7152, 0.0722])
+            return colour, np.where(np.isfinite(total), bright, total)
+        value = np.broadcast_to(found[0], x.shape)
         with np.errstate(all="ignore"):
-            scaled = (shown[0] - arguments.low) / (arguments.high - arguments.low)
-        return prelude.palette(arguments.palette, prelude.finite(scaled)), shown[0]
+            scaled = (value - arguments.low) / (arguments.high - arguments.low)
+        return prelude.palette(arguments.palette, prelude.finite(scaled)), value
 
     def _orbit(self, here: dict[str, Any], orbit: Iteration, seed: int) -> dict[str, Any]:
         shape = here["x"].shape
@@ -266,23 +340,29 @@ class PixelsKernel(KernelBase[PixelsArguments]):
 
     def program(self, arguments: PixelsArguments) -> GpuProgram:
         width, height = arguments.width, arguments.height
-        groups = (workgroups(width, 8), workgroups(height, 8), 1)
+        groups = (workgroups(width, 16), workgroups(height, 8), 1)
         source = [
             prelude.prelude_wgsl(),
             prelude.palette_wgsl(arguments.palette),
             _Formulas(arguments).wgsl,
             self.wgsl,
         ]
+        buffers = [
+            Buffer(name="pixels", type="u32", length=width * height),
+            Buffer(name="values", type="f32", length=width * height),
+        ]
+        draw = [Pass(entry="draw", dispatch=groups)]
+        if arguments.adaptive:
+            source.append(_ADAPTIVE)
+            buffers.append(Buffer(name="first", type="u32", length=width * height))
+            draw = [Pass(entry="glance", dispatch=groups), Pass(entry="refine", dispatch=groups)]
         own = {"low": arguments.low, "high": arguments.high} | arguments.parameters
         return GpuProgram(
             name=self.name,
             source="\n".join(source),
             uniforms=tuple(Uniform(name=name, value=value) for name, value in own.items()),
-            buffers=(
-                Buffer(name="pixels", type="u32", length=width * height),
-                Buffer(name="values", type="f32", length=width * height),
-            ),
-            draw=(Pass(entry="draw", dispatch=groups),),
+            buffers=tuple(buffers),
+            draw=tuple(draw),
             outputs=(
                 Output(buffer="values", name="value", dtype="float32", shape=(height, width)),
             ),
@@ -308,7 +388,19 @@ class PixelsKernel(KernelBase[PixelsArguments]):
             blocks = (height, n, width, n)
             mean = np.clip(colour, 0, 1).reshape(*blocks, 3).mean(axis=(1, 3))
             values = np.asarray(value, np.float32).reshape(blocks).mean(axis=(1, 3))
-            yield Snapshot(pixels=prelude.pack_rgba(mean), probes={}, buffers={"value": values})
+            picture = prelude.pack_rgba(mean)
+            if arguments.adaptive:
+                middle = (np.arange(k) + 0.5 for k in (width, height))
+                right, below = (
+                    (v - k / 2) / half for v, k in zip(middle, (width, height), strict=True)
+                )
+                place = np.meshgrid(x + right / zoom, y - below / zoom)
+                colour, value = formulas.numpy(place[0], place[1], t, folded)
+                first = prelude.pack_rgba(colour)
+                flat = _flat(first)
+                picture[flat] = first[flat]
+                values = np.where(flat, value, values).astype(np.float32)
+            yield Snapshot(pixels=picture, probes={}, buffers={"value": values})
 
     def judge(
         self, arguments: PixelsArguments, evidence: Evidence
@@ -322,7 +414,7 @@ class PixelsKernel(KernelBase[PixelsArguments]):
             "minimum": Quantity(value=low),
             "maximum": Quantity(value=high),
         }
-        step = 1.0 if arguments.red else abs(arguments.high - arguments.low)
+        step = 1.0 if arguments.red or arguments.colour else abs(arguments.high - arguments.low)
         checks = [
             Check(
                 name="finite",
@@ -356,6 +448,14 @@ class PixelsKernel(KernelBase[PixelsArguments]):
             status="passed" if spacing > 2 * finest else "failed",
             detail=f"pixel {spacing:.3g}, float32 {finest:.3g}",
         )
+
+
+def _flat(picture: Any) -> Any:
+    """Twin of what ``refine`` asks of its neighbours: a mask of pixels."""
+    levels = np.pad(picture[..., :3].astype(np.int16), ((1, 1), (1, 1), (0, 0)), mode="edge")
+    own = levels[1:-1, 1:-1]
+    pairs = ((levels[1:-1, :-2], levels[1:-1, 2:]), (levels[:-2, 1:-1], levels[2:, 1:-1]))
+    return np.all([np.abs(a + c - 2 * own).max(axis=-1) <= FLAT for a, c in pairs], axis=0)
 
 
 kernel = PixelsKernel()

@@ -68,6 +68,41 @@ def test_smooth_counting_has_no_bands() -> None:
     assert steps.max() < 0.25  # and no jump from one to the next
 
 
+def test_a_colour_is_a_vector() -> None:
+    parts = {"red": "abs(x)", "green": "0.5 + 0.5*sin(9*y)", "blue": "r/2"}
+    apart, whole = (
+        play(SMALL | given)
+        for given in (parts, {"colour": "vec3(abs(x), 0.5 + 0.5*sin(9*y), r/2)"})
+    )
+    assert np.array_equal(apart[0][0], whole[0][0])
+    assert np.array_equal(apart[1], whole[1])
+    assert set(whole[2].values()) == {"passed"}
+    grey = play(SMALL | {"colour": "x"})[0][0]
+    assert np.array_equal(grey[..., 0], grey[..., 2])
+    named = play(SMALL | {"colour": "palette('ocean', x)"})[0][0]
+    assert np.array_equal(named, play(SMALL | {"value": "x", "palette": "ocean"})[0][0])
+
+
+def test_a_colour_that_is_not_finite_is_noticed() -> None:
+    for colour in ("vec3(0.5, log(x), 0.5)", "vec3(x, 1/(x*0), 0)"):
+        assert play(SMALL | {"colour": colour})[2]["finite"] == "failed"
+    assert play(SMALL | {"red": "x", "green": "log(x)", "blue": "x"})[2]["finite"] == "failed"
+
+
+def test_a_fractal_is_as_smooth_as_with_all_samples() -> None:
+    seahorses = SMALL | {
+        "iterate": {"max_iterations": 203}, "center_x": "-0.7436", "center_y": "0.1318",
+        "zoom": "60", "samples": 3, "width": 128, "height": 128, "palette": "twilight",
+        "value": "0.5 + 0.5*sin(0.4*n)",
+    }  # fmt: skip
+    picture = play(seahorses)[0][0].astype(int)
+    # Every pixel by itself: a formula that knows nothing of neighbours, at three times the size.
+    large = seahorses | {"width": 384, "height": 384, "samples": 1}
+    every = play(large)[0][0].astype(float).reshape(128, 3, 128, 3, 4).mean(axis=(1, 3))
+    assert np.abs(picture - every).mean() < 1
+    assert (np.abs(picture - every).max(axis=-1) > 12).mean() < 0.01
+
+
 def test_more_samples_make_edges_smooth() -> None:
     edge = {"value": "disc(x, y, 0, 0, 0.7)", "palette": "grey"}
     hard, soft = (play(SMALL | edge | {"samples": n})[0][0] for n in (1, 4))
@@ -105,7 +140,9 @@ def test_a_zoom_beyond_float32_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({}, "value, or red and green and blue"),
+        ({}, "value, or colour, or red and green and blue"),
+        ({"value": "x", "colour": "vec3(x)"}, "either value"),
+        ({"colour": "vec2(x, y)"}, "a vector of three is wanted"),
         ({"value": "x", "red": "y"}, "either value"),
         ({"red": "x", "green": "y"}, "red and green and blue"),
         ({"value": "x", "palette": "mud"}, "palette must be one of inferno"),
