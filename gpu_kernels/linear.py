@@ -22,7 +22,15 @@ from .captions import BRIGHT, DIM, Captions, Figure, Word
 from .expression import Expression, Formula, check_names, parse
 from .kernel import Arguments, Compare, InputArray, KernelBase, workgroups
 from .lettering import scale_for
-from .linear_shaders import LANES, ROWS, columns_of, fourier_wgsl, matmul_wgsl, radices
+from .linear_shaders import (
+    LANES,
+    ROWS,
+    columns_of,
+    fourier_wgsl,
+    matmul_wgsl,
+    packed_sizes,
+    radices,
+)
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
 from .splats import Splats
 
@@ -279,15 +287,18 @@ def _input(name: str, length: int, given: InputArray | None) -> Buffer:
 def _matmul(a: LinearArguments) -> Parts:
     (rows, inner), across = a.shape, a.other_shape[1]
     biggest = max(rows * inner, inner * across)
+    packed = sum(packed_sizes(rows, inner, across))
     return Parts(
-        matmul_wgsl(across) + _file("matmul"),
+        matmul_wgsl(rows, inner, across) + _file("matmul"),
         buffers=(
             _input("a", rows * inner, a.input),
             _input("b", inner * across, a.other_input),
             Buffer(name="c", type="f32", length=rows * across),
+            Buffer(name="packed", type="f32", length=packed),
         ),
         start=(Pass(entry="fill", dispatch=each(biggest)),),
         step=(
+            Pass(entry="pack", dispatch=each(packed)),
             Pass(
                 entry="multiply",
                 dispatch=(

@@ -10,48 +10,69 @@ from __future__ import annotations
 
 import math
 
-ROWS, LANES = 16, 64
-"""A product's workgroup: rows that all invocations share, and invocations."""
+ROWS, LANES, VECTOR = 16, 64, 8
+"""A product's workgroup: rows that all invocations share, invocations, and how many of these take
+neighbouring columns."""
 RADICES = (32, 16, 8, 4, 2)
 
 
 def columns_of(across: int) -> int:
-    """Return how many columns, LANES apart, an invocation of a product has."""
+    """Return how many columns, VECTOR apart, an invocation of a product has."""
     return 8 if across > 4 * LANES else 4
 
 
-def matmul_wgsl(across: int) -> str:
-    """Return ``multiply``: c = a b, or c += a b for one slice of the inner length.
+def packed_sizes(rows: int, inner: int, across: int) -> tuple[int, int]:
+    """Return how many numbers the packed left and right factor take."""
+    tall, wide = ROWS, LANES * columns_of(across)
+    return -(-rows // tall) * tall * inner, -(-across // wide) * wide * inner
 
-    A workgroup covers ROWS rows and LANES * ``columns_of`` columns. Its rows of ``a`` are the same
-    for all its invocations: the load is one for them all. Their columns of ``b`` lie side by side.
+
+def matmul_wgsl(rows: int, inner: int, across: int) -> str:
+    """Return ``pack`` and ``multiply``: c = a b, or c += a b for one slice of the inner length.
+
+    A workgroup covers ROWS rows and LANES * ``columns_of`` columns. ``pack`` puts what is read
+    together side by side: rows that are a power of two apart would all fall on the same lines of
+    a cache. Source: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
+    ACM Trans. Math. Softw. 34 (2008).
     """
-    rows, columns = range(ROWS), range(columns_of(across))
-    first = "\n".join(f"  let row{r} = min(top + {r}u, HEIGHT - 1u) * INNER;" for r in rows)
-    start = "\n".join(f"  let column{c} = min(left + {c * LANES}u, ACROSS - 1u);" for c in columns)
-    quads = range(columns_of(across) // 4)
-    sums = "\n".join(f"  var s{r}_{q} = vec4f(0.0);" for r in rows for q in quads)
+    columns, size = range(columns_of(across)), columns_of(across) * VECTOR
+    quads, left_size = range(len(columns) // 4), packed_sizes(rows, inner, across)[0]
+    sums = "\n".join(f"  var s{r}_{q} = vec4f(0.0);" for r in range(ROWS) for q in quads)
 
     def turn(k: str) -> str:
-        lines = []
+        lines = [f"    let x = from_a + ({k}) * {ROWS}u;", f"    let y = from_b + ({k}) * {size}u;"]
         for q in quads:
-            loads = ", ".join(f"b[({k}) * ACROSS + column{4 * q + c}]" for c in range(4))
+            loads = ", ".join(f"packed[y + {(4 * q + c) * VECTOR}u]" for c in range(4))
             lines.append(f"    let q{q} = vec4f({loads});")
-        for r in rows:
-            lines.append(f"    let p{r} = a[row{r} + {k}];")
+        for r in range(ROWS):
+            lines.append(f"    let p{r} = packed[x + {r}u];")
             lines += [f"    s{r}_{q} += p{r} * q{q};" for q in quads]
         return "    {\n" + "\n".join(lines) + "\n    }"
 
     body = "\n".join(turn(f"k + {j}u") for j in range(4))
-    stores = "\n".join(_store(r, c) for r in rows for c in columns)
+    stores = "\n".join(_store(r, c) for r in range(ROWS) for c in columns)
     return f"""
+@compute @workgroup_size(64)
+fn pack(@builtin(global_invocation_id) id: vec3u) {{
+  let n = flat(id);
+  if (n < {left_size}u) {{
+    let row = n / {ROWS}u / INNER * {ROWS}u + n % {ROWS}u;
+    packed[n] = a[min(row, HEIGHT - 1u) * INNER + n / {ROWS}u % INNER];
+  }} else if (n < {sum(packed_sizes(rows, inner, across))}u) {{
+    let m = n - {left_size}u;
+    let column = m / {size}u / INNER * {size}u + m % {size}u;
+    packed[n] = b[m / {size}u % INNER * ACROSS + min(column, ACROSS - 1u)];
+  }}
+}}
+
 @compute @workgroup_size({LANES})
 fn multiply(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) group: vec3u) {{
   let slice = uniforms.step % ROUNDS;
   let top = group.y * {ROWS}u;
-  let left = group.x * {LANES * len(columns)}u + local;
-{first}
-{start}
+  let strip = group.x * {LANES // VECTOR}u + local / {VECTOR}u;
+  let left = strip * {size}u + local % {VECTOR}u;
+  let from_a = top * INNER;
+  let from_b = {left_size}u + strip * INNER * {size}u + local % {VECTOR}u;
 {sums}
   let begin = slice * SLICE;
   let end = min(begin + SLICE, INNER);
@@ -69,10 +90,10 @@ fn multiply(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) 
 
 
 def _store(r: int, c: int) -> str:
-    place = f"c[(top + {r}u) * ACROSS + column{c}]"
+    place = f"c[(top + {r}u) * ACROSS + left + {c * VECTOR}u]"
     sum_ = f"s{r}_{c // 4}.{'xyzw'[c % 4]}"
     return (
-        f"  if (top + {r}u < HEIGHT && left + {c * LANES}u < ACROSS) {{"
+        f"  if (top + {r}u < HEIGHT && left + {c * VECTOR}u < ACROSS) {{"
         f" {place} = {sum_} + select({place}, 0.0, slice == 0u); }}"
     )
 
