@@ -13,19 +13,19 @@ from studio import studio
 
 STARS = 20_000
 FRAMES = 150
-FINEST = 0.36
+FINEST = 0.40
 """Share of the film after which the tails are long and still bright."""
 
 
 async def main() -> None:
     """Simulate, and keep the film and one picture."""
     async with studio(__doc__) as make:
-        print(f"{STARS:,} stars and their dark halos, {FRAMES - 1} steps of four million years")
+        print(f"{STARS:,} stars and their dark halos, {FRAMES - 1} steps of 3.5 million years")
         result = await make.run(
             "nbody",
             {
                 "system": "galaxies", "count": STARS, "frames": FRAMES, "width": 640, "height": 640,
-                "duration": 580, "dt": 4, "measure_every": 16, "frames_per_second": 24,
+                "duration": 520, "dt": 4, "softening": 0.5, "measure_every": 16, "frames_per_second": 24,
             },
         )  # fmt: skip
         bodies, years = result.value("bodies"), result.value("time")

@@ -194,7 +194,7 @@ class NbodyKernel(KernelBase[NbodyArguments]):
         source = "\n".join(
             (
                 prelude_wgsl(), camera_wgsl(), splats.wgsl(), palette_wgsl(a.palette),
-                _constants(a, system, clock), _placed(system), force_wgsl(), self.wgsl,
+                _constants(a, system, clock), _placed(system, caption), force_wgsl(), self.wgsl,
                 caption.wgsl(),
             )
         )  # fmt: skip
@@ -217,7 +217,11 @@ class NbodyKernel(KernelBase[NbodyArguments]):
                 Buffer(name="bodies", type="vec4f", length=padded(count)),
                 Buffer(name="motion", type="vec4f", length=padded(count)),
                 Buffer(name="force", type="vec4f", length=padded(count)),
-                Buffer(name="record", type="vec4f", length=pins_of(system) + tracked + 1),
+                Buffer(
+                    name="record",
+                    type="vec4f",
+                    length=pins_of(system) + tracked + 1 + len(caption.rows()),
+                ),
                 Buffer(name="measured", type="f32", length=PHI + count),
             ),
             start=(
@@ -406,6 +410,7 @@ def _constants(a: NbodyArguments, system: System, clock: Clock) -> str:
         "PHI: u32": f"{PHI}u",
         "TABLES: u32": f"{_tables(system)}u",
         "PINS: u32": f"{pins_of(system)}u",
+        "TITLES: u32": f"{pins_of(system) + len(system.given) + 1}u",
         "LETTERS: f32": f"{scale_for(a.width, a.height)}.0",
         "ROWS: u32": f"{ROWS}u",
         "FIRST_MIDDLE: vec2u": middles[0],
@@ -441,7 +446,7 @@ def _vector(numbers: tuple[float, ...]) -> str:
     return f"vec{len(numbers)}f({', '.join(repr(float(x)) for x in numbers)})"
 
 
-def _placed(system: System) -> str:
+def _placed(system: System, caption: Caption) -> str:
     """Return ``placed`` and ``write_tables``: the system as code."""
     lines = ["fn placed(i: u32) -> Body {", "  var b: Body;"]
     if system.given:
@@ -455,7 +460,9 @@ def _placed(system: System) -> str:
         lines += _of_group(group, first, places.get(id(group.table), 0))
         first += group.count
     rows = "\n".join(
-        f"  record[TABLES + {k}u] = {_vector(row)};" for k, row in enumerate(rows_of(system))
+        f"  record[{start} + {k}u] = {_vector(row)};"
+        for start, table in (("TABLES", rows_of(system)), ("TITLES", caption.rows()))
+        for k, row in enumerate(table)
     )
     # Stored one by one: an array in the shader's own memory takes some drivers minutes to compile.
     write = f"@compute @workgroup_size(1)\nfn write_tables() {{\n{rows}\n}}\n"

@@ -348,10 +348,10 @@ fn ground_at(at: vec2i) -> vec3f {
   let a = u32(cell.x);
   let b = u32(cell.y);
   let bright = random(a, b, 50u);
-  if (bright < 0.55) { return colour; }
+  if (bright < 0.68) { return colour; }
   let star = cell + 0.15 + 0.7 * vec2f(random(a, b, 51u), random(a, b, 52u));
   let d = (p - star) * side() / (26.0 * max(0.9, side() / 620.0));
   let tint = mix(vec3f(1.0, 0.82, 0.62), vec3f(0.65, 0.80, 1.0), random(a, b, 53u));
-  let size = (bright - 0.55) / 0.45;
+  let size = (bright - 0.68) / 0.32;
   return colour + tint * (uniforms.sky * (0.03 + 0.4 * size * size * size * size) * exp(-dot(d, d)));
 }

@@ -13,7 +13,16 @@ from intentos.program import Pass
 
 from .camera import Camera
 from .kernel import workgroups
-from .lettering import draw_text, lettering_wgsl, number_text, scale_for, text_wgsl, text_width
+from .lettering import (
+    TALL,
+    draw_text,
+    lettering_wgsl,
+    number_text,
+    scale_for,
+    text_mask,
+    text_wgsl,
+    text_width,
+)
 from .nbody_systems import System
 from .prelude import pack_rgba
 
@@ -74,15 +83,37 @@ class Caption:
             strip = (workgroups(a.width, 8), workgroups(self.rise, 8), 1)
             found.append(Pass(entry="caption", dispatch=strip))
         if any(self.names):
-            whole = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
-            found.append(Pass(entry="names", dispatch=whole))
+            across = max(text_width(name, self.scale) for name in self.names) + 2 * self.scale
+            down = (TALL + 2) * self.scale
+            each = (workgroups(across, 8), workgroups(down, 8), len(self.names))
+            found.append(Pass(entry="names", dispatch=each))
         return tuple(found)
+
+    def rows(self) -> list[tuple[float, ...]]:
+        """Return the names as a table.
+
+        A row for each name (pixels across, numbers in a row of pixels, first row of its bits), then
+        the bits, sixteen in a number, which a float holds exactly.
+        """
+        heads: list[tuple[float, ...]] = []
+        bits: list[tuple[float, ...]] = []
+        for name in self.names:
+            mask = text_mask(name)
+            chunks = -(-mask.shape[1] // 16)
+            at = len(self.names) + len(bits)
+            heads.append((float(mask.shape[1]), float(chunks), float(at), 0.0))
+            padded = np.zeros((TALL, 16 * chunks))
+            padded[:, : mask.shape[1]] = mask
+            numbers = (padded.reshape(-1, 16) * 2.0 ** np.arange(16)).sum(1)
+            numbers = np.append(numbers, np.zeros(-len(numbers) % 4))
+            bits += [tuple(float(x) for x in row) for row in numbers.reshape(-1, 4)]
+        return heads + bits
 
     def wgsl(self) -> str:
         """Return the letters, ``caption`` and ``names``."""
         letters = f"vec3f{LETTERS}"
         parts = [lettering_wgsl()]
-        time, bar, names = "", "", ""
+        time, bar = "", ""
         if self.unit:
             parts.append(text_wgsl("time_unit", self.unit))
             time = f"""
@@ -102,18 +133,7 @@ class Caption:
   }}
   let text_at = right + vec2i((long + bar_text_width * {self.scale}) / 2, {11 * self.scale});
   colour = bar_text_on(colour, text_at, {self.scale}, {letters}, {SHADOW});"""
-        for k, name in enumerate(self.names):
-            if not name:
-                continue
-            parts.append(text_wgsl(f"name{k}", name))
-            names += f"""
-  if (record[PINS + {k}u].w > 0.0) {{
-    let at{k} = vec2i(id.xy) - vec2i(record[PINS + {k}u].xy);
-    colour = name{k}_on(colour, at{k}, {self.scale}, {letters}, {SHADOW});
-  }}"""
-        return "\n".join(
-            (*parts, _writer("caption", time + bar, self.rise), _writer("names", names, 0))
-        )
+        return "\n".join((*parts, _writer("caption", time + bar, self.rise), NAMES))
 
     def write(
         self, pixels: NDArray[np.uint8], time: float, camera: Camera, reach: float, pins: Floats
@@ -137,10 +157,58 @@ class Caption:
             middle = (long + text_width(self.bar_text, 1) * self.scale) // 2
             corner = (width - self.margin - middle, end - 11 * self.scale)
             draw_text(image, self.bar_text, corner, **style)
+        taken = np.zeros((height, width, 1), bool)
         for name, pin in zip(self.names, pins, strict=False):
             if name and pin[2] > 0:
-                draw_text(image, name, (int(pin[0]), int(pin[1])), **style)
+                x, y = int(pin[0]), int(pin[1])
+                before = image.copy()
+                draw_text(image, name, (x, y), **style)
+                image = np.where(taken, before, image)
+                across, rim = text_width(name, self.scale), self.scale
+                low, left = max(y - rim, 0), max(x - rim, 0)
+                taken[low : max(y + (TALL + 1) * rim, 0), left : max(x + across + rim, 0)] = True
         return pack_rgba(image)
+
+
+NAMES = f"""
+fn name_ink(head: vec4f, at: vec2i) -> f32 {{
+  let p = at / i32(LETTERS);
+  if (any(at < vec2i(0)) || p.x >= i32(head.x) || p.y >= {TALL}) {{ return 0.0; }}
+  let f = u32(p.y) * u32(head.y) + u32(p.x) / 16u;
+  let word = u32(record[TITLES + u32(head.z) + f / 4u][f % 4u]);
+  return f32((word >> (u32(p.x) % 16u)) & 1u);
+}}
+
+// Whether a pixel is in the frame of a name: then the first such name alone writes there.
+fn in_name(k: u32, at: vec2i) -> bool {{
+  let pin = record[PINS + k];
+  let rim = i32(LETTERS);
+  let from_corner = at - vec2i(pin.xy) + rim;
+  let size = vec2i(i32(record[TITLES + k].x) * rim, {TALL} * rim) + 2 * rim;
+  let there = pin.w > 0.0 && record[TITLES + k].x > 0.0;
+  return there && all(from_corner >= vec2i(0)) && all(from_corner < size);
+}}
+
+@compute @workgroup_size(8, 8)
+fn names(@builtin(global_invocation_id) id: vec3u) {{
+  let rim = i32(LETTERS);
+  let at = vec2i(record[PINS + id.z].xy) + vec2i(id.xy) - rim;
+  let size = vec2i(i32(uniforms.width), i32(uniforms.height));
+  if (any(at < vec2i(0)) || any(at >= size)) {{ return; }}
+  if (!in_name(id.z, at)) {{ return; }}
+  for (var k = 0u; k < id.z; k++) {{ if (in_name(k, at)) {{ return; }} }}
+  let head = record[TITLES + id.z];
+  let from_corner = at - vec2i(record[PINS + id.z].xy);
+  var around = 0.0;
+  for (var k = 0; k < 9; k++) {{
+    around = max(around, name_ink(head, from_corner + rim * vec2i(k % 3 - 1, k / 3 - 1)));
+  }}
+  let i = u32(at.y) * uniforms.width + u32(at.x);
+  let colour = written(unpack_rgb(pixels[i]), name_ink(head, from_corner), around,
+    vec3f{LETTERS}, {SHADOW});
+  pixels[i] = pack_rgba(colour);
+}}
+"""
 
 
 def _writer(entry: str, body: str, rise: int) -> str:

@@ -13,7 +13,7 @@ TILE = 256
 """Bodies of a workgroup, and sources of a tile."""
 EACH = 8
 LANES = TILE // EACH
-UNROLLED = 4
+UNROLLED = 2
 FEW = 64
 """With so few sources every invocation reads them all by itself."""
 PAIRS = 5 * 10**8

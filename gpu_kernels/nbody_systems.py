@@ -166,7 +166,7 @@ def _galaxy(stars: int, dark: int, share: float, softening: float) -> tuple[Mode
 def _star_light(count: int, width: int, height: int) -> tuple[float, float]:
     """Return brightness and radius of one of so many stars."""
     radius = min(2.0, max(1.0, 1.9 - 0.3 * math.log10(max(count, 10) / 1000)))
-    return min(1.6, 5200 / count / radius**2), radius
+    return min(1.6, 0.87 * (6000 / count) ** 0.75 / radius**2), radius
 
 
 SPIRAL: dict[str, Any] = {

@@ -375,9 +375,9 @@ class Picture:
         star = cell + 0.15 + 0.7 * np.stack(h[1:3], -1)
         d = (p - star) * side / (26 * max(0.9, side / 620))
         tint = _mix([1.0, 0.82, 0.62], [0.65, 0.80, 1.0], h[3][..., None])
-        size = np.maximum(h[0] - 0.55, 0) / 0.45
+        size = np.maximum(h[0] - 0.68, 0) / 0.32
         light = self.shown["sky"] * (0.03 + 0.4 * size**4) * np.exp(-(d * d).sum(-1))
-        return np.asarray(colour + tint * np.where(h[0] < 0.55, 0, light)[..., None])
+        return np.asarray(colour + tint * np.where(h[0] < 0.68, 0, light)[..., None])
 
 
 def planet(colour: Floats) -> list[tuple[float, Floats]]:

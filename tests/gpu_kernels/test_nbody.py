@@ -305,7 +305,7 @@ def test_what_cannot_be_done_is_refused(arguments: dict[str, Any], what: str) ->
         kernel.build(arguments)
 
 
-@settings(max_examples=12, derandomize=True, deadline=None)
+@settings(max_examples=10, derandomize=True, deadline=None)
 @given(
     st.sampled_from(sorted(SYSTEMS)),
     st.fixed_dictionaries(
