@@ -42,8 +42,8 @@ Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 class MontecarloArguments(Arguments):
     """By default, pi: four times the share of a square's points that lie in its circle."""
 
-    width: int = Field(512, ge=96, le=2048)
-    height: int = Field(512, ge=96, le=2048)
+    width: int = Field(512, ge=64, le=2048)
+    height: int = Field(512, ge=64, le=2048)
     frames: int = Field(150, ge=1, le=10_000)
     formula: Formula = "4*(x^2 + y^2 < 1)"
     """Of the variables and the parameters; a condition gives its probability."""

@@ -18,6 +18,7 @@ SEED = 2**40 + 12
 """Needs folding into 32 bits, in the program and in the twin."""
 SMALL: dict[str, Any] = {"width": 72, "height": 64, "frames": 4}
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "montecarlo": [{"samples": 30_000}],
     "pixels": [
         {"value": "fbm(3*x, 3*y, t)*where(disc(x, y, .2, 0, .6), 1, a)", "parameters": {"a": 0.4}},
         {"red": "abs(sin(5*r - 4*t))", "green": "x > y", "blue": "0.5 + angle/tau", "samples": 3},
