@@ -105,10 +105,11 @@ fn glance(@builtin(global_invocation_id) id: vec3u) {
   let pixel = id.y * uniforms.width + id.x;
   values[pixel] = one.value;
   first[pixel] = pack_rgba(one.colour);
+  if (pixel == 0u) { atomicStore(&chosen[0], 0u); }
 }
 
 @compute @workgroup_size(16, 8)
-fn refine(@builtin(global_invocation_id) id: vec3u) {
+fn choose(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= uniforms.width || id.y >= uniforms.height) { return; }
   let left = max(id.x, 1u) - 1u;
   let right = min(id.x + 1u, uniforms.width - 1u);
@@ -118,7 +119,23 @@ fn refine(@builtin(global_invocation_id) id: vec3u) {
   let own = first[here + id.x];
   let flat = straight(first[here + left], own, first[here + right])
     && straight(first[up + id.x], own, first[down + id.x]);
-  if (flat) { pixels[here + id.x] = own; } else { draw_pixel(id.xy); }
+  if (flat) {
+    pixels[here + id.x] = own;
+  } else {
+    closer[atomicAdd(&chosen[0], 1u)] = id.x | (id.y << 16u);
+  }
+}
+
+// The pixels that need it, side by side: the others would wait for them. Each is drawn by itself,
+// so that the order in which they were noted does not show.
+@compute @workgroup_size(64)
+fn refine(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = (group.x + group.y * GROUPS_ACROSS) * 64u + local;
+  if (i >= atomicLoad(&chosen[0])) { return; }
+  draw_pixel(vec2u(closer[i] & 0xffffu, closer[i] >> 16u));
 }
 
 fn straight(a: u32, b: u32, c: u32) -> bool {
@@ -353,9 +370,18 @@ class PixelsKernel(KernelBase[PixelsArguments]):
         ]
         draw = [Pass(entry="draw", dispatch=groups)]
         if arguments.adaptive:
-            source.append(_ADAPTIVE)
-            buffers.append(Buffer(name="first", type="u32", length=width * height))
-            draw = [Pass(entry="glance", dispatch=groups), Pass(entry="refine", dispatch=groups)]
+            across = workgroups(width, 8)
+            source += [f"const GROUPS_ACROSS: u32 = {across}u;", _ADAPTIVE]
+            buffers += [
+                Buffer(name="first", type="u32", length=width * height),
+                Buffer(name="closer", type="u32", length=width * height),
+                Buffer(name="chosen", type="atomic<u32>", length=1),
+            ]
+            draw = [
+                Pass(entry="glance", dispatch=groups),
+                Pass(entry="choose", dispatch=groups),
+                Pass(entry="refine", dispatch=(across, workgroups(height, 8), 1)),
+            ]
         own = {"low": arguments.low, "high": arguments.high} | arguments.parameters
         return GpuProgram(
             name=self.name,

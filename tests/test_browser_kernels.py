@@ -153,7 +153,7 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
         {"iterate": {"max_iterations": 40}, "zoom": "1 + t"},
         {"colour": "mix(palette('magma', r), hsv(angle/tau, 0.8, 1), 0.5 + 0.5*sin(t + 3*x))"},
         # As deep as vectors may be nested.
-        {"colour": "abs(t + 0.9*" * 13 + "vec3(x, y, 0)" + ")" * 13, "samples": 1},
+        {"colour": "abs(t + 0.9*" * 12 + "vec3(x, y, 0)" + ")" * 12, "samples": 1},
         # As deep as expressions may be: browsers limit nesting.
         {"value": "abs(t + 0.9*" * 13 + "x" + ")" * 13},
         {"value": " + ".join(["(0.02*x + t)"] * 38)},
