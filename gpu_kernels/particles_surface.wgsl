@@ -147,9 +147,19 @@ fn lit(normal: vec3f, shade: f32) -> vec3f {
   return colour;
 }
 
-fn bare(x: i32, y: i32) -> f32 {
-  let at = vec2u(clamp(vec2i(x, y), vec2i(0), vec2i(i32(WIDE), i32(HIGH)) - 1));
-  return select(0.0, 1.0, atomicLoad(&nearest[at.y * WIDE + at.x]) == FAR);
+// The depth of a pixel's nearest triangle, in steps; the ground is the deepest.
+fn depth_at(at: vec2i) -> i32 {
+  let p = vec2u(clamp(at, vec2i(0), vec2i(i32(WIDE), i32(HIGH)) - 1));
+  return i32(atomicLoad(&nearest[p.y * WIDE + p.x]) >> ID_BITS);
+}
+
+// Whether a pixel lies at an edge: something much nearer or deeper is beside it.
+fn at_edge(at: vec2i) -> bool {
+  let own = depth_at(at);
+  let beside = vec4i(
+    depth_at(at - vec2i(1, 0)), depth_at(at + vec2i(1, 0)),
+    depth_at(at - vec2i(0, 1)), depth_at(at + vec2i(0, 1)));
+  return any(abs(beside - own) > vec4i(i32(0.003 * DEPTHS)));
 }
 
 // The normal to go with another: a surface has two sides, and their normals must not cancel out.
@@ -160,8 +170,9 @@ fn develop(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= WIDE || id.y >= HIGH) { return; }
   let i = id.y * WIDE + id.x;
   let found = atomicLoad(&nearest[i]);
+  let edge = select(0.0, EDGE, at_edge(vec2i(id.xy)));
   if (found == FAR) {
-    image[i] = vec4f(0.0);
+    image[i] = vec4f(0.0, 0.0, 0.0, edge);
     return;
   }
   let number = found & ((1u << ID_BITS) - 1u);
@@ -172,23 +183,38 @@ fn develop(@builtin(global_invocation_id) id: vec3u) {
   let e = select(first + COLUMNS, first + 1u, upper);
   let f = select(first + 1u, first + COLUMNS, upper);
   let at = seen[o].xy;
-  let s = shares(vec2f(id.xy) + 0.5, at, seen[e].xy - at, seen[f].xy - at);
+  let across = seen[e].xy - at;
+  let down = seen[f].xy - at;
+  let s = shares(vec2f(id.xy) + 0.5, at, across, down);
   let n0 = facing[o].xyz;
   let n1 = beside(facing[e].xyz, n0);
   let n2 = beside(facing[f].xyz, n0);
-  var normal = normalize(n0 + s.x * (n1 - n0) + s.y * (n2 - n0) + vec3f(0.0, 0.0, 1e-6));
-  if (normal.z < 0.0) { normal = -normal; }
+  var normal = n0 + s.x * (n1 - n0) + s.y * (n2 - n0);
+  // From behind, all normals turn round; one that still looks away belongs to the very edge.
+  if (turn(across, down) > 0.0) { normal = -normal; }
+  normal = normalize(vec3f(normal.xy, max(normal.z, 1e-4)));
   var shade = 1.0;
   if (SHADED) {
     let w = positions[o].w;
     shade = w + s.x * (positions[e].w - w) + s.y * (positions[f].w - w);
   }
-  // Where the ground is beside it, the edge is soft.
-  let x = i32(id.x);
-  let y = i32(id.y);
-  let open = bare(x - 1, y) + bare(x + 1, y) + bare(x, y - 1) + bare(x, y + 1);
-  let alpha = max(1.0 - 0.3 * open, 0.0);
-  image[i] = vec4f(lit(normal, shade) * alpha, alpha);
+  image[i] = vec4f(lit(normal, shade), 1.0 + edge);
 }
 
-fn surface_at(i: u32) -> vec4f { return image[i]; }
+const EDGE: f32 = 4.0;
+
+fn plain(i: u32) -> vec4f {
+  let found = image[i];
+  return vec4f(found.xyz, found.w - select(0.0, EDGE, found.w >= EDGE));
+}
+
+// Edges are soft: half of a pixel there is what is beside it.
+fn surface_at(i: u32) -> vec4f {
+  let found = image[i];
+  if (found.w < EDGE) { return found; }
+  let x = i % WIDE;
+  let y = i / WIDE;
+  let sum = plain(i - min(x, 1u)) + plain(i + select(0u, 1u, x + 1u < WIDE))
+    + plain(i - select(0u, WIDE, y > 0u)) + plain(i + select(0u, WIDE, y + 1u < HIGH));
+  return 0.5 * plain(i) + 0.125 * sum;
+}

@@ -243,6 +243,7 @@ class Surface:
         a, b, c, d = first, first + 1, first + columns, first + columns + 1
         self.corners = np.stack([np.stack([a, b, c], -1), np.stack([d, c, b], -1)], 1)
         self.bits = (2 * i.size).bit_length()
+        self.depths = 2 ** (32 - self.bits) - 2
 
     def picture(self) -> NDArray[np.uint8]:
         """Return the frame, uint8 of shape (height, width, 4)."""
@@ -250,18 +251,27 @@ class Surface:
         self._glitter(nearest)
         image = np.zeros((self.height * self.width, 4))
         found = nearest != FAR
-        covered = found.reshape(self.height, self.width)
-        padded = np.pad(~covered, 1, mode="edge").astype(float)
-        bare = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
-        alpha = np.maximum(1 - 0.3 * bare.ravel()[found], 0)[:, None]
-        image[found, :3] = self._lit(*self._looked_up(nearest, found)) * alpha
-        image[found, 3:] = alpha
-        return self.drawing.canvas.picture(surface=image.reshape(self.height, self.width, 4))
+        image[found, :3] = self._lit(*self._looked_up(nearest, found))
+        image[found, 3] = 1
+        shown = self._softened(image.reshape(self.height, self.width, 4), nearest)
+        return self.drawing.canvas.picture(surface=shown)
+
+    def _softened(self, image: Floats, nearest: NDArray[np.int64]) -> Floats:
+        """Return the picture with soft edges: where a neighbour's depth is quite another."""
+        own = (nearest >> self.bits).reshape(self.height, self.width)
+        edge = np.zeros(own.shape, bool)
+        total = np.zeros(image.shape)
+        depth = np.pad(own, 1, mode="edge")
+        padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")
+        for dy, dx in ((0, 1), (2, 1), (1, 0), (1, 2)):
+            part = (slice(dy, dy + self.height), slice(dx, dx + self.width))
+            edge |= np.abs(depth[part] - own) > int(0.003 * self.depths)
+            total += padded[part]
+        return np.where(edge[..., None], 0.5 * image + 0.125 * total, image)
 
     def _depth_bits(self, depth: Floats) -> Floats:
         near = max(self.camera.distance - 2, 0.1)
-        depths = 2 ** (32 - self.bits) - 2
-        return np.asarray(np.floor((1 - np.minimum(near / depth, 1)) * depths) * 2**self.bits)
+        return np.asarray(np.floor((1 - np.minimum(near / depth, 1)) * self.depths) * 2**self.bits)
 
     def _nearest(self) -> NDArray[np.int64]:
         at, depth = self.drawing.at, self.drawing.depth
@@ -327,12 +337,16 @@ class Surface:
             np.where(np.sum(normals[:, k] * n0, -1, keepdims=True) >= 0, 1, -1) * normals[:, k]
             for k in (1, 2)
         )
-        normal = unit(n0 + s[:, :1] * (n1 - n0) + s[:, 1:] * (n2 - n0) + np.array([0, 0, 1e-6]))
+        normal = n0 + s[:, :1] * (n1 - n0) + s[:, 1:] * (n2 - n0)
+        across, down = at[:, 1] - at[:, 0], at[:, 2] - at[:, 0]
+        behind = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0] > 0
+        normal = np.where(behind[:, None], -normal, normal)
+        normal[:, 2] = np.maximum(normal[:, 2], 1e-4)
         tone = self.cloud.tone[corners]
         shade = (
             tone[:, 0] + s[:, 0] * (tone[:, 1] - tone[:, 0]) + s[:, 1] * (tone[:, 2] - tone[:, 0])
         )
-        return np.where(normal[:, 2:] < 0, -normal, normal), shade
+        return unit(normal), shade
 
     def _glitter(self, nearest: NDArray[np.int64]) -> None:
         from .particles import RARE
