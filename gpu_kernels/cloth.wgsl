@@ -499,11 +499,13 @@ fn beam_on(under: vec4f, eye: vec3f, ray: vec3f, a: vec3f, b: vec3f, r: f32, ton
   let near = nearest_to(eye, ray, a, b);
   let pixel = max(near.y, 1e-3) / (1.2 * side() * uniforms.zoom);
   let cover = clamp((r - abs(near.x)) / pixel + 0.5, 0.0, 1.0) * min(1.0, 2.0 * r / pixel);
-  let seen = near.y > 0.0 && near.y < under.w && cover > 0.0;
+  // Its front: a knob lies before the pole that carries it.
+  let front = near.y - r;
+  let seen = near.y > 0.0 && front < under.w && cover > 0.0;
   let x = clamp(near.x / r, -1.0, 1.0);
   let shine = max(1.0 - square(x + 0.4), 0.0);
   let colour = tone * (0.22 + 0.78 * shine) + vec3f(0.35) * pow(shine, 12.0);
-  return select(under, vec4f(mix(under.xyz, colour, cover), select(under.w, near.y, cover > 0.5)), seen);
+  return select(under, vec4f(mix(under.xyz, colour, cover), select(under.w, front, cover > 0.5)), seen);
 }
 
 // What the cloth hides.

@@ -288,13 +288,14 @@ class Scenery:
             pixel = np.maximum(s, 1e-3) / (1.2 * camera.side)
             cover = np.clip((beam.radius - np.abs(miss)) / pixel + 0.5, 0, 1)
             cover = cover * np.minimum(1, 2 * beam.radius / pixel)
-            seen = (s > 0) & (s < depth) & (cover > 0)
+            front = s - beam.radius
+            seen = (s > 0) & (front < depth) & (cover > 0)
             x = np.clip(miss / beam.radius, -1, 1)
             shine = np.maximum(1 - (x + 0.4) ** 2, 0)[..., None]
             ink = np.array(beam.tone) * (0.22 + 0.78 * shine) + 0.35 * shine**12
             mixed = colour + (ink - colour) * cover[..., None]
             colour = np.where(seen[..., None], mixed, colour)
-            depth = np.where(seen & (cover > 0.5), s, depth)
+            depth = np.where(seen & (cover > 0.5), front, depth)
         return colour, depth
 
 

@@ -253,9 +253,10 @@ class OdeArguments(Arguments):
         """Moments of a frame that are kept for curves and trails."""
         if self.members > 1000 or self.frames > 2000:
             return 1
+        most = 8 if self.members <= 64 and self.frames <= 600 else 4
         if self.method == "adaptive":
-            return 4
-        return next(n for n in (4, 3, 2, 1) if self.steps_per_frame % n == 0)
+            return most
+        return next(n for n in range(most, 0, -1) if self.steps_per_frame % n == 0)
 
     @property
     def samples(self) -> int:
