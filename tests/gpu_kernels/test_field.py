@@ -127,7 +127,7 @@ def test_fishers_front_moves_at_its_known_speed() -> None:
         for snapshot in kernel.twin(arguments, seed=0)
     ]
     speed = (places[-1] - places[-2]) / 2
-    assert speed == pytest.approx(2 * math.sqrt(16e-4), rel=0.08)
+    assert speed == pytest.approx(2 * math.sqrt(16e-4), rel=0.05)
     assert speed < 2 * math.sqrt(16e-4)
     on_gpu = play(front)[0].outputs["fields"][0][8]
     assert float((on_gpu > 0.5).mean()) == pytest.approx(places[-1], abs=1 / 256)
