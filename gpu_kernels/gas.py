@@ -213,8 +213,8 @@ PROBES: tuple[tuple[str, int, str, str, str], ...] = (
         "左侧动能（平均到每个圆盘）",
     ),
     ("on_left", 3, "", "discs on the left", "左侧圆盘数"),
-    ("momentum_x", 4, "", "momentum, across", "动量（水平）"),
-    ("momentum_y", 5, "", "momentum, up", "动量（竖直）"),
+    ("momentum_x", 4, "", "momentum of a disc, across", "每个圆盘的动量（水平）"),
+    ("momentum_y", 5, "", "momentum of a disc, up", "每个圆盘的动量（竖直）"),
     ("not_finite", 6, "", "discs that are nowhere", "位置无效的圆盘"),
     ("outside", 7, "", "discs outside the box", "箱外的圆盘"),
     ("top_speed", 8, "", "fastest disc", "最快的圆盘"),
@@ -225,16 +225,22 @@ PROBES: tuple[tuple[str, int, str, str, str], ...] = (
     ("work", 14, "kT", "work of the piston on a disc", "活塞对每个圆盘做的功"),
     ("wall_push", 15, "", "momentum given to the walls", "传给器壁的动量"),
 )
-ENERGIES = ("kinetic", "potential", "kinetic_left", "work")
-"""For each disc."""
+SINGLE = ("top_speed", "overlap")
 COUNTS = ("on_left", "not_finite", "outside", "first_on_left")
+"""Of all other numbers, which are sums, the mean over the discs is told."""
+
+
+def _scale(a: GasArguments, name: str) -> float:
+    if name in COUNTS:
+        return 1.0
+    return 1 / PER if name in SINGLE else 1 / (PER * a.particles)
 
 
 def _probes(a: GasArguments) -> tuple[Probe, ...]:
     return tuple(
         Probe(
             buffer="counters", name=name, offset=offset, unit=unit, label_en=en, label_zh=zh,
-            scale=1 / ((1 if name in COUNTS else PER) * (a.particles if name in ENERGIES else 1)),
+            scale=_scale(a, name),
         )
         for name, offset, unit, en, zh in PROBES
     )  # fmt: skip

@@ -265,7 +265,7 @@ class GasArguments(Arguments):
     @property
     def fastest(self) -> float:
         """Right end of the chart, nm/ps."""
-        return 2.5 * self.speed * math.sqrt(1.0 if self.gravity else self.hottest)
+        return 2.5 * self.speed * math.sqrt(min(self.hottest, 2.0))
 
 
 def _stride(slots: int) -> int:

@@ -45,6 +45,8 @@ LABELS = {
 def judge(a: GasArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
     """Return values and checks."""
     series = {name: np.array([v for _, v in p]) for name, p in evidence.series.items()}
+    for name in ("momentum_x", "momentum_y", "impulse_x", "impulse_y", "wall_push"):
+        series[name] = series[name] * a.particles
     discs = evidence.outputs["discs"].astype(float)
     seconds = a.pace / a.frames_per_second
     checks = [

@@ -43,23 +43,31 @@ fn disc_tone(i: u32, speed: f32) -> vec3f {
 fn seen_at(p: vec2f) -> vec4f {
   let most = max(RADIUS.x, RADIUS.y) + 1.0 / UNIT + DRIFT;
   let block = Block(grid_at(p - most), grid_at(p + most));
-  var light = vec3f(0.0);
+  // Discs hardly overlap: the one that covers most is seen.
   var cover = 0.0;
+  var seen_q = vec2f(0.0);
+  var seen_speed = 0.0;
+  var seen = 0u;
   for (var row = block.low.y; row <= block.high.y; row++) {
     let run = grid_run(block, row);
     for (var k = run.first; k < run.first + run.count; k++) {
       let i = grid_number(k);
       let a = discs[i];
       let r = radius_of(i);
-      let q = (p - a.xy) / r;
-      let c = clamp((1.0 - length(q)) * r * UNIT + 0.5, 0.0, 1.0) * min(1.0, 2.0 * r * UNIT);
-      if (c > 0.0) {
-        light += c * ball(q, disc_tone(i, length(a.zw)), r * UNIT);
-        cover += c;
+      let d = p - a.xy;
+      let c = (r - length(d)) * UNIT + 0.5;
+      if (c > cover) {
+        cover = c;
+        seen_q = d / r;
+        seen_speed = dot(a.zw, a.zw);
+        seen = i;
       }
     }
   }
-  return vec4f(light, cover);
+  let r = radius_of(seen);
+  cover = min(cover, 1.0) * min(1.0, 2.0 * r * UNIT);
+  if (cover == 0.0) { return vec4f(0.0); }
+  return vec4f(cover * ball(seen_q, disc_tone(seen, sqrt(seen_speed)), r * UNIT), cover);
 }
 
 // The way of the big disc: its pixels remember when it passed.

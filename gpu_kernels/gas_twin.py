@@ -207,7 +207,8 @@ class Gas:
             high = self.tracer[1] + 0.5 * self.box[1]
             total_potential += a.tracer_mass * a.gravity_nm * high / a.thermal
             momentum = momentum + a.tracer_mass * whole
-        momentum = momentum / self.unit_of_momentum
+        momentum = momentum / self.unit_of_momentum / a.particles
+        impulse = self.impulse / a.particles
         return {
             "kinetic": float(total_kinetic / a.particles),
             "potential": float(total_potential / a.particles),
@@ -220,10 +221,10 @@ class Gas:
             "top_speed": float(np.sqrt((v**2).sum(1)).max() / a.speed),
             "overlap": deepest / (2 * a.radius),
             "first_on_left": float((left & self.is_first).sum()),
-            "impulse_x": float(self.impulse[0]),
-            "impulse_y": float(self.impulse[1]),
+            "impulse_x": float(impulse[0]),
+            "impulse_y": float(impulse[1]),
             "work": self.work / a.particles,
-            "wall_push": self.wall_push,
+            "wall_push": self.wall_push / a.particles,
         }
 
     def bars(self) -> NDArray[np.int64]:

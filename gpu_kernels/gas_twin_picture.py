@@ -71,17 +71,26 @@ class Picture:
         base = palette(a.palette, tone)
         most = int(2 * (float(half.max()) + 1)) + 2
         first = np.ceil(at - (half + 1)[:, None] - 0.5)
+        slots, covers, discs, ways = [], [], [], []
         for row in range(most):
             for column in range(most):
                 pixel = first + np.array([column, row])
-                q = (pixel + 0.5 - at) * (1, -1) / half[:, None]
-                cover = np.clip((1 - np.hypot(*q.T)) * half + 0.5, 0, 1)
-                cover = cover * np.minimum(1, 2 * half)
+                way = (pixel + 0.5 - at) * (1, -1)
+                cover = half - np.hypot(*way.T) + 0.5
                 seen = (pixel >= 0).all(1) & (pixel < (a.width, a.height)).all(1) & (cover > 0)
-                light = _ball(q[seen], base[seen], half[seen])
-                slot = (pixel[seen, 1] * a.width + pixel[seen, 0]).astype(np.int64)
-                weight = cover[seen, None]
-                np.add.at(total, slot, np.concatenate([light * weight, weight], 1))
+                slots.append((pixel[seen, 1] * a.width + pixel[seen, 0]).astype(np.int64))
+                covers.append(cover[seen])
+                discs.append(np.flatnonzero(seen))
+                ways.append(way[seen])
+        slot, cover, disc = (np.concatenate(parts) for parts in (slots, covers, discs))
+        # Of those over one pixel the one that covers most is seen.
+        order = np.lexsort((cover, slot))
+        order = order[np.append(np.diff(slot[order]) > 0, len(order) > 0)[: len(order)]]
+        disc = disc[order]
+        share = np.minimum(cover[order], 1) * np.minimum(1, 2 * half[disc])
+        q = np.concatenate(ways)[order] / half[disc, None]
+        light = _ball(q, base[disc], half[disc])
+        total[slot[order]] = np.concatenate([light * share[:, None], share[:, None]], 1)
         return total.reshape(a.height, a.width, 4)
 
     def _tracer(self, colour: Floats, frame: int) -> Floats:
