@@ -21,7 +21,7 @@ SAFETY = 0.9
 """Share of the largest stable step that is taken."""
 TINY = 1e-36
 """What is closer to 0 becomes 0."""
-GROUP = (32, 4)
+GROUP = (64, 1)
 """Invocations of a workgroup along a row and across rows."""
 
 
