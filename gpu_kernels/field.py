@@ -175,7 +175,6 @@ class FieldKernel(KernelBase[FieldArguments]):
 
     name = "field"
     arguments = FieldArguments
-    includes = ("scale", "ticks", "lettering")
     # float32 against float64: errors of 1e-7 a step, a few hundred steps.
     compare = Compare(rule="tolerance", frames=4, absolute=2e-4, relative=2e-4, pixels=1.5)
 
