@@ -15,7 +15,7 @@ GARDEN = {
         {"kind": "bush", "count": 4},
         {"kind": "path"},
     ],
-    "hour": 16.8,
+    "hour": 17.1,
     "wind": 0.7,
 }
 

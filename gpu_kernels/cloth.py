@@ -202,7 +202,6 @@ class ClothKernel(KernelBase[ClothArguments]):
 
     name = "cloth"
     arguments = ClothArguments
-    includes = ("camera",)
     compare = Compare(rule="tolerance", frames=4, absolute=5e-3, relative=5e-3, pixels=2.0)
 
     def program(self, arguments: ClothArguments) -> GpuProgram:

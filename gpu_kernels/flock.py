@@ -84,7 +84,6 @@ class FlockKernel(KernelBase[FlockArguments]):
     compare = Compare(
         rule="tolerance", frames=4, absolute=2e-3, relative=1e-3, outliers=0.01, pixels=1.0
     )
-    includes = ("grid", "flock_crowd", "flock_picture")
 
     def program(self, arguments: FlockArguments) -> GpuProgram:
         """Return the program; see ``flock.wgsl``, ``flock_crowd.wgsl``, ``flock_picture.wgsl``."""

@@ -159,7 +159,6 @@ class FluidKernel(KernelBase[FluidArguments]):
 
     name = "fluid"
     arguments = FluidArguments
-    includes = ("fluid_paint", "scale", "ticks", "lettering")
     compare = Compare(rule="tolerance", frames=4, absolute=2e-4, relative=2e-3, outliers=2e-3)
 
     def program(self, arguments: FluidArguments) -> GpuProgram:

@@ -29,7 +29,6 @@ class GasKernel(KernelBase[GasArguments]):
     compare = Compare(
         rule="tolerance", frames=4, absolute=5e-3, relative=5e-3, outliers=0.02, pixels=1.5
     )
-    includes = ("grid", "gas_picture", "chart", "chart_wgsl", "chart_twin", "ticks", "lettering")
 
     def program(self, arguments: GasArguments) -> GpuProgram:
         """Return the program; see ``gas.wgsl`` and ``gas_picture.wgsl``."""

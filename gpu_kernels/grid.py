@@ -1,6 +1,6 @@
 """A uniform grid over the plane, sorted by counting, for kernels whose things see their neighbours.
 
-``includes = ("grid",)`` names it; see ``grid.wgsl`` for what the kernel's own shader has to give.
+See ``grid.wgsl`` for what the kernel's own shader has to give.
 """
 
 from __future__ import annotations

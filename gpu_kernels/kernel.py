@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -92,8 +93,6 @@ class KernelBase(ABC, Generic[A]):
     name: str
     arguments: type[A]
     compare: Compare
-    includes: tuple[str, ...] = ()
-    """Modules of this folder, beyond the expression language, whose code is in the program."""
 
     @abstractmethod
     def program(self, arguments: A) -> GpuProgram:
@@ -190,14 +189,36 @@ class KernelBase(ABC, Generic[A]):
     def code_hash(self) -> str:
         """sha256 over everything that shapes the program except the numbers.
 
-        A kernel's files are ``<kernel>.py``, ``<kernel>.wgsl`` and ``<kernel>_<part>.py``.
+        That is the kernel's module, the kernels' modules that it imports, and theirs, each with its
+        shader files: ``<module>.wgsl`` and ``<module>_<part>.wgsl``.
         """
-        here = Path(inspect.getfile(KernelBase)).parent
-        own = Path(inspect.getfile(type(self)))
-        files = [own, own.with_suffix(".wgsl"), *sorted(own.parent.glob(f"{own.stem}_*.py"))]
-        shared = ("kernel", "prelude", "functions", *_LANGUAGE, *self.includes)
-        files += [here / f"{name}{ending}" for name in shared for ending in (".py", ".wgsl")]
-        return sha256(b"\0".join(f.read_bytes() for f in files if f.exists()))
+        files = sorted(code_files(Path(inspect.getfile(type(self)))))
+        return sha256(b"\0".join(f.read_bytes() for f in files))
+
+
+_IMPORT = re.compile(r"^\s*from (\S+) import ([^\n]*)", re.MULTILINE)
+
+
+def code_files(module: Path) -> set[Path]:
+    """Return a module's file and all files of kernels that it is made of."""
+    here = Path(inspect.getfile(KernelBase)).parent
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        path = waiting.pop()
+        if path in found or not path.exists():
+            continue
+        found |= {path, *path.parent.glob(f"{path.stem}.wgsl")}
+        found |= set(path.parent.glob(f"{path.stem}_*.wgsl"))
+        for source, names in _IMPORT.findall(path.read_text("utf-8")):
+            folder, _, name = source.rpartition(".")
+            if source == ".":
+                waiting += [path.with_name(f"{name}.py") for name in re.findall(r"\w+", names)]
+            elif source.startswith("."):
+                waiting.append(path.with_name(f"{name}.py"))
+            elif folder == "intentos.gpu_kernels":
+                waiting.append(here / f"{name}.py")
+    return found
 
 
 def _multiple_of(arguments: type[BaseModel], name: str) -> int:

@@ -180,10 +180,6 @@ class LinearKernel(KernelBase[LinearArguments]):
     name = "linear"
     arguments = LinearArguments
     compare = Compare(rule="tolerance", frames=200, absolute=2e-3, relative=1e-3, pixels=2.0)
-    includes = (
-        "splats", "splats_twin", "captions", "lettering", "linear_matmul", "linear_fourier",
-        "linear_sort", "linear_lists",
-    )  # fmt: skip
 
     def program(self, arguments: LinearArguments) -> GpuProgram:
         """Return the program of the operation.

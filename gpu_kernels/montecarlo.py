@@ -312,7 +312,6 @@ class MontecarloKernel(KernelBase[MontecarloArguments]):
     arguments = MontecarloArguments
     # A sample on the edge of a bin may fall to its other side: float32 against float64.
     compare = Compare(rule="tolerance", frames=200, absolute=3.0, relative=1e-3, pixels=2.0)
-    includes = ("splats", "splats_twin", "captions", "lettering")
 
     def program(self, arguments: MontecarloArguments) -> GpuProgram:
         """Return the program; see ``montecarlo.wgsl``."""

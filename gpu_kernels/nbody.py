@@ -183,7 +183,6 @@ class NbodyKernel(KernelBase[NbodyArguments]):
     # Sines and logarithms of the beginning differ by 1e-4 between devices, and close passages
     # amplify what differs.
     compare = Compare(rule="tolerance", frames=3, absolute=2e-3, relative=2e-3, outliers=0.01)
-    includes = ("camera", "splats", "splats_twin", "lettering")
 
     def program(self, arguments: NbodyArguments) -> GpuProgram:
         """Return the program; see ``nbody.wgsl``."""

@@ -320,7 +320,6 @@ class OdeKernel(KernelBase[OdeArguments]):
 
     name = "ode"
     arguments = OdeArguments
-    includes = ("splats", "splats_twin", "camera", "lettering")
     compare = Compare(rule="tolerance", frames=3, absolute=2e-3, relative=2e-3, outliers=0.02)
 
     def program(self, arguments: OdeArguments) -> GpuProgram:

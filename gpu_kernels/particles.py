@@ -146,7 +146,6 @@ class ParticlesKernel(KernelBase[ParticlesArguments]):
 
     name = "particles"
     arguments = ParticlesArguments
-    includes = ("camera", "splats", "splats_twin", "particles_surface")
     compare = Compare(rule="tolerance", frames=3, absolute=1e-3, relative=1e-3)
 
     def program(self, arguments: ParticlesArguments) -> GpuProgram:

@@ -126,7 +126,6 @@ class SceneKernel(KernelBase[SceneArguments]):
     compare = Compare(
         rule="tolerance", frames=2, absolute=2e-3, relative=2e-3, outliers=0.002, pixels=1.0
     )
-    includes = PARTS
 
     def program(self, arguments: SceneArguments) -> GpuProgram:
         """Return the program; only what the scene has is in its passes."""

@@ -164,10 +164,6 @@ class WalkKernel(KernelBase[WalkArguments]):
     name = "walk"
     arguments = WalkArguments
     compare = Compare(rule="tolerance", frames=40, absolute=2e-3, relative=1e-3, pixels=2.0)
-    includes = (
-        "splats", "splats_twin", "camera", "captions", "lettering", "chart", "chart_wgsl",
-        "chart_twin", "ticks", "walk_aggregate", "walk_percolate", "montecarlo_variables",
-    )  # fmt: skip
 
     def program(self, arguments: WalkArguments) -> GpuProgram:
         """Return the program of the model."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 from intentos.errors import InvalidProgram
 from intentos.executors.gpu import ProgramRunner
-from intentos.gpu_kernels.kernel import Compare, KernelBase
+from intentos.gpu_kernels.kernel import Compare, KernelBase, code_files
 from intentos.protocols import Evidence
 from intentos.registry import Registry
 
@@ -169,3 +171,11 @@ def test_what_no_buffer_holds_is_refused_with_the_largest_that_fits() -> None:
     assert kernel.build(large | {argument: largest})
     with pytest.raises(InvalidProgram):
         kernel.build(large | {argument: largest + 1})
+
+
+def test_a_kernel_is_made_of_all_that_it_imports() -> None:
+    own = Path(inspect.getfile(type(kernel_of("walk"))))
+    names = {path.name for path in code_files(own)}
+    assert {"walk.py", "walk.wgsl", "walk_percolate.wgsl", "walk_twin.py"} <= names
+    assert {"kernel.py", "prelude.wgsl", "splats.wgsl", "camera.py", "functions.py"} <= names
+    assert not {"automaton.py", "cloth.wgsl"} & names
