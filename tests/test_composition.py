@@ -54,6 +54,16 @@ SHOW = Step(
 )
 
 
+TRANSFORM = Step(
+    id="transform",
+    language="kernel",
+    code="linear",
+    needs={"gpu"},
+    inputs={"cells": "simulate/cells.npy"},
+    arguments={"operation": "fft2d", "size": 64, "input": "@cells", "width": 96, "height": 96},
+)
+
+
 async def run(settings: Settings, *steps: Step) -> tuple[Run, Store]:
     store = Store(settings)
     runtime = Runtime(
@@ -93,4 +103,17 @@ async def test_an_array_that_no_gpu_can_hold_fails_its_step_and_says_why(
     assert done.error is not None
     assert "without elements" in done.error.text("en")
     assert "没有元素" in done.error.text("zh")
+    store.close()
+
+
+async def test_a_kernel_takes_what_another_kernel_left(settings: Settings) -> None:
+    done, store = await run(settings, SIMULATE, TRANSFORM)
+    assert done.status is RunStatus.COMPLETED, done.error
+    left = {a.name: store.path(a.id) for result in done.results for a in result.artifacts}
+    cells = np.load(left["cells.npy"]).astype(np.float32)
+    spectrum = np.load(left["spectrum.npy"])
+    wanted = np.fft.fft2(cells)
+    scale = np.abs(wanted).max()
+    np.testing.assert_allclose(spectrum[..., 0], wanted.real, atol=1e-5 * scale)
+    np.testing.assert_allclose(spectrum[..., 1], wanted.imag, atol=1e-5 * scale)
     store.close()
