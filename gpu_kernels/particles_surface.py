@@ -128,7 +128,8 @@ class Surface:
         )
         normal = n0 + s[:, :1] * (n1 - n0) + s[:, 1:] * (n2 - n0)
         across, down = at[:, 1] - at[:, 0], at[:, 2] - at[:, 0]
-        behind = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0] > 0
+        wound = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0] > 0
+        behind = np.where(np.abs(normal[:, 2]) < 0.25, wound, normal[:, 2] < 0)
         normal = np.where(behind[:, None], -normal, normal)
         normal[:, 2] = np.maximum(normal[:, 2], 1e-4)
         tone = self.cloud.tone[corners]
