@@ -192,8 +192,8 @@ fn develop(@builtin(global_invocation_id) id: vec3u) {
   var normal = n0 + s.x * (n1 - n0) + s.y * (n2 - n0);
   // From behind, normals turn round. Near the rim they look this way and that; there the triangle
   // tells.
-  let behind = select(normal.z < 0.0, turn(across, down) > 0.0, abs(normal.z) < 0.25);
-  if (behind) { normal = -normal; }
+  let towards = select(normal.z, -turn(across, down), abs(normal.z) < 0.25);
+  if (towards < 0.0) { normal = -normal; }
   normal = normalize(vec3f(normal.xy, max(normal.z, 1e-4)));
   var shade = 1.0;
   if (SHADED) {
