@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
 from .automaton_ising import exact_energy
+from .kernel import judged
 
 if TYPE_CHECKING:
     from .automaton import AutomatonArguments
@@ -71,15 +72,6 @@ def judge(a: AutomatonArguments, evidence: Evidence) -> tuple[dict[str, Quantity
     return values, checks
 
 
-def _check(
-    name: str, good: Any, detail: str, kind: Literal["generic", "physical", "oracle"] = "generic"
-) -> Check:
-    status: Literal["passed", "failed", "unknown"] = "passed" if good else "failed"
-    if good is None:
-        status = "unknown"
-    return Check(name=name, title=LABELS[name], kind=kind, status=status, detail=detail)
-
-
 def _population(series: dict[str, Any], size: int) -> dict[str, Quantity]:
     last = round(series["population"][-1])
     return {
@@ -93,12 +85,20 @@ def _counts(series: dict[str, Any], counted: dict[str, int], size: int) -> Check
     inside = all(0 <= s.min() and s.max() <= size for n, s in series.items() if n in counted)
     same = all(round(series[name][-1]) == n for name, n in counted.items())
     told = ", ".join(f"{name} {round(series[name][-1])} = {n}" for name, n in counted.items())
-    return _check("counts_agree", inside and same, f"{told} of {size}")
+    return judged(
+        "counts_agree", LABELS["counts_agree"], inside and same, f"{told} of {size}", "generic"
+    )
 
 
 def _states(a: AutomatonArguments, series: dict[str, Any], cells: Cells) -> Check:
     wrong = int(series["invalid"].max()) + int((cells >= a.state_count).sum())
-    return _check("states_exist", wrong == 0, f"{wrong} cells beyond state {a.state_count - 1}")
+    return judged(
+        "states_exist",
+        LABELS["states_exist"],
+        wrong == 0,
+        f"{wrong} cells beyond state {a.state_count - 1}",
+        "generic",
+    )
 
 
 def _sand_values(series: dict[str, Any]) -> dict[str, Quantity]:
@@ -121,7 +121,7 @@ def _grains(
     worst = round(float(np.abs(missing).max()))
     same = int(cells.sum()) == round(series["grains"][-1])
     detail = f"{cells.sum()} on the grid, {round(series['lost'][-1])} lost, {worst} unexplained"
-    return _check("grains_are_kept", worst == 0 and same, detail, "physical")
+    return judged("grains_are_kept", LABELS["grains_are_kept"], worst == 0 and same, detail)
 
 
 def _ising_values(series: dict[str, Any]) -> dict[str, Quantity]:
@@ -144,7 +144,7 @@ def _energy(a: AutomatonArguments, series: dict[str, Any], cells: Cells) -> Chec
     apart = np.abs(series["energy"] - series["energy_by_changes"]).max() * cells.size
     here = abs(-float(bonds) - series["energy"][-1] * cells.size)
     detail = f"E = {-bonds} J; greatest difference {max(apart, here):.3g} J"
-    return _check("energy_agrees", apart < 0.5 and here < 0.5, detail, "physical")
+    return judged("energy_agrees", LABELS["energy_agrees"], apart < 0.5 and here < 0.5, detail)
 
 
 def _exact_energy(a: AutomatonArguments, moments: NDArray[np.float32]) -> Check:
@@ -152,7 +152,7 @@ def _exact_energy(a: AutomatonArguments, moments: NDArray[np.float32]) -> Check:
     samples = int(moments[0, 0, 0])
     if samples < LEAST_SAMPLES or a.ramp_moves or not a.periodic:
         why = f"{samples} samples of each tile; {LEAST_SAMPLES} at one temperature are needed"
-        return _check("energy_is_exact", None, why, "oracle")
+        return judged("energy_is_exact", LABELS["energy_is_exact"], None, why, "oracle")
     each = moments.reshape(-1, 8).astype(float) / samples
     rows, columns = a.rows // a.tiles, a.columns // a.tiles
     exact = np.array([exact_energy(round(float(t), 6), rows, columns) for t in each[:, 4]])
@@ -165,14 +165,22 @@ def _exact_energy(a: AutomatonArguments, moments: NDArray[np.float32]) -> Check:
         f"{len(each)} tiles of {columns} x {rows}, {samples} samples: mean difference "
         f"{mean:.4f} J, at most {worst:.1f} standard errors"
     )
-    return _check("energy_is_exact", worst < 8 and mean < 0.05, detail, "oracle")
+    return judged(
+        "energy_is_exact", LABELS["energy_is_exact"], worst < 8 and mean < 0.05, detail, "oracle"
+    )
 
 
 def _last_row(a: AutomatonArguments, cells: Cells, steps: int) -> Check:
     if steps == 0:
-        return _check("rule_holds", True, "no step was made")
+        return judged("rule_holds", LABELS["rule_holds"], True, "no step was made", "generic")
     before, after = cells[(steps - 1) % a.rows], cells[steps % a.rows]
     padded = np.pad(before, 1, mode="wrap" if a.periodic else "constant")
     key = 4 * padded[:-2] + 2 * padded[1:-1] + padded[2:]
     wrong = int(np.count_nonzero((a.number >> key & 1) != after))
-    return _check("rule_holds", wrong == 0, f"{wrong} of {a.columns} cells differ", "oracle")
+    return judged(
+        "rule_holds",
+        LABELS["rule_holds"],
+        wrong == 0,
+        f"{wrong} of {a.columns} cells differ",
+        "oracle",
+    )

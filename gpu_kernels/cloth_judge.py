@@ -11,6 +11,7 @@ from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
 from .cloth_shape import catenary
+from .kernel import judged
 
 if TYPE_CHECKING:
     from .cloth import ClothArguments
@@ -57,12 +58,11 @@ def _finite(series: dict[str, Floats], evidence: Evidence) -> Check:
     lost = float(series["not_finite"].max())
     places = evidence.outputs["places"]
     lost = max(lost, float(places.size - np.isfinite(places).sum()))
-    return Check(
-        name="finite",
-        title=Words(en="Every vertex is somewhere", zh="每个质点都有确定的位置"),
-        kind="physical",
-        status="passed" if lost == 0 else "failed",
-        detail=f"{lost:.0f} without a place",
+    return judged(
+        "finite",
+        Words(en="Every vertex is somewhere", zh="每个质点都有确定的位置"),
+        lost == 0,
+        f"{lost:.0f} without a place",
     )
 
 
@@ -73,34 +73,31 @@ def _stretch(a: ClothArguments, series: dict[str, Floats]) -> Check:
     gust = a.breeze * (1 + a.gusts)
     load = a.density * a.gravity * a.cloth_height + 0.72 * gust * gust * a.cloth_width
     limit = MOST_STRETCH + 0.5 * load / a.stiffness
-    return Check(
-        name="stretch",
-        title=Words(en="No thread is stretched too far", zh="没有一根线被过度拉伸"),
-        kind="physical",
-        status="passed" if most <= limit else "failed",
-        detail=f"{100 * most:.1f} % at most, allowed {100 * limit:.0f} %",
+    return judged(
+        "stretch",
+        Words(en="No thread is stretched too far", zh="没有一根线被过度拉伸"),
+        most <= limit,
+        f"{100 * most:.1f} % at most, allowed {100 * limit:.0f} %",
     )
 
 
 def _pins(series: dict[str, Floats]) -> Check:
     off = float(series["off_pins"].max())
-    return Check(
-        name="pins_hold",
-        title=Words(en="What is pinned stays", zh="固定点保持不动"),
-        kind="physical",
-        status="passed" if off <= 1e-5 else "failed",
-        detail=f"moved {off:.1e} m at most",
+    return judged(
+        "pins_hold",
+        Words(en="What is pinned stays", zh="固定点保持不动"),
+        off <= 1e-5,
+        f"moved {off:.1e} m at most",
     )
 
 
 def _above(series: dict[str, Floats]) -> Check:
     below = float(series["below"].max())
-    return Check(
-        name="nothing_inside",
-        title=Words(en="Nothing is below the ground or in the ball", zh="没有穿入地面或球体"),
-        kind="physical",
-        status="passed" if below <= 1e-4 else "failed",
-        detail=f"{1000 * below:.2f} mm deep at most" if below > 0 else "always outside",
+    return judged(
+        "nothing_inside",
+        Words(en="Nothing is below the ground or in the ball", zh="没有穿入地面或球体"),
+        below <= 1e-4,
+        f"{1000 * below:.2f} mm deep at most" if below > 0 else "always outside",
     )
 
 
@@ -110,12 +107,11 @@ def _energy(a: ClothArguments, series: dict[str, Floats]) -> Check:
     weight = a.density * a.cloth_width * a.cloth_height * max(a.gravity, 0.1)
     scale = weight * max(a.cloth_width, a.cloth_height)
     gain = float(np.max(np.diff(total), initial=0.0)) / scale
-    return Check(
-        name="energy_falls",
-        title=Words(en="Without wind no energy appears", zh="无风时能量不会凭空增加"),
-        kind="physical",
-        status="passed" if gain <= 1e-3 and not series["not_finite"].any() else "failed",
-        detail=f"{total[0]:.4g} J → {total[-1]:.4g} J, greatest gain {gain:.1e} of its weight",
+    return judged(
+        "energy_falls",
+        Words(en="Without wind no energy appears", zh="无风时能量不会凭空增加"),
+        gain <= 1e-3 and not series["not_finite"].any(),
+        f"{total[0]:.4g} J → {total[-1]:.4g} J, greatest gain {gain:.1e} of its weight",
     )
 
 
@@ -130,12 +126,12 @@ def _catenary(
     _, wanted = catenary(span, length)
     off = abs(depth / wanted - 1)
     still = float(series["fastest"][-1]) < STILL
-    check = Check(
-        name="catenary",
-        title=Words(en="At rest it hangs as a catenary", zh="静止时呈悬链线"),
-        kind="oracle",
-        status="unknown" if not still else "passed" if off <= 0.02 else "failed",
-        detail=f"{depth:.4f} m deep, a chain of its length {wanted:.4f} m"
+    check = judged(
+        "catenary",
+        Words(en="At rest it hangs as a catenary", zh="静止时呈悬链线"),
+        off <= 0.02 if still else None,
+        f"{depth:.4f} m deep, a chain of its length {wanted:.4f} m"
         + ("" if still else f"; it still moves at {series['fastest'][-1]:.2f} m/s"),
+        "oracle",
     )
     return check, depth, wanted

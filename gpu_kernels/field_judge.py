@@ -9,6 +9,8 @@ import numpy as np
 from intentos.protocols import Evidence
 from intentos.types import Check, Words
 
+from .kernel import judged
+
 if TYPE_CHECKING:
     from .field_equations import Equations
 
@@ -29,12 +31,11 @@ def checks_of(system: Equations, evidence: Evidence) -> list[Check]:
 def _finite(evidence: Evidence) -> Check:
     fields = evidence.outputs["fields"]
     bad = int(fields.size - np.isfinite(fields).sum())
-    return Check(
-        name="finite",
-        title=Words(en="No value is infinite or undefined", zh="没有无穷或未定义的值"),
-        kind="physical",
-        status="failed" if bad else "passed",
-        detail=f"{bad} of {fields.size} values are not finite",
+    return judged(
+        "finite",
+        Words(en="No value is infinite or undefined", zh="没有无穷或未定义的值"),
+        bad == 0,
+        f"{bad} of {fields.size} values are not finite",
     )
 
 
@@ -44,14 +45,13 @@ def _stable_step(evidence: Evidence) -> Check:
     Parameters may change while the program runs; it then takes shorter steps and shows less time.
     """
     most = max((share for _, share in evidence.series.get("step_share", ())), default=0.0)
-    return Check(
-        name="stable_step",
-        title=Words(
+    return judged(
+        "stable_step",
+        Words(
             en="The time step stays below the largest stable one", zh="时间步长不超过最大稳定步长"
         ),
-        kind="physical",
-        status="passed" if most <= 1.0001 else "failed",
-        detail=f"at most {most:.3g} of the largest stable step"
+        most <= 1.0001,
+        f"at most {most:.3g} of the largest stable step"
         + ("" if most <= 1.0001 else "; a parameter went beyond it, and shorter steps were taken"),
     )
 
@@ -76,12 +76,12 @@ def _smooth(system: Equations, evidence: Evidence) -> Check:
             found = ((h[1:] * h[:-1]).mean() + (h[:, 1:] * h[:, :-1]).mean()) / 2 / size
             if found < worst:
                 worst, where = float(found), name
-    return Check(
-        name="smooth",
-        title=Words(en="No field swings from cell to cell", zh="没有逐格振荡"),
-        kind="generic",
-        status="passed" if worst > -0.7 else "failed",
-        detail=f"correlation of neighbouring cells {worst:.3f}" + (f" in {where}" if where else ""),
+    return judged(
+        "smooth",
+        Words(en="No field swings from cell to cell", zh="没有逐格振荡"),
+        worst > -0.7,
+        f"correlation of neighbouring cells {worst:.3f}" + (f" in {where}" if where else ""),
+        "generic",
     )
 
 
@@ -93,12 +93,11 @@ def _conserved(name: str, evidence: Evidence) -> Check:
         1e-30,
     )
     drift = float(np.abs(means - means[0]).max()) / scale
-    return Check(
-        name=f"{name}_conserved",
-        title=Words(en=f"The total of {name} is kept", zh=f"{name} 的总量守恒"),
-        kind="physical",
-        status="passed" if drift < 1e-3 else "failed",
-        detail=f"mean {means[0]:.6g} → {means[-1]:.6g}, largest drift {drift:.2e}",
+    return judged(
+        f"{name}_conserved",
+        Words(en=f"The total of {name} is kept", zh=f"{name} 的总量守恒"),
+        drift < 1e-3,
+        f"mean {means[0]:.6g} → {means[-1]:.6g}, largest drift {drift:.2e}",
     )
 
 
@@ -111,12 +110,9 @@ def _bounded(name: str, system: Equations, evidence: Evidence) -> Check:
             edge += [float(np.min(values)), float(np.max(values))]
     room = 1e-4 * max(max(edge) - min(edge), 1e-6 * max(map(abs, edge)), 1e-30)
     inside = min(low) >= min(edge) - room and max(high) <= max(edge) + room
-    return Check(
-        name=f"{name}_bounded",
-        title=Words(
-            en=f"{name} stays between its first extremes", zh=f"{name} 不超出最初的最小和最大值"
-        ),
-        kind="physical",
-        status="passed" if inside else "failed",
-        detail=f"{min(low):.6g} … {max(high):.6g} within {min(edge):.6g} … {max(edge):.6g}",
+    return judged(
+        f"{name}_bounded",
+        Words(en=f"{name} stays between its first extremes", zh=f"{name} 不超出最初的最小和最大值"),
+        inside,
+        f"{min(low):.6g} … {max(high):.6g} within {min(edge):.6g} … {max(edge):.6g}",
     )

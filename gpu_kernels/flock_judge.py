@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
+
+from .kernel import judged
 
 if TYPE_CHECKING:
     from .flock_arguments import FlockArguments
@@ -49,7 +51,9 @@ def judge(a: FlockArguments, evidence: Evidence) -> tuple[dict[str, Quantity], l
     checks = [_nobody_lost(a, series, agents), _speeds(a, series, agents), _seen(series)]
     if a.boundary == "walls":
         worst = round(float(series["outside"].max()))
-        checks.append(_check("within_walls", worst == 0, f"at most {worst} outside", "physical"))
+        checks.append(
+            judged("within_walls", LABELS["within_walls"], worst == 0, f"at most {worst} outside")
+        )
     if a.kind == "crowd":
         values |= _crowd_values(a, evidence, series, agents)
         checks += _crowd_checks(a, series, agents)
@@ -61,18 +65,6 @@ def judge(a: FlockArguments, evidence: Evidence) -> tuple[dict[str, Quantity], l
     return values, checks
 
 
-def _check(
-    name: str, good: bool, detail: str, kind: Literal["generic", "physical", "oracle"] = "generic"
-) -> Check:
-    return Check(
-        name=name,
-        title=LABELS[name],
-        kind=kind,
-        status="passed" if good else "failed",
-        detail=detail,
-    )
-
-
 def _nobody_lost(a: FlockArguments, series: dict[str, Any], agents: Floats) -> Check:
     nowhere = round(max(series["not_finite"].max(), float((~np.isfinite(agents)).any(1).sum())))
     left = int((agents[:, 0] > GONE).sum())
@@ -81,7 +73,7 @@ def _nobody_lost(a: FlockArguments, series: dict[str, Any], agents: Floats) -> C
     never_more = bool((np.diff(series["present"]) <= 0).all())
     good = nowhere == 0 and here + left == a.count and others and never_more
     detail = f"{here} here, {left} gone, {nowhere} without a place, of {a.count}"
-    return _check("nobody_is_lost", bool(good), detail, "physical")
+    return judged("nobody_is_lost", LABELS["nobody_is_lost"], bool(good), detail)
 
 
 def _speeds(a: FlockArguments, series: dict[str, Any], agents: Floats) -> Check:
@@ -92,12 +84,18 @@ def _speeds(a: FlockArguments, series: dict[str, Any], agents: Floats) -> Check:
     room = 2e-3 * a.speed_max
     good = top <= a.speed_max + room and (a.kind == "crowd" or low >= a.speed_min - room)
     detail = f"{low:.2f}–{top:.2f} m/s; allowed {a.speed_min:g}–{a.speed_max:g}"
-    return _check("speed_limits", bool(good), detail, "physical")
+    return judged("speed_limits", LABELS["speed_limits"], bool(good), detail)
 
 
 def _seen(series: dict[str, Any]) -> Check:
     rows = round(float(series["cut_off"].max()))
-    return _check("all_seen", rows == 0, f"{rows} times a row of cells was too full")
+    return judged(
+        "all_seen",
+        LABELS["all_seen"],
+        rows == 0,
+        f"{rows} times a row of cells was too full",
+        "generic",
+    )
 
 
 def _groups(a: FlockArguments, agents: Floats) -> int:
@@ -128,7 +126,9 @@ def _chance_order(a: FlockArguments, order: Floats) -> Check:
     spread = math.sqrt((4 - math.pi) / (4 * a.count * len(order)))
     got = float(order.mean())
     detail = f"{got:.4f}, by chance {wanted:.4f} ± {spread:.4f}"
-    return _check("chance_order", abs(got - wanted) < 5 * spread, detail, "oracle")
+    return judged(
+        "chance_order", LABELS["chance_order"], abs(got - wanted) < 5 * spread, detail, "oracle"
+    )
 
 
 def _crowd_values(
@@ -170,11 +170,13 @@ def _crowd_checks(a: FlockArguments, series: dict[str, Any], agents: Floats) -> 
     through = round(float(series["crossed"].max()))
     deepest = float(series["overlap"].max())
     checks = [
-        _check("no_one_in_walls", through == 0, f"{through} crossings of walls", "physical"),
-        _check(
-            "no_overlap", deepest <= MOST_OVERLAP,
+        judged(
+            "no_one_in_walls", LABELS["no_one_in_walls"], through == 0,
+            f"{through} crossings of walls",
+        ),
+        judged(
+            "no_overlap", LABELS["no_overlap"], deepest <= MOST_OVERLAP,
             f"deepest {100 * deepest:.1f} % of a diameter, at most {100 * MOST_OVERLAP:.0f} %",
-            "physical",
         ),
     ]  # fmt: skip
     if a.scene == "door":
@@ -183,6 +185,11 @@ def _crowd_checks(a: FlockArguments, series: dict[str, Any], agents: Floats) -> 
         # Who is pushed back over the threshold passes it again.
         good = passed >= beyond and passed - beyond <= max(2, 0.02 * a.count)
         checks.append(
-            _check("door_agrees", good, f"{passed} passages, {beyond} beyond the door", "physical")
+            judged(
+                "door_agrees",
+                LABELS["door_agrees"],
+                good,
+                f"{passed} passages, {beyond} beyond the door",
+            )
         )
     return checks

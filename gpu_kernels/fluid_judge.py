@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from intentos.types import Check, Quantity, Words
 
 from .expression import Number
 from .fluid_lattice import OBSTACLE, SOUND, Lattice
+from .kernel import judged
 
 if TYPE_CHECKING:
     from .fluid import FluidArguments
@@ -92,8 +93,8 @@ def _drift(series: dict[str, Floats]) -> float:
 def _finite(series: dict[str, Floats], evidence: Evidence) -> Check:
     flow = evidence.outputs["flow"]
     bad = max(int(flow.size - np.isfinite(flow).sum()), int(series["broken"].max()))
-    return _check(
-        "finite", "No value is infinite or undefined", "没有无穷或未定义的值", not bad,
+    return judged(
+        "finite", Words(en="No value is infinite or undefined", zh="没有无穷或未定义的值"), not bad,
         f"{bad} of {flow.size // 4} cells are not finite",
     )  # fmt: skip
 
@@ -101,27 +102,32 @@ def _finite(series: dict[str, Floats], evidence: Evidence) -> Check:
 def _stable(series: dict[str, Floats]) -> Check:
     beyond = float(series["beyond"].max())
     detail = f"viscosity {series['viscosity'].min():.4g}, speed up to {series['inflow'].max():.4g}"
-    return _check(
-        "stable_range", "Viscosity and speed stayed where the method is stable",
-        "粘度和流速始终在方法的稳定范围内", beyond <= 1e-5, detail + f", beyond by {beyond:.1%}",
+    return judged(
+        "stable_range",
+        Words(
+            en="Viscosity and speed stayed where the method is stable",
+            zh="粘度和流速始终在方法的稳定范围内",
+        ),
+        beyond <= 1e-5, detail + f", beyond by {beyond:.1%}",
     )  # fmt: skip
 
 
 def _slow(fastest: float) -> Check:
-    return _check(
-        "nearly_incompressible", "The flow is much slower than sound", "流速远低于声速",
+    return judged(
+        "nearly_incompressible",
+        Words(en="The flow is much slower than sound", zh="流速远低于声速"),
         fastest / SOUND < MOST_MACH, f"largest Mach number {fastest / SOUND:.3f}",
     )  # fmt: skip
 
 
 def _mass(a: FluidArguments, drift: float) -> Check:
     is_open = a.boundary in ("tunnel", "open")
-    return _check(
-        "mass_kept",
-        "The mass in the tunnel stays bounded" if is_open else "No mass is lost",
-        "区域内的质量保持有界" if is_open else "质量守恒",
-        drift < (0.03 if is_open else 1e-5), f"mean density off by at most {drift:.2e}",
-    )  # fmt: skip
+    if is_open:
+        title = Words(en="The mass in the tunnel stays bounded", zh="区域内的质量保持有界")
+    else:
+        title = Words(en="No mass is lost", zh="质量守恒")
+    most = 0.03 if is_open else 1e-5
+    return judged("mass_kept", title, drift < most, f"mean density off by at most {drift:.2e}")
 
 
 def _shedding(
@@ -142,11 +148,11 @@ def _shedding(
         return []
     known = literature(reynolds)
     values["strouhal_literature"] = Quantity(value=round(known, 4))
-    status: Literal["passed", "failed", "unknown"] = "unknown"
+    good: bool | None = None
     detail = f"too few cycles in {lengths:.0f} lengths of wind at Re {reynolds:.0f}"
     if found is not None and found[1] >= LEAST_CYCLES:
         off = found[0] / known - 1
-        status = "passed" if abs(off) <= 0.08 else "failed"
+        good = abs(off) <= 0.08
         detail = (
             f"St {found[0]:.4f} over {found[1]} cycles at Re {reynolds:.0f}, "
             f"literature {known:.4f} ({off:+.1%}), blockage {blockage:.1%}"
@@ -155,7 +161,7 @@ def _shedding(
         en="The wake's frequency is that of the literature",
         zh="尾流频率与文献一致（Williamson 1989）",
     )
-    return [Check(name="strouhal", title=title, kind="oracle", status=status, detail=detail)]
+    return [judged("strouhal", title, good, detail, "oracle")]
 
 
 def _is_disc(body: NDArray[np.bool_], length: float) -> bool:
@@ -186,10 +192,11 @@ def _decay(a: FluidArguments, lattice: Lattice, energy: Floats, frames: int) -> 
         return []
     measured = -float(np.polyfit(use, np.log(energy[use]), 1)[0])
     off = measured / wanted - 1
-    return [_check(
-        "viscous_decay", "The vortices die away at the known rate",
-        "涡旋按已知速率衰减（Taylor 1923）", abs(off) < 0.05,
-        f"energy falls by {measured:.4g} a frame, known {wanted:.4g} ({off:+.1%})", kind="oracle",
+    return [judged(
+        "viscous_decay",
+        Words(en="The vortices die away at the known rate", zh="涡旋按已知速率衰减（Taylor 1923）"),
+        abs(off) < 0.05, f"energy falls by {measured:.4g} a frame, known {wanted:.4g} ({off:+.1%})",
+        "oracle",
     )]  # fmt: skip
 
 
@@ -233,14 +240,8 @@ def _channel(a: FluidArguments, lattice: Lattice, flow: Floats, frames: int) -> 
     lag = sum(96 / (math.pi * n) ** 4 * math.exp(-decay * n * n * time) for n in range(1, 200, 2))
     known = push * high**2 / (12 * lattice.viscosity) * (1 - lag) / a.speed
     off = float(flow[-1]) / known - 1 if known else math.inf
-    return [_check(
-        "channel_flow", "The channel flows as fast as theory says",
-        "通道流速与理论一致（泊肃叶流）",
-        abs(off) < 0.05, f"mean speed {flow[-1]:.4g} U, known {known:.4g} U ({off:+.1%})",
-        kind="oracle",
+    return [judged(
+        "channel_flow",
+        Words(en="The channel flows as fast as theory says", zh="通道流速与理论一致（泊肃叶流）"),
+        abs(off) < 0.05, f"mean speed {flow[-1]:.4g} U, known {known:.4g} U ({off:+.1%})", "oracle",
     )]  # fmt: skip
-
-
-def _check(name: str, en: str, zh: str, passed: bool, detail: str, kind: Any = "physical") -> Check:
-    status = "passed" if passed else "failed"
-    return Check(name=name, title=Words(en=en, zh=zh), kind=kind, status=status, detail=detail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
 from .gas_arguments import BOLTZMANN, GasArguments
+from .kernel import judged
 
 Floats = NDArray[np.floating[Any]]
 MOST_DRIFT = 0.005
@@ -80,28 +81,12 @@ def judge(a: GasArguments, evidence: Evidence) -> tuple[dict[str, Quantity], lis
     return values, checks
 
 
-def _check(
-    name: str,
-    good: bool | None,
-    detail: str,
-    kind: Literal["generic", "physical", "oracle"] = "physical",
-) -> Check:
-    status: Literal["passed", "failed", "unknown"] = "passed" if good else "failed"
-    return Check(
-        name=name,
-        title=LABELS[name],
-        kind=kind,
-        status="unknown" if good is None else status,
-        detail=detail,
-    )
-
-
 def _energy(a: GasArguments, series: dict[str, Floats]) -> Check:
     total = series["kinetic"] + series["potential"] - series["work"]
     drift = float(np.abs(total - total[0]).max() / total[0])
     good = math.isfinite(drift) and drift <= MOST_DRIFT
     detail = f"drift {100 * drift:.3f} %, at most {100 * MOST_DRIFT:g} %"
-    return _check("energy_is_kept", good, detail)
+    return judged("energy_is_kept", LABELS["energy_is_kept"], good, detail)
 
 
 def _momentum(a: GasArguments, series: dict[str, Floats], evidence: Evidence) -> Check:
@@ -118,21 +103,27 @@ def _momentum(a: GasArguments, series: dict[str, Floats], evidence: Evidence) ->
         worst = max(worst, float(np.abs(left).max()))
     room = 0.05 + 2e-4 * a.particles + 2e-3 * float(np.max(weight, initial=0.0))
     detail = f"{worst:.3g} discs' momenta unexplained, at most {room:.3g}"
-    return _check("momentum_is_kept", worst <= room, detail)
+    return judged("momentum_is_kept", LABELS["momentum_is_kept"], worst <= room, detail)
 
 
 def _inside(series: dict[str, Floats], discs: Floats) -> Check:
     out = round(float(series["outside"].max()))
     nowhere = round(float(series["not_finite"].max())) + int((~np.isfinite(discs)).any(1).sum())
     detail = f"{out} outside, {nowhere} without a place, of {len(discs)}"
-    return _check("nobody_escapes", out == 0 and nowhere == 0, detail)
+    return judged("nobody_escapes", LABELS["nobody_escapes"], out == 0 and nowhere == 0, detail)
 
 
 def _fast_enough(a: GasArguments, series: dict[str, Floats]) -> Check:
     top = float(series["top_speed"].max()) * a.speed
     most = a.drift / a.dt
     detail = f"fastest {1000 * top:.0f} m/s, found up to {1000 * most:.0f} m/s"
-    return _check("grid_keeps_up", math.isfinite(top) and top <= most, detail, "generic")
+    return judged(
+        "grid_keeps_up",
+        LABELS["grid_keeps_up"],
+        math.isfinite(top) and top <= most,
+        detail,
+        "generic",
+    )
 
 
 def _mean_speed(discs: Floats) -> float:
@@ -194,7 +185,13 @@ def _compressibility(share: Any) -> Any:
 def _equation_of_state(a: GasArguments, series: dict[str, Floats], frames: int) -> Check:
     heat = float(series["kinetic"][len(series["kinetic"]) // 2 :].mean()) * a.thermal
     if not 0 < heat < 100 * a.thermal:  # the energy has run away
-        return _check("equation_of_state", False, f"kT is {heat:.3g} u nm²/ps²", "oracle")
+        return judged(
+            "equation_of_state",
+            LABELS["equation_of_state"],
+            False,
+            f"kT is {heat:.3g} u nm²/ps²",
+            "oracle",
+        )
     diameter = _effective_diameter(a, heat)
     # Where centres can be.
     w, h = (side - diameter for side in a.box)
@@ -208,7 +205,7 @@ def _equation_of_state(a: GasArguments, series: dict[str, Floats], frames: int) 
         f"± {room * MILLINEWTON:.3f}"
     )
     good = abs(got - wanted) <= room if settled else None
-    return _check("equation_of_state", good, detail, "oracle")
+    return judged("equation_of_state", LABELS["equation_of_state"], good, detail, "oracle")
 
 
 def _adiabat(a: GasArguments, series: dict[str, Floats], frames: int) -> Check:
@@ -225,14 +222,16 @@ def _adiabat(a: GasArguments, series: dict[str, Floats], frames: int) -> Check:
     room = 0.04 + 1.5 * a.piston / a.speed * (wanted - 1)
     detail = f"temperature times {got:.3f}, expected {wanted:.3f} ± {room * wanted:.3f}"
     good = abs(got / wanted - 1) <= room
-    return _check("adiabat", good if slow and way > 0 else None, detail, "oracle")
+    return judged(
+        "adiabat", LABELS["adiabat"], good if slow and way > 0 else None, detail, "oracle"
+    )
 
 
 def _demon(a: GasArguments, series: dict[str, Floats], frames: int) -> Check:
     left, right = _temperatures(a, series)
     told = f"left {left:.0f} K, right {right:.0f} K"
     good = right > left if _collisions(a, frames) >= 3 * SETTLED else None
-    return _check("demon_works", good, told, "generic")
+    return judged("demon_works", LABELS["demon_works"], good, told, "generic")
 
 
 def _temperatures(a: GasArguments, series: dict[str, Floats]) -> tuple[float, float]:
@@ -290,10 +289,22 @@ def _speeds(a: GasArguments, discs: Floats, heat: float, frames: int) -> Check:
     quiet = a.partition in ("none", "hole") and not (a.piston and a.piston > 0.2 * a.speed)
     met = _collisions(a, frames)
     if len(v) < 50 or met < SETTLED or not quiet:
-        return _check("maxwell_boltzmann", None, f"{met:.1f} collisions of a disc", "oracle")
+        return judged(
+            "maxwell_boltzmann",
+            LABELS["maxwell_boltzmann"],
+            None,
+            f"{met:.1f} collisions of a disc",
+            "oracle",
+        )
     thermal = heat * BOLTZMANN * a.temperature / a.mass
     if not thermal > 0:
-        return _check("maxwell_boltzmann", False, f"kT is {heat:.3g} of the first", "oracle")
+        return judged(
+            "maxwell_boltzmann",
+            LABELS["maxwell_boltzmann"],
+            False,
+            f"kT is {heat:.3g} of the first",
+            "oracle",
+        )
     p = float(kstest(v, lambda s: 1 - np.exp(-(s**2) / (2 * thermal))).pvalue)
     detail = f"p = {p:.3f} (Kolmogorov–Smirnov, {len(v)} discs), at least 0.001"
-    return _check("maxwell_boltzmann", p >= 0.001, detail, "oracle")
+    return judged("maxwell_boltzmann", LABELS["maxwell_boltzmann"], p >= 0.001, detail, "oracle")

@@ -19,6 +19,7 @@ from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Json, Quantity, Words, sha256
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -232,14 +233,28 @@ def workgroups(count: int, size: int) -> int:
     return (count + size - 1) // size
 
 
+def judged(
+    name: str,
+    title: Words,
+    good: bool | np.bool | None,
+    detail: str,
+    kind: Literal["generic", "physical", "oracle"] = "physical",
+) -> Check:
+    """Return a check: passed or failed, or unknown where ``good`` is None."""
+    status: Literal["passed", "failed", "unknown"] = "passed" if good else "failed"
+    if good is None:
+        status = "unknown"
+    return Check(name=name, title=title, kind=kind, status=status, detail=detail)
+
+
 def frames_check(arguments: Arguments, evidence: Evidence) -> Check:
     """Judge that every frame was drawn and, in a film, that something moved."""
     complete = evidence.frames == arguments.frames
     moves = arguments.frames == 1 or evidence.distinct_frames > 1
-    return Check(
-        name="frames_drawn",
-        title=Words(en="All frames were drawn", zh="所有画面都已绘制"),
-        kind="generic",
-        status="passed" if complete and moves else "failed",
-        detail=f"{evidence.frames}/{arguments.frames}, distinct {evidence.distinct_frames}",
+    return judged(
+        "frames_drawn",
+        Words(en="All frames were drawn", zh="所有画面都已绘制"),
+        complete and moves,
+        f"{evidence.frames}/{arguments.frames}, distinct {evidence.distinct_frames}",
+        "generic",
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
+
+from .kernel import judged
 
 if TYPE_CHECKING:
     from .linear import LinearArguments
@@ -30,24 +32,11 @@ def judge(a: LinearArguments, evidence: Evidence) -> tuple[dict[str, Quantity], 
             values, checks = _lists(a, evidence)
     results = [v for k, v in evidence.outputs.items() if v.dtype == np.float32]
     bad = sum(int(v.size - np.isfinite(v).sum()) for v in results)
-    finite = _check(
-        "finite", "No value is infinite or undefined", "没有无穷或未定义的值", bad == 0,
-        f"{bad} values are not finite", "generic",
+    finite = judged(
+        "finite", Words(en="No value is infinite or undefined", zh="没有无穷或未定义的值"),
+        bad == 0, f"{bad} values are not finite", "generic",
     )  # fmt: skip
     return values, [finite, *checks]
-
-
-def _check(
-    name: str,
-    en: str,
-    zh: str,
-    good: Any,
-    detail: str,
-    kind: Literal["generic", "physical", "oracle"] = "physical",
-) -> Check:
-    status: Literal["passed", "failed"] = "passed" if good else "failed"
-    title = Words(en=en, zh=zh)
-    return Check(name=name, title=title, kind=kind, status=status, detail=detail)
 
 
 def _matmul(evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
@@ -78,10 +67,9 @@ def _freivalds(left: Any, right: Any, product: Any) -> Check:
         size = np.abs(a).sum(1) * np.abs(b).max(initial=0.0)
         room = EPSILON * math.sqrt(inner * c.shape[1]) * size + 1e-30
         worst = float((off / room).max())
-    return _check(
+    return judged(
         "product_holds",
-        "The product passes Freivalds' check",
-        "矩阵乘积通过 Freivalds 检验",
+        Words(en="The product passes Freivalds' check", zh="矩阵乘积通过 Freivalds 检验"),
         worst <= 1,
         f"{rows} rows, {VECTORS} random vectors: {worst:.2g} of what rounding allows",
     )
@@ -110,16 +98,17 @@ def _fourier(a: LinearArguments, evidence: Evidence) -> tuple[dict[str, Quantity
     apart = float(np.abs(found - np.fft.fftn(values)).max()) / scale
     off = float(np.abs(back - values).max())
     return result, [
-        _check(
-            "parseval", "The spectrum has the signal's energy", "频谱能量与信号能量相等",
+        judged(
+            "parseval",
+            Words(en="The spectrum has the signal's energy", zh="频谱能量与信号能量相等"),
             abs(power - energy) <= 1e-5 * energy + 1e-30, f"{power:.8g} against {energy:.8g}",
         ),
-        _check(
-            "round_trip", "The inverse gives the signal back", "逆变换还原了信号",
+        judged(
+            "round_trip", Words(en="The inverse gives the signal back", zh="逆变换还原了信号"),
             off <= room, f"off by {off:.2g} at most, {room:.2g} allowed",
         ),
-        _check(
-            "numpy_agrees", "NumPy's transform agrees", "与 NumPy 的变换结果一致",
+        judged(
+            "numpy_agrees", Words(en="NumPy's transform agrees", zh="与 NumPy 的变换结果一致"),
             apart <= 2 * EPSILON * math.log2(values.size), f"off by {apart:.2g} of the norm",
             "oracle",
         ),
@@ -142,16 +131,18 @@ def _sort(a: LinearArguments, evidence: Evidence) -> tuple[dict[str, Quantity], 
         "maximum": Quantity(value=float(ordered[-1]), unit=a.unit),
     }
     return result, [
-        _check(
-            "in_order", "No number is below the one before it", "每个数都不小于前一个数",
+        judged(
+            "in_order",
+            Words(en="No number is below the one before it", zh="每个数都不小于前一个数"),
             falls == 0, f"{falls} of {n} fall",
         ),
-        _check(
-            "permutation", "Every number is still there exactly once", "所有数都恰好保留一次",
-            same, f"{n} places, {'each once' if known else 'some missing'}",
+        judged(
+            "permutation",
+            Words(en="Every number is still there exactly once", zh="所有数都恰好保留一次"), same,
+            f"{n} places, {'each once' if known else 'some missing'}",
         ),
-        _check(
-            "stable", "Equal numbers keep their order", "相等的数保持原有次序",
+        judged(
+            "stable", Words(en="Equal numbers keep their order", zh="相等的数保持原有次序"),
             swapped == 0, f"{swapped} of {int(ties.sum())} ties swapped",
         ),
     ]  # fmt: skip
@@ -176,13 +167,14 @@ def _lists(a: LinearArguments, evidence: Evidence) -> tuple[dict[str, Quantity],
     room = 8 * EPSILON * size + 1e-30
     ends = told["minimum"] == values.min() and told["maximum"] == values.max()
     checks = [
-        _check(
-            "sum_agrees", "NumPy's sum and extremes agree", "与 NumPy 的总和及极值一致",
+        judged(
+            "sum_agrees",
+            Words(en="NumPy's sum and extremes agree", zh="与 NumPy 的总和及极值一致"),
             abs(told["sum"] - exact) <= room and ends,
             f"{told['sum']:.8g} against {exact:.8g}, {room:.2g} allowed", "oracle",
         ),
-        _check(
-            "all_took_part", "Every number took part", "所有数都参与了计算",
+        judged(
+            "all_took_part", Words(en="Every number took part", zh="所有数都参与了计算"),
             told["count"] == n, f"{told['count']:.0f} of {n}", "generic",
         ),
     ]  # fmt: skip
@@ -198,10 +190,12 @@ def _running(running: Any, values: Any, total: float) -> Check:
     room = 8 * EPSILON * np.cumsum(np.abs(values)) + 1e-30
     off = np.abs(running.astype(np.float64) - wanted) / room
     last = abs(float(running[-1]) - total) <= float(room[-1])
-    return _check(
+    return judged(
         "running_sums_hold",
-        "Every running sum is right, the last one is the sum",
-        "每个前缀和正确，最后一个等于总和",
+        Words(
+            en="Every running sum is right, the last one is the sum",
+            zh="每个前缀和正确，最后一个等于总和",
+        ),
         last and float(off.max()) <= 1,
         f"worst {float(off.max()):.2g} of what rounding allows",
         "oracle",
@@ -216,12 +210,13 @@ def _counted(a: LinearArguments, counts: Any, values: Any) -> list[Check]:
     moved = int(np.abs(counts - wanted).sum()) // 2
     allowed = 3 + values.size // 10_000
     return [
-        _check(
-            "counts_add_up", "The counts add up to the numbers", "各区间计数之和等于总数",
+        judged(
+            "counts_add_up",
+            Words(en="The counts add up to the numbers", zh="各区间计数之和等于总数"),
             counts.sum() == values.size, f"{counts.sum()} of {values.size}",
         ),
-        _check(
-            "histogram_agrees", "NumPy counts the same", "与 NumPy 的直方图一致",
+        judged(
+            "histogram_agrees", Words(en="NumPy counts the same", zh="与 NumPy 的直方图一致"),
             moved <= allowed, f"{moved} numbers in another bin, {allowed} allowed", "oracle",
         ),
     ]  # fmt: skip

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
+
+from .kernel import judged
 
 if TYPE_CHECKING:
     from .montecarlo import Batches, MontecarloArguments
@@ -92,19 +94,6 @@ def quantiles(
     return found
 
 
-def _check(
-    name: str,
-    en: str,
-    zh: str,
-    good: Any,
-    detail: str,
-    kind: Literal["generic", "physical", "oracle"] = "physical",
-) -> Check:
-    status: Literal["passed", "failed"] = "passed" if good else "failed"
-    title = Words(en=en, zh=zh)
-    return Check(name=name, title=title, kind=kind, status=status, detail=detail)
-
-
 def _counted(
     a: MontecarloArguments,
     batches: Batches,
@@ -115,10 +104,9 @@ def _counted(
     done = batches.opening + (evidence.frames - 1) * batches.a_frame
     wanted = int(batches.ends(a.samples)[min(done, batches.count)])
     counted, summed = int(tally[2:].sum()), round(float(sums[:, 0].sum()))
-    return _check(
+    return judged(
         "every_sample_counts_once",
-        "Every sample counts exactly once",
-        "每个样本恰好计入一次",
+        Words(en="Every sample counts exactly once", zh="每个样本恰好计入一次"),
         counted == summed == wanted,
         f"{counted} in the histogram, {summed} in the sums, {wanted} wanted",
         "generic",
@@ -127,10 +115,9 @@ def _counted(
 
 def _numbers(tally: NDArray[np.int64]) -> Check:
     bad = int(tally[2])
-    return _check(
+    return judged(
         "samples_are_numbers",
-        "Every sample gives a number",
-        "每个样本都得到有效数值",
+        Words(en="Every sample gives a number", zh="每个样本都得到有效数值"),
         bad == 0,
         f"{bad} samples are infinite or undefined",
         "generic",
@@ -146,17 +133,17 @@ def _batches_agree(n: Any, means: Any, mean: float, spread: float) -> Check:
     """
     use = n >= 200
     free = int(use.sum()) - 1
-    title = ("The batches scatter as chance says", "各批样本的波动符合统计规律")
+    title = Words(en="The batches scatter as chance says", zh="各批样本的波动符合统计规律")
     name = "batches_agree"
     if free < 4 or spread == 0:
         alike = bool(np.isfinite(means).all()) and (spread > 0 or np.ptp(means[n > 0]) == 0)
-        return _check(name, *title, alike, f"{free + 1} batches, deviation {spread:g}")
+        return judged(name, title, alike, f"{free + 1} batches, deviation {spread:g}")
     # Sum z in float32 may itself be off by a few parts in 10^7.
     chi = float((n[use] * (means[use] - np.average(means[use], weights=n[use])) ** 2).sum())
     chi /= spread**2
     z = ((chi / free) ** (1 / 3) - (1 - 2 / (9 * free))) / math.sqrt(2 / (9 * free))
     detail = f"chi-square {chi:.1f} of {free} degrees of freedom, {z:+.1f} sigma"
-    return _check(name, *title, abs(z) <= SIGMAS, detail)
+    return judged(name, title, abs(z) <= SIGMAS, detail)
 
 
 def _independent(a: MontecarloArguments, mean: float, error: float) -> Check:
@@ -166,10 +153,9 @@ def _independent(a: MontecarloArguments, mean: float, error: float) -> Check:
     apart = math.hypot(error, float(values.std()) / math.sqrt(values.size))
     z = (mean - other) / apart if apart > 0 else float(mean != other) * 99
     detail = f"{mean:.6g} against {other:.6g}, {z:+.1f} standard errors"
-    return _check(
+    return judged(
         "independent_samples_agree",
-        "Samples from another generator agree",
-        "另一个随机数生成器的结果一致",
+        Words(en="Samples from another generator agree", zh="另一个随机数生成器的结果一致"),
         abs(z) <= SIGMAS,
         detail,
         "oracle",
@@ -181,27 +167,24 @@ def _recount(a: MontecarloArguments, tally: NDArray[np.int64], mean: float) -> C
     r, bars = a.problem.range, tally[5:]
     outside = int(tally[3] + tally[4])
     inside = int(bars.sum())
-    title = ("The histogram has the same mean", "直方图的均值与总和一致")
+    title = Words(en="The histogram has the same mean", zh="直方图的均值与总和一致")
     if outside > 0 or inside == 0:
         # What lies outside is only known to lie outside.
-        return _check(
-            "histogram_agrees", *title, inside > 0, f"{outside} samples outside the range"
-        )
+        return judged("histogram_agrees", title, inside > 0, f"{outside} samples outside the range")
     middle = r.low + (np.arange(r.bins) + 0.5) * r.width
     other = float((bars * middle).sum() / inside)
     room = 0.5 * r.width * (1 + 1e-4) + 1e-5 * abs(mean)
     detail = f"{mean:.6g} against {other:.6g}, bars {r.width:.3g} wide"
-    return _check("histogram_agrees", *title, abs(mean - other) <= room, detail)
+    return judged("histogram_agrees", title, abs(mean - other) <= room, detail)
 
 
 def _exact(mean: float, error: float, exact: float) -> Check:
     # The sums are float32: a few parts in 10^7 whatever the number of samples.
     room = SIGMAS * error + 3e-7 * abs(exact)
     detail = f"{mean:.8g} against {exact:.8g}, {abs(mean - exact) / max(error, 1e-300):.1f} errors"
-    return _check(
+    return judged(
         "known_value",
-        "The known value is met",
-        "与已知的精确值相符",
+        Words(en="The known value is met", zh="与已知的精确值相符"),
         abs(mean - exact) <= room,
         detail,
         "oracle",

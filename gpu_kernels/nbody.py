@@ -262,9 +262,9 @@ class NbodyKernel(KernelBase[NbodyArguments]):
         self, arguments: NbodyArguments, evidence: Evidence
     ) -> tuple[dict[str, Quantity], list[Check]]:
         """Return what was measured, and judge conservation and known periods."""
-        from .nbody_judge import judged
+        from .nbody_judge import judge
 
-        return judged(arguments, evidence)
+        return judge(arguments, evidence)
 
 
 def splats_of(a: NbodyArguments, system: System) -> Splats:

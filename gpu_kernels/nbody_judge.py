@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
+from .kernel import judged
 from .nbody_systems import Period, System
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ ENOUGH = 200
 FALL = 0.08
 
 
-def judged(a: NbodyArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
+def judge(a: NbodyArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
     """Return values with units, and the checks."""
     system = a.scene
     series = Series(a, evidence)
@@ -127,28 +128,21 @@ def _values(a: NbodyArguments, system: System, series: Series) -> dict[str, Quan
     return values
 
 
-def _check(name: str, en: str, zh: str, good: bool, detail: str, kind: Any = "physical") -> Check:
-    return Check(
-        name=name, title=Words(en=en, zh=zh), kind=kind, status="passed" if good else "failed",
-        detail=detail,
-    )  # fmt: skip
-
-
 def _places(evidence: Evidence, series: Series) -> Check:
     arrays = [evidence.outputs[name] for name in ("bodies", "motion")]
     bad = sum(int(np.count_nonzero(~np.isfinite(x).all(-1))) for x in arrays)
     bad = max(bad, int(np.nan_to_num(series["lost"], nan=1e9).max()))
-    return _check(
-        "places_finite", "Every body is somewhere", "每个天体都有确定的位置和速度", bad == 0,
-        f"{bad} without a place or a speed",
+    return judged(
+        "places_finite", Words(en="Every body is somewhere", zh="每个天体都有确定的位置和速度"),
+        bad == 0, f"{bad} without a place or a speed",
     )  # fmt: skip
 
 
 def _energy(system: System, series: Series, values: dict[str, Quantity]) -> Check:
     drift = series.energy_drift
     e = series.energy
-    return _check(
-        "energy_kept", "The energy is kept", "总能量守恒", drift <= system.drift,
+    return judged(
+        "energy_kept", Words(en="The energy is kept", zh="总能量守恒"), drift <= system.drift,
         f"{e[0]:.6g} → {e[-1]:.6g}, drift {100 * drift:.2g} % of kinetic and potential, at most "
         f"{100 * system.drift:.2g} %",
     )  # fmt: skip
@@ -158,8 +152,8 @@ def _kept(series: Series, name: str, most: float, en: str, zh: str) -> Check:
     parts = series.vectors(f"{name}_")
     whole = float(series[name].max())
     off = float(np.linalg.norm(parts - parts[0], axis=-1).max()) / max(whole, 1e-300)
-    return _check(
-        f"{name}_kept", f"The {en} is kept", f"总{zh}守恒", off <= most,
+    return judged(
+        f"{name}_kept", Words(en=f"The {en} is kept", zh=f"总{zh}守恒"), off <= most,
         f"changed by {off:.2e} of the bodies' own, at most {most:.0e}",
     )  # fmt: skip
 
@@ -169,10 +163,10 @@ def _balance(series: Series, values: dict[str, Quantity]) -> Check:
     ratio = 2 * series["kinetic"] / np.maximum(-series["potential"], 1e-300)
     off = float(np.abs(ratio - 1).max())
     values["virial"] = Quantity(value=float(ratio.mean()))
-    return _check(
-        "in_balance", "Motion and gravity balance each other", "运动与引力保持平衡（位力定理）",
-        off <= BALANCE,
-        f"2K/|W| from {ratio.min():.3f} to {ratio.max():.3f}, 1 within {BALANCE}",
+    return judged(
+        "in_balance",
+        Words(en="Motion and gravity balance each other", zh="运动与引力保持平衡（位力定理）"),
+        off <= BALANCE, f"2K/|W| from {ratio.min():.3f} to {ratio.max():.3f}, 1 within {BALANCE}",
     )  # fmt: skip
 
 
@@ -183,8 +177,9 @@ def _fall(system: System, series: Series, values: dict[str, Quantity]) -> Check:
     values["collapse_at"] = Quantity(value=found, unit=system.time_unit)
     values["free_fall"] = Quantity(value=system.fall, unit=system.time_unit)
     off = abs(found / system.fall - 1)
-    return _check(
-        "falls_in_time", "It collapses in the time of free fall", "坍缩时间等于自由落体时间",
+    return judged(
+        "falls_in_time",
+        Words(en="It collapses in the time of free fall", zh="坍缩时间等于自由落体时间"),
         off <= FALL, f"{found:.3f} against {system.fall:.3f}, off by {100 * off:.1f} %", "oracle",
     )  # fmt: skip
 
@@ -196,13 +191,16 @@ def _period(period: Period, series: Series) -> Check | None:
     if found is None:
         return None
     off = abs(found / period.expected - 1)
-    return _check(
+    return judged(
         f"period_{period.name.lower()}",
-        f"{period.name} goes round in the known time",
-        f"{CHINESE.get(period.name, period.name)}的公转周期与已知值相符",
+        Words(
+            en=f"{period.name} goes round in the known time",
+            zh=f"{CHINESE.get(period.name, period.name)}的公转周期与已知值相符",
+        ),
         off <= period.tolerance,
         f"{found:.6g} against {period.expected:.6g}, off by {100 * off:.2g} %, at most "
-        f"{100 * period.tolerance:.2g} %", "oracle",
+        f"{100 * period.tolerance:.2g} %",
+        "oracle",
     )  # fmt: skip
 
 
@@ -249,8 +247,8 @@ def _return(period: Period, series: Series) -> Check | None:
     some = slice(low, low + 4)
     back = [_through(times[some], at[some, c], period.expected) for c in range(3)]
     off = math.dist(back, at[0])
-    return _check(
-        "comes_back", "It is back after the known period", "经过已知周期后回到起点",
+    return judged(
+        "comes_back", Words(en="It is back after the known period", zh="经过已知周期后回到起点"),
         off <= period.tolerance,
         f"{off:.2e} from the start after {period.expected:.6g}, at most {period.tolerance}",
         "oracle",

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
+from .kernel import judged
+
 if TYPE_CHECKING:
     from .ode import OdeArguments
 
@@ -155,12 +157,11 @@ def _happenings(a: OdeArguments, members: Floats) -> dict[str, Quantity]:
 def _finite(a: OdeArguments, members: Floats, curves: Floats) -> Check:
     states = members[: len(a.rates), : a.members]
     bad = int(states.size - np.isfinite(states).sum() + curves.size - np.isfinite(curves).sum())
-    return Check(
-        name="finite",
-        title=Words(en="No value is infinite or undefined", zh="没有无穷或未定义的值"),
-        kind="physical",
-        status="failed" if bad else "passed",
-        detail=f"{bad} of {states.size + curves.size} values are not finite",
+    return judged(
+        "finite",
+        Words(en="No value is infinite or undefined", zh="没有无穷或未定义的值"),
+        bad == 0,
+        f"{bad} of {states.size + curves.size} values are not finite",
     )
 
 
@@ -178,45 +179,43 @@ def _half_step(a: OdeArguments, log: Log, late: NDArray[np.int64]) -> Check:
         said += f"; the end by {distance:.2g}: from {late[0] * a.sample:.4g} on it is chance"
     else:
         said += f"; the end by {distance:.2e}"
-    return Check(
-        name="half_step",
-        title=Words(en="Half the step gives the same", zh="步长减半，结果不变"),
-        kind="physical",
-        status="passed" if total <= a.accuracy else "failed",
-        detail=said,
+    return judged(
+        "half_step",
+        Words(en="Half the step gives the same", zh="步长减半，结果不变"),
+        total <= a.accuracy,
+        said,
     )
 
 
 def _conserved(a: OdeArguments, name: str, drifts: Floats, scales: Floats) -> Check:
     scale = max(float(scales.max()), 1e-30)
     drift = float(drifts.max()) / scale
-    return Check(
-        name=f"{name}_conserved",
-        title=Words(en=f"{name} is kept", zh=f"{name} 守恒"),
-        kind="physical",
-        status="passed" if drift <= a.accuracy else "failed",
-        detail=f"largest drift {drift:.2e} of its terms' size {scale:.4g}, at most {a.accuracy:g}",
+    return judged(
+        f"{name}_conserved",
+        Words(en=f"{name} is kept", zh=f"{name} 守恒"),
+        drift <= a.accuracy,
+        f"largest drift {drift:.2e} of its terms' size {scale:.4g}, at most {a.accuracy:g}",
     )
 
 
 def _exact(a: OdeArguments, name: str, off: Floats, reach: float) -> Check:
     share = float(off.max()) / float(reach)
-    return Check(
-        name=f"{name}_exact",
-        title=Words(en=f"{name} follows the known solution", zh=f"{name} 与解析解一致"),
-        kind="oracle",
-        status="passed" if share <= a.accuracy else "failed",
-        detail=f"largest difference {share:.2e} of {reach:.4g}, at most {a.accuracy:g}",
+    return judged(
+        f"{name}_exact",
+        Words(en=f"{name} follows the known solution", zh=f"{name} 与解析解一致"),
+        share <= a.accuracy,
+        f"largest difference {share:.2e} of {reach:.4g}, at most {a.accuracy:g}",
+        "oracle",
     )
 
 
 def _reached(a: OdeArguments, members: Floats) -> Check:
     stuck = members[2 * len(a.rates) + 5]
     count = int((stuck != 0).sum())
-    return Check(
-        name="tolerance_reached",
-        title=Words(en="The steps kept to the tolerance", zh="每一步都达到了所要求的精度"),
-        kind="generic",
-        status="failed" if count else "passed",
-        detail=f"{count} of {a.all} members needed steps that are too short",
+    return judged(
+        "tolerance_reached",
+        Words(en="The steps kept to the tolerance", zh="每一步都达到了所要求的精度"),
+        count == 0,
+        f"{count} of {a.all} members needed steps that are too short",
+        "generic",
     )

@@ -24,7 +24,7 @@ from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity, Words
 
 from .camera import camera_wgsl
-from .kernel import Arguments, Compare, KernelBase, workgroups
+from .kernel import Arguments, Compare, KernelBase, judged, workgroups
 from .particles_formulas import Formulas
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
 from .splats import Splats
@@ -244,17 +244,19 @@ const TORN: vec2f = vec2f({torn});
             "in_view": Quantity(value=round(100 * share, 1), unit="%"),
         }
         return values, [
-            Check(
-                name="positions_finite",
-                title=Words(en="Every point is somewhere", zh="每个点都有确定的位置"),
-                status="passed" if nowhere == 0 else "failed",
-                detail=f"{nowhere:.0f} of {a.points} points without a place",
+            judged(
+                "positions_finite",
+                Words(en="Every point is somewhere", zh="每个点都有确定的位置"),
+                nowhere == 0,
+                f"{nowhere:.0f} of {a.points} points without a place",
+                "generic",
             ),
-            Check(
-                name="points_in_view",
-                title=Words(en="The points are in the picture", zh="点位于画面之内"),
-                status="passed" if share >= LEAST_IN_VIEW else "failed",
-                detail=f"{100 * share:.1f} % on average, at least {100 * LEAST_IN_VIEW:.0f} %",
+            judged(
+                "points_in_view",
+                Words(en="The points are in the picture", zh="点位于画面之内"),
+                share >= LEAST_IN_VIEW,
+                f"{100 * share:.1f} % on average, at least {100 * LEAST_IN_VIEW:.0f} %",
+                "generic",
             ),
         ]
 

@@ -17,7 +17,7 @@ from intentos.types import Check, Quantity, Words
 
 from . import prelude
 from .expression import Expression, Formula, check_names, parse
-from .kernel import Arguments, Compare, KernelBase, workgroups
+from .kernel import Arguments, Compare, KernelBase, judged, workgroups
 
 PLACE = ("x", "y", "r", "angle", "t", "phase")
 UNROLLED = 4
@@ -442,17 +442,19 @@ class PixelsKernel(KernelBase[PixelsArguments]):
         }
         step = 1.0 if arguments.red or arguments.colour else abs(arguments.high - arguments.low)
         checks = [
-            Check(
-                name="finite",
-                title=Words(en="Every pixel has a value", zh="每个像素都有值"),
-                status="failed" if bad else "passed",
-                detail=f"{bad} of {shown.size} pixels are not finite",
+            judged(
+                "finite",
+                Words(en="Every pixel has a value", zh="每个像素都有值"),
+                bad == 0,
+                f"{bad} of {shown.size} pixels are not finite",
+                "generic",
             ),
-            Check(
-                name="contrast",
-                title=Words(en="The picture is not of one colour", zh="画面不是单一颜色"),
-                status="passed" if high - low > step / 255 else "failed",
-                detail=f"{low:.4g} … {high:.4g}",
+            judged(
+                "contrast",
+                Words(en="The picture is not of one colour", zh="画面不是单一颜色"),
+                high - low > step / 255,
+                f"{low:.4g} … {high:.4g}",
+                "generic",
             ),
             self._resolution(arguments),
         ]
@@ -468,11 +470,12 @@ class PixelsKernel(KernelBase[PixelsArguments]):
             raise InvalidProgram("pixels.no_camera", x=x, y=y, zoom=zoom)
         spacing = 2 / (zoom * min(arguments.width, arguments.height) * arguments.samples)
         finest = float(np.finfo(np.float32).eps) * max(x, y, 1 / zoom)
-        return Check(
-            name="resolution",
-            title=Words(en="Pixels can be told apart", zh="相邻像素可以区分"),
-            status="passed" if spacing > 2 * finest else "failed",
-            detail=f"pixel {spacing:.3g}, float32 {finest:.3g}",
+        return judged(
+            "resolution",
+            Words(en="Pixels can be told apart", zh="相邻像素可以区分"),
+            spacing > 2 * finest,
+            f"pixel {spacing:.3g}, float32 {finest:.3g}",
+            "generic",
         )
 
 

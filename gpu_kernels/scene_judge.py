@@ -10,6 +10,7 @@ import numpy as np
 from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
+from .kernel import judged
 from .prelude import random
 from .scene_layout import KINDS, RECORD, STATE, Group, Layout
 
@@ -116,23 +117,23 @@ def _placed(plan: Layout, rows: Floats) -> Check:
     got = rows[STATE : STATE + RECORD * plan.objects : RECORD]
     right = np.isclose(got, wanted, rtol=2e-3, atol=0.05).all(axis=1)
     counts = ", ".join(f"{plan.ranges[name][1]} {name}" for name in plan.kinds) or "no objects"
-    return Check(
-        name="objects_in_place",
-        title=Words(en="Every object is there, in its place", zh="每个物体都在，且位置正确"),
-        kind="oracle",
-        status="passed" if right.all() and len(got) == len(wanted) else "failed",
-        detail=f"{counts}; {int(right.sum())} of {plan.objects} where a second formula puts them",
+    return judged(
+        "objects_in_place",
+        Words(en="Every object is there, in its place", zh="每个物体都在，且位置正确"),
+        right.all() and len(got) == len(wanted),
+        f"{counts}; {int(right.sum())} of {plan.objects} where a second formula puts them",
+        "oracle",
     )
 
 
 def _sun(rows: Floats, height: float) -> Check:
     shown = math.degrees(math.asin(float(np.clip(np.nan_to_num(rows[0, 1], nan=9.0), -1, 1))))
-    return Check(
-        name="sun_height",
-        title=Words(en="The sun stands as high as the hour says", zh="太阳高度与时刻相符"),
-        kind="oracle",
-        status="passed" if abs(shown - height) < 0.2 else "failed",
-        detail=f"{shown:.1f}° in the scene, {height:.1f}° by the clock",
+    return judged(
+        "sun_height",
+        Words(en="The sun stands as high as the hour says", zh="太阳高度与时刻相符"),
+        abs(shown - height) < 0.2,
+        f"{shown:.1f}° in the scene, {height:.1f}° by the clock",
+        "oracle",
     )
 
 
@@ -160,30 +161,31 @@ def _standing(plan: Layout, rows: Floats) -> Check:
             lean = np.hypot(top[:, 0] - base[:, 0], top[:, 2] - base[:, 2]) / base[:, 3]
             bend = np.maximum(lean - 0.16, 0) / 3.2
         worst = max(worst, float(np.nan_to_num(bend, nan=9.0).max()))
-    return Check(
-        name="plants_stand",
-        title=Words(en="The wind bends plants no further than it can", zh="植物弯曲不超过风力所及"),
-        kind="physical",
-        status="passed" if worst <= MOST_BENT else "failed",
-        detail=f"at most {100 * worst:.1f} % of the height, {100 * MOST_BENT:.0f} % in a storm",
+    return judged(
+        "plants_stand",
+        Words(en="The wind bends plants no further than it can", zh="植物弯曲不超过风力所及"),
+        worst <= MOST_BENT,
+        f"at most {100 * worst:.1f} % of the height, {100 * MOST_BENT:.0f} % in a storm",
     )
 
 
 def _in_view(plan: Layout, seen: float) -> Check:
-    return Check(
-        name="objects_in_view",
-        title=Words(en="The objects are in the picture", zh="物体位于画面之内"),
-        status="passed" if seen >= LEAST_IN_VIEW else "failed",
-        detail=f"{100 * seen:.0f} % of {plan.objects} in view, least {100 * LEAST_IN_VIEW:.0f} %",
+    return judged(
+        "objects_in_view",
+        Words(en="The objects are in the picture", zh="物体位于画面之内"),
+        seen >= LEAST_IN_VIEW,
+        f"{100 * seen:.0f} % of {plan.objects} in view, least {100 * LEAST_IN_VIEW:.0f} %",
+        "generic",
     )
 
 
 def _finite(counts: list[float]) -> Check:
-    return Check(
-        name="light_is_finite",
-        title=Words(en="Light is a number everywhere", zh="画面各处的亮度均有效"),
-        status="passed" if max(counts) == 0 else "failed",
-        detail=f"at most {max(counts):.0f} cells of a frame without a number",
+    return judged(
+        "light_is_finite",
+        Words(en="Light is a number everywhere", zh="画面各处的亮度均有效"),
+        max(counts) == 0,
+        f"at most {max(counts):.0f} cells of a frame without a number",
+        "generic",
     )
 
 
@@ -198,10 +200,11 @@ def _seeable(a: SceneArguments, height: float, brightness: float, contrast: floa
         high = min(1.0, high + 0.12)
     least = 0.006 if time == "night" or a.weather in ("fog", "snow", "rain") else 0.03
     good = low <= brightness <= high and contrast >= least
-    return Check(
-        name="picture_is_seeable",
-        title=Words(en="Neither too dark nor too bright nor dull", zh="画面不过暗、不过亮、不沉闷"),
-        status="passed" if good else "failed",
-        detail=f"brightness {100 * brightness:.1f} % ({100 * low:.1f}–{100 * high:.0f} %), "
+    return judged(
+        "picture_is_seeable",
+        Words(en="Neither too dark nor too bright nor dull", zh="画面不过暗、不过亮、不沉闷"),
+        good,
+        f"brightness {100 * brightness:.1f} % ({100 * low:.1f}–{100 * high:.0f} %), "
         f"contrast {100 * contrast:.1f} % (at least {100 * least:.1f} %)",
+        "generic",
     )

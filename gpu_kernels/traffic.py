@@ -13,7 +13,7 @@ from intentos.program import Buffer, GpuProgram, Output, Pass, Probe, Uniform
 from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity, Words
 
-from .kernel import Arguments, Compare, KernelBase, workgroups
+from .kernel import Arguments, Compare, KernelBase, judged, workgroups
 from .prelude import prelude_wgsl
 
 CELL_METRES = 7.5
@@ -273,16 +273,12 @@ def _flow_is_exact(a: TrafficArguments, exact: float, speeds: list[float]) -> Ch
     found = float(np.mean([_flow(a, speed) for speed in speeds[len(speeds) // 2 :]]))
     # Chance makes the mean of few cars over a short time stray.
     room = 0.03 * exact + (3600 * 3 / math.sqrt(a.cars * seconds * a.lanes) if a.slowdown else 1)
-    status: Literal["passed", "failed", "unknown"]
-    status = "passed" if abs(found - exact) <= room else "failed"
-    if seconds < SETTLED:
-        status = "unknown"
-    return Check(
-        name="flow_is_exact",
-        title=Words(en="The flow is what theory gives", zh="车流量与理论值一致"),
-        kind="oracle",
-        status=status,
-        detail=f"{found:.0f}/h a lane after {seconds:.0f} s, exactly {exact:.0f}/h in the long run",
+    return judged(
+        "flow_is_exact",
+        Words(en="The flow is what theory gives", zh="车流量与理论值一致"),
+        abs(found - exact) <= room if seconds >= SETTLED else None,
+        f"{found:.0f}/h a lane after {seconds:.0f} s, exactly {exact:.0f}/h in the long run",
+        "oracle",
     )
 
 
@@ -292,12 +288,11 @@ def _nobody_is_lost(
     found = np.unique(road[road > 0])
     low, high = round(min(counts)), round(max(counts))
     kept = low == high == a.cars and np.array_equal(found, np.arange(1, a.cars + 1))
-    return Check(
-        name="no_car_is_lost",
-        title=Words(en="No car is lost", zh="没有车辆丢失"),
-        kind="physical",
-        status="passed" if kept else "failed",
-        detail=f"{low}–{high} cars in {len(counts)} frames, {found.size} at the end, of {a.cars}",
+    return judged(
+        "no_car_is_lost",
+        Words(en="No car is lost", zh="没有车辆丢失"),
+        kept,
+        f"{low}–{high} cars in {len(counts)} frames, {found.size} at the end, of {a.cars}",
     )
 
 
@@ -306,12 +301,11 @@ def _limit_holds(
 ) -> Check:
     fastest = max(*top, float(cars[:, 1].max()) * KMH)
     limit = a.max_speed * KMH
-    return Check(
-        name="speed_limit",
-        title=Words(en="Nobody drives faster than the limit", zh="没有车辆超速"),
-        kind="physical",
-        status="passed" if fastest <= limit + 1e-6 else "failed",
-        detail=f"fastest {fastest:.1f} km/h, limit {limit:.1f} km/h",
+    return judged(
+        "speed_limit",
+        Words(en="Nobody drives faster than the limit", zh="没有车辆超速"),
+        fastest <= limit + 1e-6,
+        f"fastest {fastest:.1f} km/h, limit {limit:.1f} km/h",
     )
 
 
@@ -323,12 +317,11 @@ def _flow_is_possible(a: TrafficArguments, speeds: list[float]) -> Check:
     """
     bound = 3600 * min(a.density * a.max_speed, 1 - a.density)
     greatest = max(_flow(a, speed) for speed in speeds)
-    return Check(
-        name="flow_is_possible",
-        title=Words(en="The flow is below the theoretical maximum", zh="车流量低于理论上限"),
-        kind="physical",
-        status="passed" if greatest <= bound * (1 + 1e-6) + 1e-6 else "failed",
-        detail=f"greatest {greatest:.0f}/h a lane, at most {bound:.0f}/h",
+    return judged(
+        "flow_is_possible",
+        Words(en="The flow is below the theoretical maximum", zh="车流量低于理论上限"),
+        greatest <= bound * (1 + 1e-6) + 1e-6,
+        f"greatest {greatest:.0f}/h a lane, at most {bound:.0f}/h",
     )
 
 

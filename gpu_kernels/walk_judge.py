@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
+
+from .kernel import judged
 
 if TYPE_CHECKING:
     from .walk import WalkArguments
@@ -33,18 +35,6 @@ def judge(a: WalkArguments, evidence: Evidence) -> tuple[dict[str, Quantity], li
             return _aggregate(a, evidence, series)
         case "percolation":
             return _percolation(a, evidence, series)
-
-
-def _check(
-    name: str,
-    en: str,
-    zh: str,
-    good: Any,
-    detail: str,
-    kind: Literal["generic", "physical", "oracle"] = "physical",
-) -> Check:
-    status: Literal["passed", "failed"] = "passed" if good else "failed"
-    return Check(name=name, title=Words(en=en, zh=zh), kind=kind, status=status, detail=detail)
 
 
 # ---- walks ----
@@ -78,10 +68,9 @@ def _walk(
 
 def _finite(places: Any) -> Check:
     bad = int(np.count_nonzero(~np.isfinite(places).all(1)))
-    return _check(
+    return judged(
         "positions_finite",
-        "Every walker is somewhere",
-        "每个行走者都有确定的位置",
+        Words(en="Every walker is somewhere", zh="每个行走者都有确定的位置"),
         bad == 0,
         f"{bad} of {len(places)} walkers without a place",
         "generic",
@@ -90,23 +79,22 @@ def _finite(places: Any) -> Check:
 
 def _spread(a: WalkArguments, r2: Any, steps: int) -> Check:
     """Judge r² by Einstein's law; its relative error is sqrt(2/dN) for a normal cloud."""
-    title = ("The spread follows 2dDt", "均方位移符合 2dDt")
+    title = Words(en="The spread follows 2dDt", zh="均方位移符合 2dDt")
     if steps == 0:
-        return _check("einstein", *title, float(r2.max()) == 0, "no step was made")
+        return judged("einstein", title, float(r2.max()) == 0, "no step was made")
     ratio = float(r2.mean()) / steps
     # A single lattice step has no spread at all in r²: the error is at most the normal one.
     error = math.sqrt(2 / (a.dimensions * a.count))
     detail = f"{ratio:.4f} of 2dDt, {(ratio - 1) / error:+.1f} standard errors of {error:.4f}"
-    return _check("einstein", *title, abs(ratio - 1) <= SIGMAS * error + 1e-4, detail, "oracle")
+    return judged("einstein", title, abs(ratio - 1) <= SIGMAS * error + 1e-4, detail, "oracle")
 
 
 def _drift(a: WalkArguments, places: Any, steps: int) -> Check:
     error = math.sqrt(max(steps, 1) / a.dimensions / a.count)
     worst = float(np.abs(places.mean(0)).max()) / error
-    return _check(
+    return judged(
         "no_drift",
-        "There is no drift",
-        "没有整体漂移",
+        Words(en="There is no drift", zh="没有整体漂移"),
         worst <= SIGMAS,
         f"mean place off by {worst:.1f} standard errors",
     )
@@ -115,10 +103,9 @@ def _drift(a: WalkArguments, places: Any, steps: int) -> Check:
 def _recounted(a: WalkArguments, series: dict[str, Any], found: float) -> Check:
     told = float(series["mean_square"][-1])
     good = abs(told - found) <= 1e-3 * abs(found) + 1e-12
-    return _check(
+    return judged(
         "recount_agrees",
-        "A recount gives the same spread",
-        "重新计算得到相同的均方位移",
+        Words(en="A recount gives the same spread", zh="重新计算得到相同的均方位移"),
         good,
         f"{told:.6g} on the GPU, {found:.6g} here",
         "generic",
@@ -133,10 +120,9 @@ def _normal(a: WalkArguments, r2: Any, steps: int) -> Check:
     # On a lattice whole shells of places lie inside or outside; they thin out like 1/sqrt(n).
     grain = 1.2 / math.sqrt(steps) if a.steps == "lattice" else 0.0
     detail = f"{100 * share:.2f} % within the root mean square, {100 * wanted:.2f} % expected"
-    return _check(
+    return judged(
         "cloud_is_normal",
-        "The cloud is a normal distribution",
-        "位置服从正态分布",
+        Words(en="The cloud is a normal distribution", zh="位置服从正态分布"),
         abs(share - wanted) <= SIGMAS * error + grain,
         detail,
         "oracle",
@@ -160,10 +146,9 @@ def _aggregate(
         values["radius"] = Quantity(value=float(series["radius"][-1]), unit="cells")
     told = round(float(series["arrived"][-1]))
     checks = [
-        _check(
+        judged(
             "none_is_lost",
-            "Every arrival is in the grid once",
-            "每个到达的粒子恰好占一格",
+            Words(en="Every arrival is in the grid once", zh="每个到达的粒子恰好占一格"),
             told == count and (np.diff(series["arrived"]) >= 0).all(),
             f"{told} counted, {count} in the grid",
         ),
@@ -186,10 +171,9 @@ def _connected(grid: Any) -> Check:
         for shift in (1, -1):
             around = np.minimum(around, np.roll(age, shift, axis))
     loose = int(np.count_nonzero((grid > 1) & (around >= age)))
-    return _check(
+    return judged(
         "touches_older",
-        "Every particle stuck to an older one",
-        "每个粒子都粘附在更早的粒子上",
+        Words(en="Every particle stuck to an older one", zh="每个粒子都粘附在更早的粒子上"),
         loose == 0,
         f"{loose} particles touch nothing older",
     )
@@ -217,10 +201,9 @@ def dimensions_of(grid: Any) -> tuple[float, float]:
 
 def _fractal(found: float) -> Check:
     """Judge the dimension; single clusters of some thousand particles scatter by about 0.06."""
-    return _check(
+    return judged(
         "fractal_dimension",
-        "The fractal dimension is that of an aggregate",
-        "分形维数符合扩散限制聚集",
+        Words(en="The fractal dimension is that of an aggregate", zh="分形维数符合扩散限制聚集"),
         abs(found - DIMENSION) <= ROOM,
         f"{found:.3f} by the radius of gyration, {DIMENSION} ± {ROOM} in the literature",
         "oracle",
@@ -263,8 +246,11 @@ def _percolation(
             f"{int(wrong.sum())} frames on the wrong side of {known:.4f}",
         )
     checks.append(
-        _check("threshold", "The first path comes at the known threshold",
-               "贯通出现在已知的阈值附近", good, detail, "oracle")
+        judged(
+            "threshold",
+            Words(en="The first path comes at the known threshold", zh="贯通出现在已知的阈值附近"),
+            good, detail, "oracle",
+        )
     )  # fmt: skip
     return values, checks
 
@@ -281,9 +267,10 @@ def _labels_agree(a: WalkArguments, labels: Any, series: dict[str, Any]) -> Chec
     spans = (series["spanning"][-1] > 0) == bool(both)
     same = len(pairs) == count == told and spans
     detail = f"{told} clusters counted, {len(pairs)} pairs, {count} by SciPy"
-    return _check(
-        "clusters_agree", "Another method finds the same clusters", "另一种算法得到相同的团簇",
-        same, detail, "oracle",
+    return judged(
+        "clusters_agree",
+        Words(en="Another method finds the same clusters", zh="另一种算法得到相同的团簇"), same,
+        detail, "oracle",
     )  # fmt: skip
 
 
@@ -291,10 +278,9 @@ def _open_share(a: WalkArguments, series: dict[str, Any]) -> Check:
     level, n = series["level"], a.cells**2
     error = np.sqrt(np.maximum(level * (1 - level), 1e-9) / n)
     worst = float((np.abs(series["open_cells"] / n - level) / error).max())
-    return _check(
+    return judged(
         "open_share",
-        "As many cells are open as wanted",
-        "开放格点的比例与设定相符",
+        Words(en="As many cells are open as wanted", zh="开放格点的比例与设定相符"),
         worst <= SIGMAS + 0.5,
         f"off by {worst:.1f} standard errors at most",
     )
