@@ -10,10 +10,8 @@ import pytest
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.automaton import kernel
 from intentos.gpu_kernels.automaton_ising import exact_energy
-from intentos.program import GpuProgram
-from intentos.protocols import Evidence
 
-from .drawing import draw
+from .drawing import broken, run, verdicts
 
 SMALL: dict[str, Any] = {"columns": 48, "width": 96, "height": 80, "frames": 16}
 SAND: dict[str, Any] = {
@@ -73,34 +71,21 @@ EVERY: dict[str, dict[str, Any]] = {
 }
 
 
-def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
-    """Run on the GPU; return the evidence and every picture."""
-    return draw(arguments, program or kernel.build(arguments))
-
-
-def broken(arguments: dict[str, Any], right: str, wrong: str) -> dict[str, str]:
-    """Return the verdicts on a program in which one piece of the shader is replaced."""
-    program = kernel.build(arguments)
-    assert program.source.count(right) == 1
-    changed = program.model_copy(update={"source": program.source.replace(right, wrong)})
-    return {c.name: c.status for c in kernel.conclude(run(arguments, changed)[0])[1]}
-
-
 def cells(arguments: dict[str, Any]) -> Any:
     """Return the states at the end."""
-    return run(arguments)[0].outputs["cells"] & 0xFFFF
+    return run(kernel, arguments)[0].outputs["cells"] & 0xFFFF
 
 
 @pytest.mark.parametrize("arguments", EVERY.values(), ids=EVERY.keys())
 def test_gpu_and_numpy_agree_on_every_cell_and_all_checks_pass(arguments: dict[str, Any]) -> None:
-    evidence, pictures = run(arguments)
+    evidence, pictures = run(kernel, arguments)
     twin = list(kernel.reference(arguments, seed=7))
     assert np.array_equal(evidence.outputs["cells"], twin[-1].buffers["cells"])
     for name, points in evidence.series.items():
         assert [v for _, v in points] == pytest.approx([s.probes[name] for s in twin], rel=1e-6)
     for picture, snapshot in zip(pictures, twin, strict=True):
         assert np.abs(picture.astype(int) - snapshot.pixels).mean() < kernel.compare.pixels
-    statuses = {c.name: c.status for c in kernel.conclude(evidence)[1]}
+    statuses = verdicts(kernel, evidence)
     assert set(statuses.values()) <= {"passed", "unknown"}
     # So short a film is too few samples of each tile, and nothing else may be left open.
     assert [n for n, s in statuses.items() if s == "unknown"] == ["energy_is_exact"][
@@ -122,7 +107,7 @@ def test_a_glider_comes_back_around_a_periodic_grid() -> None:
 
 def test_the_gun_fires_a_glider_every_thirty_steps() -> None:
     gun = {**SMALL, "columns": 96, "width": 96, "height": 96, "start": "gun", "frames": 91}
-    series = run(gun)[0].series["population"]
+    series = run(kernel, gun)[0].series["population"]
     assert series[60][1] - series[30][1] == series[90][1] - series[60][1] == 5
 
 
@@ -139,8 +124,8 @@ def test_rule_90_draws_pascals_triangle_modulo_two() -> None:
 
 def test_a_hot_magnet_is_disordered_and_a_cold_one_stays_ordered() -> None:
     ordered = {**ISING, "start": "centre", "steps_per_frame": 20, "frames": 20}
-    hot = kernel.conclude(run({**ordered, "temperature": 5.0})[0])[0]
-    cold = kernel.conclude(run({**ordered, "temperature": 1.5})[0])[0]
+    hot = kernel.conclude(run(kernel, {**ordered, "temperature": 5.0})[0])[0]
+    cold = kernel.conclude(run(kernel, {**ordered, "temperature": 1.5})[0])[0]
     # Yang, Phys. Rev. 85 (1952) 808: m = (1 - sinh(2/T)^-4)^(1/8) below the critical temperature.
     exact = (1 - np.sinh(2 / 1.5) ** -4) ** (1 / 8)
     assert cold["magnetisation"].value == pytest.approx(exact, abs=0.01)
@@ -148,26 +133,27 @@ def test_a_hot_magnet_is_disordered_and_a_cold_one_stays_ordered() -> None:
 
 
 def test_grains_leave_only_over_the_edge() -> None:
-    values = kernel.conclude(run(SAND)[0])[0]
+    values = kernel.conclude(run(kernel, SAND)[0])[0]
     assert values["lost"].value > 0
     assert values["grains_end"].value + values["lost"].value == 3000 + 15 * 40 * 7
 
 
 def test_a_lost_grain_is_noticed() -> None:
-    verdicts = broken(SAND, "var grains = own % 4u +", "var grains = own % 3u +")
+    verdicts = broken(kernel, SAND, "var grains = own % 4u +", "var grains = own % 3u +")
     assert verdicts["grains_are_kept"] == "failed"
 
 
 def test_an_energy_that_drifts_is_noticed() -> None:
     # Both colours of the checkerboard at once: neighbours change together and the sum is wrong.
     verdicts = broken(
-        ISING, "let column = 2u * id.x + ((id.y + parity) & 1u);", "let column = id.x;"
+        kernel, ISING, "let column = 2u * id.x + ((id.y + parity) & 1u);", "let column = id.x;"
     )
     assert verdicts["energy_agrees"] == "failed"
 
 
 def test_a_state_that_does_not_exist_is_noticed() -> None:
     verdicts = broken(
+        kernel,
         SMALL,
         "  } else {\n    next = (now + 1u) % uniforms.states;",
         "  } else {\n    next = now + 1u;",
@@ -176,13 +162,13 @@ def test_a_state_that_does_not_exist_is_noticed() -> None:
 
 
 def test_a_wrong_count_is_noticed() -> None:
-    verdicts = broken(SMALL, "first += select(0, 1, now == 1u);", "first += 1;")
+    verdicts = broken(kernel, SMALL, "first += select(0, 1, now == 1u);", "first += 1;")
     assert verdicts["counts_agree"] == "failed"
 
 
 def test_another_rule_than_the_asked_one_is_noticed() -> None:
     arguments = EVERY["rule 30"]
-    verdicts = broken(arguments, "(uniforms.number >> key) & 1u", "(110u >> key) & 1u")
+    verdicts = broken(kernel, arguments, "(uniforms.number >> key) & 1u", "(110u >> key) & 1u")
     assert verdicts["rule_holds"] == "failed"
 
 
@@ -193,8 +179,8 @@ TILES: dict[str, Any] = {
 
 
 def test_tiles_have_the_exact_energy_of_lattices_of_their_size() -> None:
-    evidence, _ = run(TILES)
-    checks = {c.name: c.status for c in kernel.conclude(evidence)[1]}
+    evidence, _ = run(kernel, TILES)
+    checks = verdicts(kernel, evidence)
     assert checks["energy_is_exact"] == "passed"
     moments = evidence.outputs["moments"].reshape(36, 8)
     assert (moments[:, 0] == moments[0, 0]).all()
@@ -203,7 +189,7 @@ def test_tiles_have_the_exact_energy_of_lattices_of_their_size() -> None:
 
 
 def test_a_wrong_temperature_is_noticed_in_the_energy_of_the_tiles() -> None:
-    verdicts = broken(TILES, "exp(-f32(change) / temp", "exp(-1.2 * f32(change) / temp")
+    verdicts = broken(kernel, TILES, "exp(-f32(change) / temp", "exp(-1.2 * f32(change) / temp")
     assert verdicts["energy_is_exact"] == "failed"
 
 
@@ -228,9 +214,9 @@ def test_a_custom_rule_gives_the_game_of_life() -> None:
 
 def test_a_custom_rule_that_leaves_its_states_is_noticed_and_seen() -> None:
     own = {**SMALL, "rule": "custom", "states": 3, "initial": "chance < 0.5", "next": "state + 1"}
-    evidence, pictures = run(own)
-    verdicts = {c.name: c.status for c in kernel.conclude(evidence)[1]}
-    assert verdicts["states_exist"] == "failed"
+    evidence, pictures = run(kernel, own)
+    found = verdicts(kernel, evidence)
+    assert found["states_exist"] == "failed"
     assert (pictures[-1][..., :3] == [255, 0, 255]).all(-1).any()
 
 
@@ -257,8 +243,8 @@ def test_unknown_rules_are_refused_by_name(rule: str) -> None:
 
 
 def test_every_palette_may_be_chosen_and_an_unknown_one_is_told_their_names() -> None:
-    _, pictures = run({**SMALL, "palette": "aurora"})
-    _, own = run(SMALL)
+    _, pictures = run(kernel, {**SMALL, "palette": "aurora"})
+    _, own = run(kernel, SMALL)
     assert not np.array_equal(pictures[0], own[0])
     with pytest.raises(InvalidProgram, match=r"one of inferno, .*aurora"):
         kernel.build({**SMALL, "palette": "mud"})

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.flock import kernel
-from intentos.program import GpuProgram
 from intentos.protocols import Evidence
 
-from .drawing import draw
+from .drawing import broken, play, run, verdicts
 
 SMALL: dict[str, Any] = {"width": 96, "height": 80, "frames": 4, "count": 200}
 VICSEK: dict[str, Any] = {
@@ -26,24 +25,6 @@ VICSEK: dict[str, Any] = {
 DOOR: dict[str, Any] = {
     "kind": "crowd", "width": 96, "height": 96, "count": 40, "span": 12, "frames": 150,
 }  # fmt: skip
-
-
-def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
-    """Run on the GPU; return the evidence and every picture."""
-    return draw(arguments, program or kernel.build(arguments))
-
-
-def verdicts(evidence: Evidence) -> dict[str, str]:
-    """Return check name → status."""
-    return {check.name: check.status for check in kernel.conclude(evidence)[1]}
-
-
-def broken(arguments: dict[str, Any], right: str, wrong: str) -> dict[str, str]:
-    """Run a program in which one piece of the shader is replaced; return the verdicts."""
-    program = kernel.build(arguments)
-    assert program.source.count(right) == 1
-    changed = program.model_copy(update={"source": program.source.replace(right, wrong)})
-    return verdicts(run(arguments, changed)[0])
 
 
 def order(evidence: Evidence) -> float:
@@ -70,27 +51,27 @@ def order(evidence: Evidence) -> float:
 )  # fmt: skip
 def test_gpu_and_numpy_agree(extra: dict[str, Any]) -> None:
     arguments = SMALL | extra
-    evidence, pictures = run(arguments)
+    evidence, pictures = run(kernel, arguments)
     twin = list(kernel.reference(arguments, seed=7))
     assert kernel.compare.agree(evidence.outputs["agents"], twin[-1].buffers["agents"])
     for name, points in evidence.series.items():
         assert [v for _, v in points] == pytest.approx([s.probes[name] for s in twin], abs=5e-3)
     for picture, snapshot in zip(pictures, twin, strict=True):
         assert np.abs(picture.astype(int) - snapshot.pixels).mean() < kernel.compare.pixels
-    assert "failed" not in verdicts(evidence).values()
+    assert "failed" not in verdicts(kernel, evidence).values()
 
 
 def test_everyone_sees_every_neighbour_however_many_share_a_cell() -> None:
     # 3000 in a few cells: lists that are long and chunks that lie in one cell.
     arguments = {**SMALL, "kind": "vicsek", "count": 3000, "span": 6.0, "radius": 1.9, "frames": 2}
-    evidence, _ = run(arguments)
+    evidence, _ = run(kernel, arguments)
     twin = list(kernel.reference(arguments, seed=7))
     assert kernel.compare.agree(evidence.outputs["agents"], twin[-1].buffers["agents"])
 
 
 def test_vicsek_orders_at_low_noise_and_not_at_high_noise() -> None:
     # Vicsek et al. 1995, fig. 2: order near 1 without noise, near 0 at full noise, falling between.
-    found = [order(run({**VICSEK, "noise": noise})[0]) for noise in (0.05, 0.5, 1.0)]
+    found = [order(run(kernel, {**VICSEK, "noise": noise})[0]) for noise in (0.05, 0.5, 1.0)]
     assert found[0] > 0.9
     assert found[2] < 3 / math.sqrt(VICSEK["count"])
     assert found[0] > found[1] > found[2]
@@ -98,15 +79,15 @@ def test_vicsek_orders_at_low_noise_and_not_at_high_noise() -> None:
 
 def test_full_noise_gives_the_order_of_chance_and_less_noise_does_not() -> None:
     arguments = {**VICSEK, "noise": 1.0}
-    assert verdicts(run(arguments)[0])["chance_order"] == "passed"
-    assert broken(arguments, "uniforms.noise * 0.5", "uniforms.noise * 0.3")["chance_order"] == (
-        "failed"
-    )
+    assert play(kernel, arguments).verdicts["chance_order"] == "passed"
+    assert broken(kernel, arguments, "uniforms.noise * 0.5", "uniforms.noise * 0.3")[
+        "chance_order"
+    ] == ("failed")
 
 
 def test_birds_take_one_direction_and_form_groups() -> None:
     arguments = {**SMALL, "count": 400, "frames": 60, "wander": 0, "home": 0, "noise": 0.05}
-    values, _ = kernel.conclude(run(arguments)[0])
+    values, _ = kernel.conclude(run(kernel, arguments)[0])
     assert values["polarisation"].value > 0.9
     assert values["mean_speed"].unit == "m/s"
     assert 1 <= values["groups"].value < 40
@@ -116,7 +97,7 @@ def test_people_flow_through_a_door_as_people_do() -> None:
     # 1.2 to 1.9 persons a second and metre; Kretz, Grünebohm and Schreckenberg, J. Stat. Mech.
     # (2006) P10014, and the experiments cited there.
     arguments = {**DOOR, "count": 100, "span": 12, "door_width": 1.4, "frames": 420}
-    values, checks = kernel.conclude(run(arguments)[0])
+    values, checks = kernel.conclude(run(kernel, arguments)[0])
     assert {c.status for c in checks} == {"passed"}
     assert 1.0 < values["flow_per_metre"].value < 2.3
     assert values["flow"].unit == "1/s"
@@ -125,7 +106,7 @@ def test_people_flow_through_a_door_as_people_do() -> None:
 def test_everybody_gets_out_and_a_wider_door_is_faster() -> None:
     emptied = []
     for width in (1.0, 3.0):
-        values, _ = kernel.conclude(run({**DOOR, "frames": 500, "door_width": width})[0])
+        values, _ = kernel.conclude(run(kernel, {**DOOR, "frames": 500, "door_width": width})[0])
         assert values["passed"].value >= DOOR["count"]
         emptied.append(values["time_to_empty"].value)
     assert emptied[1] < emptied[0]
@@ -133,8 +114,8 @@ def test_everybody_gets_out_and_a_wider_door_is_faster() -> None:
 
 def test_two_flows_form_lanes() -> None:
     arguments = {**DOOR, "scene": "counterflow", "count": 90, "span": 14, "frames": 2}
-    before = kernel.conclude(run(arguments)[0])[0]["lane_order"].value
-    after = kernel.conclude(run({**arguments, "frames": 450})[0])[0]["lane_order"].value
+    before = play(kernel, arguments).values["lane_order"]
+    after = play(kernel, {**arguments, "frames": 450}).values["lane_order"]
     assert after > 0.5 > before
 
 
@@ -157,13 +138,13 @@ def test_two_flows_form_lanes() -> None:
 def test_a_broken_rule_is_noticed(
     arguments: dict[str, Any], right: str, wrong: str, check: str
 ) -> None:
-    assert verdicts(run(arguments)[0])[check] == "passed"
-    assert broken(arguments, right, wrong)[check] == "failed"
+    assert play(kernel, arguments).verdicts[check] == "passed"
+    assert broken(kernel, arguments, right, wrong)[check] == "failed"
 
 
 def test_the_order_of_arrival_in_a_cell_does_not_show() -> None:
     arguments = {**SMALL, "count": 3000, "span": 20, "frames": 12}
-    first, second = run(arguments)[1], run(arguments)[1]
+    first, second = run(kernel, arguments)[1], run(kernel, arguments)[1]
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert any(not np.array_equal(a, b) for a, b in pairwise(first))
 
@@ -206,7 +187,7 @@ def test_any_arguments_draw_something(**arguments: Any) -> None:
     arguments |= {"width": 64, "height": 48, "frames": 5}
     if arguments["kind"] == "crowd":
         arguments |= {"span": 30, "speed": min(arguments["speed"], 2.0)}
-    evidence, pictures = run(arguments)
-    assert "failed" not in verdicts(evidence).values()
+    evidence, pictures = run(kernel, arguments)
+    assert "failed" not in verdicts(kernel, evidence).values()
     flat = pictures[-1].reshape(-1, 4)
     assert (flat != flat[0]).any()

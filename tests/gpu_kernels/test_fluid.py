@@ -13,15 +13,12 @@ from hypothesis import strategies as st
 
 from intentos.bindings import connect
 from intentos.errors import InvalidProgram
-from intentos.executors.gpu import ProgramRunner
 from intentos.gpu_kernels.fluid import kernel
 from intentos.gpu_kernels.fluid_judge import literature, strouhal
 from intentos.gpu_kernels.fluid_lattice import LEAST_VISCOSITY, OBSTACLE, Lattice
-from intentos.program import GpuProgram
 from intentos.protocols import Evidence
-from intentos.types import Check
 
-from .drawing import draw
+from .drawing import broken, changed, draw, play, verdicts
 
 SMALL: dict[str, Any] = {"width": 72, "height": 64, "rows": 32, "frames": 4, "reynolds": 60}
 WHIRLS: dict[str, Any] = {
@@ -41,34 +38,17 @@ WAKE: dict[str, Any] = {
 """A cylinder of eight cells in a tunnel twenty times as high."""
 
 
-def play(
-    arguments: dict[str, Any], program: GpuProgram | None = None
-) -> tuple[Evidence, list[Any], dict[str, float], dict[str, Check]]:
-    """Run on wgpu; return evidence, pictures, values and checks."""
-    evidence, pictures = draw(arguments, program or kernel.build(arguments), seed=5)
-    values, checks = kernel.conclude(evidence)
-    numbers = {name: float(quantity.value) for name, quantity in values.items()}
-    return evidence, pictures, numbers, {check.name: check for check in checks}
-
-
-def verdicts(checks: dict[str, Check]) -> dict[str, str]:
-    return {name: check.status for name, check in checks.items()}
-
-
-def broken(arguments: dict[str, Any], right: str, wrong: str) -> dict[str, str]:
-    """Return the verdicts on a program in which one piece of the shader is replaced."""
-    program = kernel.build(arguments)
-    assert program.source.count(right) == 1
-    source = program.source.replace(right, wrong)
-    return verdicts(play(arguments, program.model_copy(update={"source": source}))[3])
+def kinds(evidence: Evidence) -> dict[str, str]:
+    """Return check name → kind."""
+    return {check.name: check.kind for check in kernel.conclude(evidence)[1]}
 
 
 # Known flows
 
 
 def test_whirls_die_away_as_taylor_found() -> None:
-    evidence, _, _, checks = play(WHIRLS)
-    assert set(verdicts(checks).values()) == {"passed"}
+    evidence, _, _, checks = play(kernel, WHIRLS)
+    assert set(checks.values()) == {"passed"}
     steps = Lattice(kernel.validate(WHIRLS)).steps * 29
     energy = [v for _, v in evidence.series["energy"]]
     rate = 2 * 0.02 * 2 * (2 * math.pi / 48) ** 2
@@ -77,22 +57,22 @@ def test_whirls_die_away_as_taylor_found() -> None:
 
 def test_a_wrong_viscosity_is_noticed() -> None:
     wrong = "/ (2.0 * lattice_viscosity() + 0.5)"
-    found = broken(WHIRLS, "/ (3.0 * lattice_viscosity() + 0.5)", wrong)
+    found = broken(kernel, WHIRLS, "/ (3.0 * lattice_viscosity() + 0.5)", wrong)
     assert found["viscous_decay"] == "failed"
 
 
 def test_only_a_flow_of_one_wave_number_has_a_known_decay() -> None:
     two = WHIRLS | {"velocity_x": "cos(2*pi*y) + 0.5*cos(6*pi*y)", "velocity_y": "0"}
-    assert "viscous_decay" not in play(two)[3]
+    assert "viscous_decay" not in play(kernel, two).verdicts
 
 
 def test_a_channel_starts_and_flows_as_poiseuille_found() -> None:
-    _, _, _, checks = play(CHANNEL)
-    assert set(verdicts(checks).values()) == {"passed"}
-    assert checks["channel_flow"].kind == "oracle"
+    evidence, _, _, checks = play(kernel, CHANNEL)
+    assert set(checks.values()) == {"passed"}
+    assert kinds(evidence)["channel_flow"] == "oracle"
     # Nearly steady: a parabola of F H² / 8 ν in the middle.
     steady = CHANNEL | {"frames": 61}
-    u = play(steady)[0].outputs["flow"][1:-1, 8, 0] / 0.08
+    u = play(kernel, steady).evidence.outputs["flow"][1:-1, 8, 0] / 0.08
     y = (np.arange(24) + 0.5) / 24
     push = 0.2 * 0.08**2 / 24
     wanted = push * 24**2 / (8 * 0.05) / 0.08 * 4 * y * (1 - y)
@@ -101,9 +81,13 @@ def test_a_channel_starts_and_flows_as_poiseuille_found() -> None:
 
 def test_a_leaking_wall_is_noticed() -> None:
     right = "found.n.f3 = select(now.n.f3, n.f4, solid | slip);"
-    found = broken(CHANNEL, right, "found.n.f3 = select(now.n.f3, n.f4 - 1e-5, solid | slip);")
+    found = broken(
+        kernel, CHANNEL, right, "found.n.f3 = select(now.n.f3, n.f4 - 1e-5, solid | slip);"
+    )
     assert found["mass_kept"] == "failed"
-    rough = broken(CHANNEL, "jx = n.f1 - n.f2 + slant", "jx = 0.999 * (n.f1 - n.f2) + slant")
+    rough = broken(
+        kernel, CHANNEL, "jx = n.f1 - n.f2 + slant", "jx = 0.999 * (n.f1 - n.f2) + slant"
+    )
     assert rough["channel_flow"] == "failed"
 
 
@@ -113,8 +97,8 @@ def test_the_lid_drives_the_cavity_as_ghia_found() -> None:
         "boundary": "cavity", "rows": 48, "columns": 48, "width": 64, "height": 64, "reynolds": 100,
         "speed": 0.1, "steps_per_frame": 1200, "frames": 9, "view": "speed",
     }  # fmt: skip
-    evidence, _, values, checks = play(cavity)
-    assert set(verdicts(checks).values()) == {"passed"}
+    evidence, _, values, checks = play(kernel, cavity)
+    assert set(checks.values()) == {"passed"}
     assert values["mass_drift"] < 1e-6
     u = evidence.outputs["flow"][1:49, 24:26, 0].mean(axis=1) / 0.1
     heights = (0.0547, 0.1016, 0.2813, 0.4531, 0.6172, 0.7344, 0.8516, 0.9531)
@@ -124,9 +108,9 @@ def test_the_lid_drives_the_cavity_as_ghia_found() -> None:
 
 
 def test_a_wake_sheds_at_williamsons_frequency_and_a_wrong_viscosity_does_not() -> None:
-    _, pictures, values, checks = play(WAKE)
-    assert set(verdicts(checks).values()) == {"passed"}
-    assert checks["strouhal"].kind == "oracle"
+    evidence, pictures, values, checks = play(kernel, WAKE)
+    assert set(checks.values()) == {"passed"}
+    assert kinds(evidence)["strouhal"] == "oracle"
     assert values["strouhal"] == pytest.approx(0.164, rel=0.08)
     assert values["strouhal_literature"] == pytest.approx(literature(100), abs=1e-4)
     assert values["reynolds"] == pytest.approx(100, rel=1e-3)
@@ -134,17 +118,20 @@ def test_a_wake_sheds_at_williamsons_frequency_and_a_wrong_viscosity_does_not() 
     assert 0.2 < values["lift_amplitude"] < 0.7
     assert pictures[-1].std() > 5
     thin = broken(
-        WAKE, "/ (3.0 * lattice_viscosity() + 0.5)", "/ (1.5 * lattice_viscosity() + 0.5)"
+        kernel,
+        WAKE,
+        "/ (3.0 * lattice_viscosity() + 0.5)",
+        "/ (1.5 * lattice_viscosity() + 0.5)",
     )
     assert thin["strouhal"] == "failed"
 
 
 def test_a_wake_that_does_not_shed_where_it_should_is_unknown() -> None:
-    evidence = play(WAKE | {"frames": 2})[0]
+    evidence = play(kernel, WAKE | {"frames": 2}).evidence
     calm = {name: ((0, points[0][1]),) * 151 for name, points in evidence.series.items()}
     arguments = WAKE | {"frames": 151}
     still = replace(evidence, arguments=arguments, series=calm, frames=151)
-    found = {check.name: check.status for check in kernel.conclude(still)[1]}
+    found = verdicts(kernel, still)
     assert found["strouhal"] == "unknown"
 
 
@@ -164,7 +151,7 @@ def test_warm_smoke_rises_and_cold_smoke_sinks() -> None:
     def height(buoyancy: float) -> float:
         smoke = SMALL | {"boundary": "open", "dye": "disc(x, y, 0.5, 0.5, 0.15)", "frames": 12,
                          "buoyancy": buoyancy, "reynolds": 100}  # fmt: skip
-        dye = play(smoke)[0].outputs["dye"]
+        dye = play(kernel, smoke).evidence.outputs["dye"]
         rows = np.arange(len(dye))[:, None]
         return float((dye * rows).sum() / dye.sum())
 
@@ -176,7 +163,7 @@ def test_warm_smoke_rises_and_cold_smoke_sinks() -> None:
 def test_free_fall_has_the_argument_as_its_acceleration() -> None:
     """Dye everywhere in a periodic box: the fluid speeds up as a whole."""
     fall = WHIRLS | {"velocity_x": "", "velocity_y": "", "dye": "1", "buoyancy": -2}
-    evidence, _, values, _ = play(fall)
+    evidence, _, values, _ = play(kernel, fall)
     assert evidence.outputs["flow"][..., 1].mean() / 0.05 == pytest.approx(
         -2 * values["time"], rel=0.01
     )
@@ -184,12 +171,12 @@ def test_free_fall_has_the_argument_as_its_acceleration() -> None:
 
 def test_dye_keeps_its_range_and_fades_at_its_rate() -> None:
     ink = WHIRLS | {"dye": "disc(x, y, 0.5, 0.5, 0.2)"}
-    evidence, _, _, _ = play(ink)
+    evidence, _, _, _ = play(kernel, ink)
     dye = evidence.outputs["dye"]
     assert dye.min() >= 0
     assert dye.max() <= 1
     assert dye.sum() == pytest.approx(evidence.series["dye"][0][1] * dye.size, rel=0.06)
-    fading, _, values, _ = play(ink | {"fade": 2})
+    fading, _, values, _ = play(kernel, ink | {"fade": 2})
     assert fading.outputs["dye"].sum() / dye.sum() == pytest.approx(
         math.exp(-2 * values["time"]), rel=0.01
     )
@@ -199,10 +186,13 @@ def test_dye_keeps_its_range_and_fades_at_its_rate() -> None:
 
 
 def test_a_lost_density_is_noticed() -> None:
-    leak = broken(WHIRLS, "let d = n.f0 + level", "let d = 0.9999 * n.f0 - 1e-6 + level")
+    leak = broken(kernel, WHIRLS, "let d = n.f0 + level", "let d = 0.9999 * n.f0 - 1e-6 + level")
     assert leak["mass_kept"] == "failed"
     open_leak = broken(
-        SMALL | {"frames": 40}, "let d = n.f0 + level", "let d = n.f0 - 1e-3 + level"
+        kernel,
+        SMALL | {"frames": 40},
+        "let d = n.f0 + level",
+        "let d = n.f0 - 1e-3 + level",
     )
     assert open_leak["mass_kept"] == "failed"
 
@@ -210,28 +200,22 @@ def test_a_lost_density_is_noticed() -> None:
 def test_what_is_not_a_number_is_noticed_and_shown() -> None:
     program = kernel.build(SMALL)
     wrong = "let inverse = sqrt(-1.0 - 0.0 * d.x) / (1.0 + d);"
-    source = program.source.replace("let inverse = 1.0 / (1.0 + d);", wrong)
-    _, pictures, _, checks = play(SMALL, program.model_copy(update={"source": source}))
-    assert checks["finite"].status == "failed"
+    program = changed(program, "let inverse = 1.0 / (1.0 + d);", wrong)
+    _, pictures, _, checks = play(kernel, SMALL, program)
+    assert checks["finite"] == "failed"
     assert (pictures[-1][..., :3] == (255, 0, 204)).all(axis=-1).mean() > 0.5
 
 
 def test_a_flow_near_the_speed_of_sound_is_noticed() -> None:
     push = WHIRLS | {"force_x": "60", "frames": 12}
-    assert verdicts(play(push)[3])["nearly_incompressible"] == "failed"
+    assert play(kernel, push).verdicts["nearly_incompressible"] == "failed"
 
 
 def test_a_live_viscosity_below_the_stable_range_is_held_and_noticed() -> None:
     arguments = WHIRLS | {"viscosity": "$viscosity"}
     program = connect(kernel.build(WHIRLS), arguments, frozenset({"viscosity"}))
-    runner = ProgramRunner(program, {"viscosity": 1e-6}, 5)
-    frames = [data for _, data in runner.frames()]
-    evidence = Evidence(
-        arguments=WHIRLS,
-        series={name: tuple(points) for name, points in runner.series.items()},
-        outputs=runner.outputs(), frames=len(frames), distinct_frames=len(frames),
-    )  # fmt: skip
-    found = {check.name: check.status for check in kernel.conclude(evidence)[1]}
+    evidence, _ = draw(WHIRLS, program, live={"viscosity": 1e-6})
+    found = verdicts(kernel, evidence)
     assert found["stable_range"] == "failed"
     assert found["finite"] == "passed"
 
@@ -270,7 +254,7 @@ def test_the_largest_reynolds_number_that_is_named_works() -> None:
 
 
 def test_an_obstacle_is_solid_and_seen_where_its_formula_says() -> None:
-    evidence, pictures, _, _ = play(SMALL | {"obstacle": "box(x, y, 0.4, 0.3, 0.6, 0.7)"})
+    evidence, pictures, _, _ = play(kernel, SMALL | {"obstacle": "box(x, y, 0.4, 0.3, 0.6, 0.7)"})
     solid = evidence.outputs["flow"][1:-1, :, 3] == OBSTACLE
     assert solid[16, 16]
     assert solid.sum() == pytest.approx(0.2 * 0.4 * 32 * 32, rel=0.2)
@@ -281,7 +265,7 @@ def test_an_obstacle_is_solid_and_seen_where_its_formula_says() -> None:
 
 def test_views_and_palettes_differ() -> None:
     seen = [
-        play(SMALL | more)[1][-1]
+        play(kernel, SMALL | more).pictures[-1]
         for more in (
             {"view": "dye"}, {"view": "speed"}, {"view": "vorticity"}, {"view": "mixed"},
             {"view": "dye", "palette": "ocean"}, {"view": "dye", "relief": 0},
@@ -325,8 +309,7 @@ FORMULAS = st.sampled_from(
     )
 )
 def test_no_arguments_within_their_ranges_break_it(arguments: dict[str, Any]) -> None:
-    evidence, pictures, values, checks = play(arguments)
-    found = verdicts(checks)
+    evidence, pictures, values, found = play(kernel, arguments)
     found.pop("frames_drawn")  # at rest nothing moves
     assert "failed" not in found.values()
     assert all(math.isfinite(value) for value in values.values())

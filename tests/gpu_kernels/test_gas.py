@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.gas import kernel
-from intentos.program import GpuProgram
-from intentos.protocols import Evidence
 
-from .drawing import draw
+from .drawing import broken, play, run, verdicts
 
 SMALL: dict[str, Any] = {"width": 80, "height": 72, "frames": 4, "particles": 300}
 FILM: dict[str, Any] = {**SMALL, "frames": 150}
@@ -22,24 +20,6 @@ MIXTURE: dict[str, Any] = {
     **SMALL, "share_second": 0.4, "mass_second": 20, "radius_second": 0.12, "placed": "apart",
     "partition": "wall", "partition_until": 0.4,
 }  # fmt: skip
-
-
-def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
-    """Run on the GPU; return the evidence and every picture."""
-    return draw(arguments, program or kernel.build(arguments))
-
-
-def verdicts(evidence: Evidence) -> dict[str, str]:
-    """Return check name → status."""
-    return {check.name: check.status for check in kernel.conclude(evidence)[1]}
-
-
-def broken(arguments: dict[str, Any], right: str, wrong: str) -> dict[str, str]:
-    """Run a program in which one piece of the shader is replaced; return the verdicts."""
-    program = kernel.build(arguments)
-    assert program.source.count(right) == 1
-    changed = program.model_copy(update={"source": program.source.replace(right, wrong)})
-    return verdicts(run(arguments, changed)[0])
 
 
 @pytest.mark.parametrize(
@@ -55,7 +35,7 @@ def broken(arguments: dict[str, Any], right: str, wrong: str) -> dict[str, str]:
 )  # fmt: skip
 def test_gpu_and_numpy_agree(extra: dict[str, Any]) -> None:
     arguments = SMALL | extra
-    evidence, pictures = run(arguments)
+    evidence, pictures = run(kernel, arguments)
     twin = list(kernel.reference(arguments, seed=7))
     for name, got in evidence.outputs.items():
         assert kernel.compare.agree(got, twin[-1].buffers[name])
@@ -64,11 +44,11 @@ def test_gpu_and_numpy_agree(extra: dict[str, Any]) -> None:
         assert [v for _, v in points] == pytest.approx(wanted, rel=2e-3, abs=5e-3), name
     for picture, snapshot in zip(pictures, twin, strict=True):
         assert np.abs(picture.astype(int) - snapshot.pixels).mean() < kernel.compare.pixels
-    assert "failed" not in verdicts(evidence).values()
+    assert "failed" not in verdicts(kernel, evidence).values()
 
 
 def test_equal_speeds_become_those_of_maxwell_and_boltzmann() -> None:
-    before, after = (run({**FILM, "frames": n})[0] for n in (1, 150))
+    before, after = (run(kernel, {**FILM, "frames": n})[0] for n in (1, 150))
     at_first = np.hypot(*before.outputs["discs"][:, 2:].T)
     assert at_first.std() < 0.01 * at_first.mean()
     values, checks = kernel.conclude(after)
@@ -83,43 +63,43 @@ def test_equal_speeds_become_those_of_maxwell_and_boltzmann() -> None:
 def test_pressure_is_that_of_hard_discs(packing: float) -> None:
     # Henderson's equation of state: at 0.35 about 2.4 times that of an ideal gas.
     arguments = {**FILM, "packing": packing, "pace": 30, "speeds": "maxwell"}
-    status = verdicts(run(arguments)[0])
+    status = play(kernel, arguments).verdicts
     assert status["equation_of_state"] == "passed"
     assert status["energy_is_kept"] == "passed"
 
 
 def test_compression_heats_the_gas() -> None:
     arguments = {**FILM, "piston": 0.06, "pace": 20, "speeds": "maxwell"}
-    values, checks = kernel.conclude(run(arguments)[0])
+    values, checks = kernel.conclude(run(kernel, arguments)[0])
     assert {c.name: c.status for c in checks}["adiabat"] == "passed"
     assert values["temperature"].value > 1.3 * 300
 
 
 def test_two_kinds_mix_when_the_wall_is_gone() -> None:
     arguments = {**MIXTURE, "frames": 120, "pace": 20, "partition_until": 8}
-    apart = kernel.conclude(run({**arguments, "frames": 10})[0])[0]["first_kind_left"].value
-    mixed = kernel.conclude(run(arguments)[0])[0]["first_kind_left"].value
+    apart = play(kernel, {**arguments, "frames": 10}).values["first_kind_left"]
+    mixed = play(kernel, arguments).values["first_kind_left"]
     assert apart == 100
     assert mixed < 85
 
 
 def test_the_demon_makes_one_side_hot() -> None:
     arguments = {**FILM, "partition": "demon", "hole": 0.5, "pace": 20, "speeds": "maxwell"}
-    values, checks = kernel.conclude(run(arguments)[0])
+    values, checks = kernel.conclude(run(kernel, arguments)[0])
     assert {c.name: c.status for c in checks}["demon_works"] == "passed"
     assert values["temperature_right"].value > values["temperature_left"].value + 20
 
 
 def test_discs_thin_out_with_height() -> None:
     arguments = {**FILM, "gravity": 3, "packing": 0.05, "pace": 40, "speeds": "maxwell"}
-    values, checks = kernel.conclude(run(arguments)[0])
+    values, checks = kernel.conclude(run(kernel, arguments)[0])
     assert "failed" not in {c.status for c in checks}
     expected = values["scale_height_expected"].value
     assert values["scale_height"].value == pytest.approx(expected, rel=0.35)
 
 
 def test_a_big_disc_is_pushed_about() -> None:
-    evidence, _ = run({**FILM, "tracer_radius": 0.6, "tracer_mass": 100})
+    evidence, _ = run(kernel, {**FILM, "tracer_radius": 0.6, "tracer_mass": 100})
     values, checks = kernel.conclude(evidence)
     assert "failed" not in {c.status for c in checks}
     assert values["displacement"].value > 0.05
@@ -145,11 +125,11 @@ def test_a_big_disc_is_pushed_about() -> None:
     ids=["kink", "hole-in-the-wall", "gain", "no-collisions", "gauge", "cold-piston", "angel"],
 )  # fmt: skip
 def test_a_broken_law_is_noticed(extra: dict[str, Any], right: str, wrong: str, check: str) -> None:
-    assert broken({**FILM, **extra}, right, wrong)[check] == "failed"
+    assert broken(kernel, {**FILM, **extra}, right, wrong)[check] == "failed"
 
 
 def test_a_step_ten_times_too_long_is_noticed() -> None:
-    status = verdicts(run({**FILM, "step": 2.5})[0])
+    status = play(kernel, {**FILM, "step": 2.5}).verdicts
     assert status["energy_is_kept"] == "failed"
     assert status["grid_keeps_up"] == "failed"
 
@@ -157,12 +137,12 @@ def test_a_step_ten_times_too_long_is_noticed() -> None:
 def test_what_is_not_a_number_fails() -> None:
     right = "let after = vec4f(me.xy + h * v, v);"
     wrong = "let after = vec4f(me.xy + h * v, v * sqrt(-v.x * v.x));"
-    assert broken(SMALL, right, wrong)["nobody_escapes"] == "failed"
+    assert broken(kernel, SMALL, right, wrong)["nobody_escapes"] == "failed"
 
 
 def test_the_same_seed_gives_the_same_film() -> None:
     arguments = {**SMALL, "particles": 3000, "frames": 8, "tracer_radius": 1.5}
-    first, second = run(arguments)[1], run(arguments)[1]
+    first, second = run(kernel, arguments)[1], run(kernel, arguments)[1]
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
@@ -198,7 +178,7 @@ def test_what_cannot_be_is_refused(wrong: dict[str, Any], said: str) -> None:
 )
 def test_any_arguments_draw_something(**arguments: Any) -> None:
     arguments |= {"width": 64, "height": 48, "frames": 5, "pace": 2}
-    evidence, pictures = run(arguments)
-    assert "failed" not in verdicts(evidence).values()
+    evidence, pictures = run(kernel, arguments)
+    assert "failed" not in verdicts(kernel, evidence).values()
     flat = pictures[-1].reshape(-1, 4)
     assert (flat != flat[0]).any()

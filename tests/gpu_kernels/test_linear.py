@@ -14,10 +14,9 @@ from intentos.errors import InvalidProgram
 from intentos.executors.gpu import ProgramRunner
 from intentos.gpu_kernels.linear import kernel
 from intentos.gpu_kernels.linear_shaders import radices
-from intentos.protocols import Evidence
 from intentos.types import sha256
 
-from .drawing import draw
+from .drawing import broken, draw, play, run, verdicts
 
 SMALL: dict[str, Any] = {"width": 96, "height": 80, "frames": 4}
 CASES: dict[str, dict[str, Any]] = {
@@ -31,22 +30,6 @@ CASES: dict[str, dict[str, Any]] = {
 }
 STILL = {f"{name}-still": {**case, "frames": 1} for name, case in CASES.items()}
 ALL = {**CASES, **STILL}
-
-
-def verdicts(evidence: Evidence) -> dict[str, str]:
-    return {check.name: check.status for check in kernel.conclude(evidence)[1]}
-
-
-def run(arguments: dict[str, Any]) -> Evidence:
-    return draw(arguments, kernel.build(arguments))[0]
-
-
-def broken(arguments: dict[str, Any], right: str, wrong: str) -> dict[str, str]:
-    """Return the verdicts on a program in which one piece of the shader is replaced."""
-    program = kernel.build(arguments)
-    assert right in program.source
-    changed = program.model_copy(update={"source": program.source.replace(right, wrong)})
-    return verdicts(draw(arguments, changed)[0])
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
@@ -66,7 +49,7 @@ def test_gpu_and_numpy_agree(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_every_check_passes(name: str) -> None:
-    assert set(verdicts(run(ALL[name])).values()) == {"passed"}
+    assert set(play(kernel, ALL[name]).verdicts.values()) == {"passed"}
 
 
 @pytest.mark.parametrize(
@@ -76,13 +59,13 @@ def test_every_check_passes(name: str) -> None:
 )  # fmt: skip
 def test_large_sizes_hold(operation: str, size: int) -> None:
     arguments = {"operation": operation, "size": size, "frames": 2, "width": 64, "height": 64}
-    assert set(verdicts(run(arguments)).values()) == {"passed"}
+    assert set(play(kernel, arguments).verdicts.values()) == {"passed"}
 
 
 @pytest.mark.parametrize("length", [2, 4, 8, 16, 32, 64, 128, 1024])
 def test_every_length_of_a_transform(length: int) -> None:
     arguments = {**CASES["fft"], "size": length, "values": "random(i) - 0.5"}
-    evidence = run(arguments)
+    evidence = run(kernel, arguments)[0]
     found = evidence.outputs["spectrum"].view(np.complex64)[:, 0]
     np.testing.assert_allclose(found, np.fft.fft(evidence.outputs["values"]), atol=2e-4)
     assert int(np.prod(radices(length))) == length
@@ -90,13 +73,13 @@ def test_every_length_of_a_transform(length: int) -> None:
 
 def test_a_wave_is_found_where_it_is() -> None:
     arguments = {**CASES["fft"], "values": "cos(tau*a*x)", "parameters": {"a": 37}}
-    assert kernel.conclude(run(arguments))[0]["strongest_wave"].value == 37
+    assert play(kernel, arguments).values["strongest_wave"] == 37
 
 
 def test_sorting_keeps_ties_and_puts_what_is_no_number_last() -> None:
     arguments = {**CASES["sort"], "values": "floor(5*random(i)) - 2"}
-    evidence = run(arguments)
-    assert set(verdicts(evidence).values()) == {"passed"}
+    evidence = run(kernel, arguments)[0]
+    assert set(verdicts(kernel, evidence).values()) == {"passed"}
     values = evidence.outputs["values"]
     np.testing.assert_array_equal(evidence.outputs["order"], np.argsort(values, kind="stable"))
 
@@ -129,57 +112,60 @@ def test_arrays_from_earlier_steps_go_in(tmp_path: Path) -> None:
 def test_a_wrong_entry_of_a_product_is_noticed() -> None:
     loop = "for (; k < whole; k += 4u) {"
     verdict = broken(
-        CASES["matmul"], loop, "if (top == 16u && local == 3u) { s2_0.x += 2.0; }\n  " + loop
+        kernel,
+        CASES["matmul"],
+        loop,
+        "if (top == 16u && local == 3u) { s2_0.x += 2.0; }\n  " + loop,
     )
     assert verdict["product_holds"] == "failed"
 
 
 def test_a_slice_that_is_left_out_is_noticed() -> None:
     verdict = broken(
-        CASES["matmul"], "let begin = slice * SLICE;", "let begin = slice * SLICE + 1u;"
+        kernel, CASES["matmul"], "let begin = slice * SLICE;", "let begin = slice * SLICE + 1u;"
     )
     assert verdict["product_holds"] == "failed"
 
 
 @pytest.mark.parametrize("name", ["fft", "fft2d"])
 def test_a_transform_that_turns_wrongly_is_noticed(name: str) -> None:
-    verdict = broken(CASES[name], "* 0.70710678", "* 0.7")
+    verdict = broken(kernel, CASES[name], "* 0.70710678", "* 0.7")
     assert verdict["parseval"] == "failed"
     assert verdict["numpy_agrees"] == "failed"
 
 
 def test_a_band_that_loses_waves_is_noticed() -> None:
-    verdict = broken(CASES["fft"], "return 1e9;", "return 40.0;")
+    verdict = broken(kernel, CASES["fft"], "return 1e9;", "return 40.0;")
     assert verdict["round_trip"] == "failed"
     assert verdict["parseval"] == "passed"
 
 
 def test_a_comparison_that_is_left_out_is_noticed() -> None:
-    verdict = broken(CASES["sort"], "if (behind(a, b)) {", "if (behind(a, b) && i != 7u) {")
+    verdict = broken(kernel, CASES["sort"], "if (behind(a, b)) {", "if (behind(a, b) && i != 7u) {")
     assert verdict["in_order"] == "failed"
     assert verdict["permutation"] == "passed"
 
 
 def test_a_number_that_is_copied_is_noticed() -> None:
-    verdict = broken(CASES["sort"], "    pairs[high] = a;\n", "")
+    verdict = broken(kernel, CASES["sort"], "    pairs[high] = a;\n", "")
     assert verdict["permutation"] == "failed"
 
 
 def test_ties_in_another_order_are_noticed() -> None:
     arguments = {**CASES["sort"], "values": "floor(5*random(i))"}
-    verdict = broken(arguments, "a.x == b.x && a.y > b.y", "a.x == b.x && a.y < b.y")
+    verdict = broken(kernel, arguments, "a.x == b.x && a.y > b.y", "a.x == b.x && a.y < b.y")
     assert verdict["stable"] == "failed"
 
 
 def test_a_block_that_is_lost_is_noticed() -> None:
     assert (
-        broken(CASES["reduce"], "if (block < BLOCKS) { mine", "if (block < BLOCKS - 1u) { mine")[
-            "sum_agrees"
-        ]
+        broken(
+            kernel, CASES["reduce"], "if (block < BLOCKS) { mine", "if (block < BLOCKS - 1u) { mine"
+        )["sum_agrees"]
         == "failed"
     )
     assert (
-        broken(CASES["scan"], "result[n] += parts[n / 1024u].x;", "result[n] += 0.0;")[
+        broken(kernel, CASES["scan"], "result[n] += parts[n / 1024u].x;", "result[n] += 0.0;")[
             "running_sums_hold"
         ]
         == "failed"
@@ -188,15 +174,17 @@ def test_a_block_that_is_lost_is_noticed() -> None:
 
 def test_counts_that_are_lost_or_misplaced_are_noticed() -> None:
     case = CASES["histogram"]
-    lost = broken(case, "k += 256u * COUNTERS", "k += 257u * COUNTERS")
+    lost = broken(kernel, case, "k += 256u * COUNTERS", "k += 257u * COUNTERS")
     assert lost["counts_add_up"] == "failed"
-    moved = broken(case, "(v - statistics[1]) / wide", "square((v - statistics[1]) / wide)")
+    moved = broken(kernel, case, "(v - statistics[1]) / wide", "square((v - statistics[1]) / wide)")
     assert moved["counts_add_up"] == "passed"
     assert moved["histogram_agrees"] == "failed"
 
 
 def test_undefined_values_fail_a_check() -> None:
-    assert verdicts(run({**CASES["matmul"], "values": "sqrt(x - 0.5)"}))["finite"] == "failed"
+    assert (
+        play(kernel, {**CASES["matmul"], "values": "sqrt(x - 0.5)"}).verdicts["finite"] == "failed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -234,6 +222,6 @@ def test_any_arguments_draw_something_that_holds(
         **given, "operation": operation, "size": size, "width": picture[0], "height": picture[1],
     }  # fmt: skip
     evidence, pictures = draw(arguments, kernel.build(arguments))
-    found = {k: v for k, v in verdicts(evidence).items() if k != "frames_drawn"}
+    found = {k: v for k, v in verdicts(kernel, evidence).items() if k != "frames_drawn"}
     assert "failed" not in found.values()
     assert len(np.unique(pictures[-1].reshape(-1, 4), axis=0)) > 2

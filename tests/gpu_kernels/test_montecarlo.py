@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.montecarlo import Batches, kernel
 from intentos.gpu_kernels.montecarlo_variables import random_words, unit
-from intentos.protocols import Evidence
 
-from .drawing import draw
+from .drawing import broken, draw, play, run, verdicts
 
 PI: dict[str, Any] = {"width": 128, "height": 128, "frames": 4, "samples": 40_000}
 MIX: dict[str, Any] = {
@@ -42,22 +41,6 @@ DICE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def verdicts(evidence: Evidence) -> dict[str, str]:
-    return {check.name: check.status for check in kernel.conclude(evidence)[1]}
-
-
-def run(arguments: dict[str, Any], *, seed: int = 7) -> Evidence:
-    return draw(arguments, kernel.build(arguments), seed=seed)[0]
-
-
-def broken(arguments: dict[str, Any], right: str, wrong: str) -> dict[str, str]:
-    """Return the verdicts on a program in which one piece of the shader is replaced."""
-    program = kernel.build(arguments)
-    assert right in program.source
-    changed = program.model_copy(update={"source": program.source.replace(right, wrong)})
-    return verdicts(draw(arguments, changed)[0])
-
-
 @pytest.mark.parametrize("arguments", [PI, MIX, DICE], ids=["pi", "mix", "dice"])
 def test_gpu_and_numpy_draw_the_same_samples(arguments: dict[str, Any]) -> None:
     evidence, pictures = draw(arguments, kernel.build(arguments))
@@ -74,13 +57,13 @@ def test_gpu_and_numpy_draw_the_same_samples(arguments: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("arguments", [PI, MIX, DICE], ids=["pi", "mix", "dice"])
 def test_every_check_passes(arguments: dict[str, Any]) -> None:
-    values, checks = kernel.conclude(run(arguments))
+    values, checks = kernel.conclude(run(kernel, arguments)[0])
     assert {c.status for c in checks} == {"passed"}
     assert values["samples"].value == arguments["samples"]
 
 
 def test_pi_comes_out_within_its_own_error() -> None:
-    evidence = run({**PI, "samples": 20_000_000})
+    evidence = run(kernel, {**PI, "samples": 20_000_000})[0]
     values, _ = kernel.conclude(evidence)
     error = values["standard_error"].value
     assert error == pytest.approx(math.sqrt(math.pi * (4 - math.pi) / 2e7), rel=1e-2)
@@ -92,7 +75,7 @@ def test_a_condition_gives_a_probability() -> None:
         **PI, "formula": "x > 1.96", "samples": 2_000_000, "exact": "0.0249979",
         "variables": {"x": {"distribution": "normal"}},
     }  # fmt: skip
-    values, checks = kernel.conclude(run(arguments))
+    values, checks = kernel.conclude(run(kernel, arguments)[0])
     assert values["probability"].value == pytest.approx(0.0249979, abs=6e-4)
     assert {c.status for c in checks} == {"passed"}
 
@@ -102,7 +85,7 @@ def test_quantiles_of_a_normal_variable() -> None:
         **PI, "formula": "x", "samples": 1_000_000, "bins": 400,
         "variables": {"x": {"distribution": "normal", "mean": 10, "sd": 2}},
     }  # fmt: skip
-    values, _ = kernel.conclude(run(arguments))
+    values, _ = kernel.conclude(run(kernel, arguments)[0])
     assert values["median"].value == pytest.approx(10, abs=0.02)
     assert values["quantile_95"].value == pytest.approx(10 + 2 * 1.64485, abs=0.03)
     assert values["standard_deviation"].value == pytest.approx(2, rel=5e-3)
@@ -124,35 +107,44 @@ def test_batches_add_up_to_the_samples(pace: str, samples: int, frames: int) -> 
 
 
 def test_dice_that_repeat_every_batch_are_noticed() -> None:
-    verdict = broken({**PI, "frames": 40, "pace": "even"}, "sample_of(first + k", "sample_of(k")
+    verdict = broken(
+        kernel, {**PI, "frames": 40, "pace": "even"}, "sample_of(first + k", "sample_of(k"
+    )
     assert verdict["batches_agree"] == "failed"
 
 
 def test_biased_dice_are_noticed() -> None:
     verdict = broken(
-        {**MIX, "samples": 400_000}, "f32(i32(word >> 9u)) + 0.5)", "f32(i32(word >> 9u)) * 0.97)"
+        kernel,
+        {**MIX, "samples": 400_000},
+        "f32(i32(word >> 9u)) + 0.5)",
+        "f32(i32(word >> 9u)) * 0.97)",
     )
     assert verdict["independent_samples_agree"] == "failed"
 
 
 def test_a_wrong_known_value_is_noticed() -> None:
-    assert verdicts(run({**PI, "exact": "22/7 + 0.1"}))["known_value"] == "failed"
+    assert play(kernel, {**PI, "exact": "22/7 + 0.1"}).verdicts["known_value"] == "failed"
 
 
 def test_a_sample_that_is_lost_is_noticed() -> None:
-    verdict = broken(MIX, "k0 < count) { atomicAdd", "k0 < count && k0 % 100u != 3u) { atomicAdd")
+    verdict = broken(
+        kernel, MIX, "k0 < count) { atomicAdd", "k0 < count && k0 % 100u != 3u) { atomicAdd"
+    )
     assert verdict["every_sample_counts_once"] == "failed"
 
 
 def test_bars_in_the_wrong_place_are_noticed() -> None:
     arguments = {**PI, "formula": "x*y", "samples": 10_000}
-    verdict = broken(arguments, "(value - LOW) * (1.0 / BIN)", "(value - LOW) * (0.5 / BIN)")
+    verdict = broken(
+        kernel, arguments, "(value - LOW) * (1.0 / BIN)", "(value - LOW) * (0.5 / BIN)"
+    )
     assert verdict["histogram_agrees"] == "failed"
 
 
 def test_undefined_values_fail_a_check() -> None:
     arguments = {**PI, "formula": "sqrt(x)"}
-    assert verdicts(run(arguments))["samples_are_numbers"] == "failed"
+    assert play(kernel, arguments).verdicts["samples_are_numbers"] == "failed"
 
 
 def test_numbers_from_neighbouring_counters_are_independent() -> None:
@@ -212,5 +204,5 @@ def test_any_arguments_draw_something_that_holds(
         "frames": frames, "width": size[0], "height": size[1],
     }  # fmt: skip
     evidence, pictures = draw(arguments, kernel.build(arguments))
-    assert "failed" not in verdicts(evidence).values()
+    assert "failed" not in verdicts(kernel, evidence).values()
     assert len(np.unique(pictures[-1].reshape(-1, 4), axis=0)) > 10

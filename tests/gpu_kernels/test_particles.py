@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.particles import kernel
-from intentos.program import GpuProgram
-from intentos.protocols import Evidence
 
-from .drawing import draw
+from .drawing import play, run, verdicts
 
 HEART: dict[str, Any] = {"width": 128, "height": 96, "points": 12_000, "frames": 3}
 GALAXY: dict[str, Any] = {
@@ -36,16 +34,6 @@ CURVE: dict[str, Any] = {
 TRAILS: dict[str, Any] = {**LORENZ, "points": 200, "persistence": 0.9, "brightness": 1}
 
 
-def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
-    """Run on the GPU; return the evidence and every picture."""
-    return draw(arguments, program or kernel.build(arguments))
-
-
-def verdicts(arguments: dict[str, Any]) -> dict[str, str]:
-    """Return check name → status after a run."""
-    return {c.name: c.status for c in kernel.conclude(run(arguments)[0])[1]}
-
-
 def redness(picture: Any) -> Any:
     """Return where red stands out."""
     red, green, blue = (picture[..., k].astype(int) for k in range(3))
@@ -58,7 +46,7 @@ def redness(picture: Any) -> Any:
     ids=["surface", "points of light", "rates", "curve", "trails"],
 )
 def test_gpu_and_numpy_agree(arguments: dict[str, Any]) -> None:
-    evidence, pictures = run(arguments)
+    evidence, pictures = run(kernel, arguments)
     twin = list(kernel.reference(arguments, seed=7))
     rule = kernel.compare
     expected = twin[-1].buffers["positions"]
@@ -70,11 +58,11 @@ def test_gpu_and_numpy_agree(arguments: dict[str, Any]) -> None:
         assert apart.mean() < rule.pixels
         # Single pixels at a surface's edge may show another triangle.
         assert (apart.max(-1) > 3).mean() < 0.01
-    assert {c.status for c in kernel.conclude(evidence)[1]} == {"passed"}
+    assert set(verdicts(kernel, evidence).values()) == {"passed"}
 
 
 def test_without_formulas_there_is_a_red_heart_without_holes() -> None:
-    _, pictures = run({**HEART, "width": 256, "height": 256, "points": 60_000, "frames": 1})
+    _, pictures = run(kernel, {**HEART, "width": 256, "height": 256, "points": 60_000, "frames": 1})
     red = redness(pictures[0])
     assert 0.15 < red.mean() < 0.5
     # Two lobes with a cleft between them, and a point at the bottom.
@@ -92,7 +80,7 @@ def test_without_formulas_there_is_a_red_heart_without_holes() -> None:
 
 def test_the_heart_turns_and_the_loop_closes() -> None:
     turning = {**HEART, "frames": 36}
-    evidence, pictures = run(turning)
+    evidence, pictures = run(kernel, turning)
     assert evidence.distinct_frames == 36
     widths = [np.count_nonzero(redness(p).any(axis=0)) for p in pictures]
     assert min(widths) < 0.75 * max(widths)  # seen from the side it is thinner
@@ -103,15 +91,15 @@ def test_the_heart_turns_and_the_loop_closes() -> None:
 def test_the_colour_can_change_while_it_runs() -> None:
     program = kernel.build(HEART)
     assert [u.name for u in program.uniforms if u.type == "vec4f"] == ["colour", "background"]
-    _, pictures = run({**HEART, "colour": "#2060ff", "frames": 1})
+    _, pictures = run(kernel, {**HEART, "colour": "#2060ff", "frames": 1})
     assert not redness(pictures[0]).any()
 
 
 def test_attractor_follows_its_equations() -> None:
     # Decay has a closed solution; the fourth-order method is close to it.
     decay = {**LORENZ, "dx": "-x", "dy": "-y", "dz": "-z", "parameters": {}, "frames": 31}
-    start = run({**decay, "frames": 1})[0].outputs["positions"][:, :3]
-    end = run(decay)[0].outputs["positions"][:, :3]
+    start = run(kernel, {**decay, "frames": 1})[0].outputs["positions"][:, :3]
+    end = run(kernel, decay)[0].outputs["positions"][:, :3]
     assert end == pytest.approx(start * np.exp(-1.0), rel=1e-4)
 
 
@@ -121,24 +109,24 @@ def test_points_behind_the_surface_are_hidden() -> None:
         **HEART, "x": "1.2*fract(2*a) - 0.6", "y": "1.2*b - 0.6", "z": "where(a < 0.5, 0.4, -0.4)",
         "shade": "where(a < 0.5, 1, 0)", "pitch": 0, "turns": 0, "frames": 1, "glow": 0,
     }  # fmt: skip
-    _, pictures = run(sheets)
+    _, pictures = run(kernel, sheets)
     middle = pictures[0][40:56, 50:78]
     assert redness(middle).mean() > 0.95
 
 
 def test_points_that_are_nowhere_are_noticed() -> None:
-    assert verdicts({**GALAXY, "x": "log(a - 0.5)"})["positions_finite"] == "failed"
+    assert play(kernel, {**GALAXY, "x": "log(a - 0.5)"}).verdicts["positions_finite"] == "failed"
 
 
 def test_points_outside_the_picture_are_noticed() -> None:
-    assert verdicts({**GALAXY, "y": "50 + h1"})["points_in_view"] == "failed"
+    assert play(kernel, {**GALAXY, "y": "50 + h1"}).verdicts["points_in_view"] == "failed"
 
 
 def test_a_million_points_fit() -> None:
     million = {**GALAXY, "points": 1_000_000, "brightness": 0.01, "frames": 1}
-    evidence, _ = run(million)
+    evidence, _ = run(kernel, million)
     assert evidence.outputs["positions"].shape == (1_000_000, 4)
-    assert {c.name: c.status for c in kernel.conclude(evidence)[1]}["positions_finite"] == "passed"
+    assert verdicts(kernel, evidence)["positions_finite"] == "passed"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +157,7 @@ def test_a_streak_has_the_light_of_the_point() -> None:
     }  # fmt: skip
     sums = []
     for persistence in (0.0, 0.01):
-        _, pictures = run({**flight, "persistence": persistence})
+        _, pictures = run(kernel, {**flight, "persistence": persistence})
         sums.append((pictures[1][..., :3].astype(float) / 255) ** 2.2)
     lit = [(light.max(-1) > 0.001).sum() for light in sums]
     assert lit[1] > 1.5 * lit[0]
@@ -217,8 +205,8 @@ def test_whatever_is_asked_for_something_is_drawn(
     }  # fmt: skip
     if kind == "rates":
         arguments |= {"dx": "y", "dy": "-x", "dz": "0"}
-    evidence, pictures = run(arguments)
-    statuses = {c.name: c.status for c in kernel.conclude(evidence)[1]}
+    evidence, pictures = run(kernel, arguments)
+    statuses = verdicts(kernel, evidence)
     assert statuses["positions_finite"] == "passed"
     assert statuses["points_in_view"] == "passed"
     assert pictures[0][..., :3].std() > 1

@@ -9,19 +9,17 @@ import pytest
 
 from intentos.bindings import connect
 from intentos.errors import InvalidProgram
-from intentos.executors.gpu import ProgramRunner
 from intentos.gpu_kernels.pixels import kernel
 
-from .drawing import draw
+from .drawing import draw, run, verdicts
 
 SMALL: dict[str, Any] = {"width": 96, "height": 64, "frames": 1, "samples": 1}
 
 
 def play(arguments: dict[str, Any]) -> tuple[list[Any], Any, dict[str, str]]:
     """Run on wgpu; return the pictures, the values of the last one, and the verdicts."""
-    evidence, pictures = draw(arguments, kernel.build(arguments), seed=5)
-    _, checks = kernel.conclude(evidence)
-    return pictures, evidence.outputs["value"], {check.name: check.status for check in checks}
+    evidence, pictures = run(kernel, arguments)
+    return pictures, evidence.outputs["value"], verdicts(kernel, evidence)
 
 
 def test_the_scene_is_upright_and_undistorted() -> None:
@@ -117,9 +115,8 @@ def test_a_parameter_stays_a_knob_while_the_film_runs() -> None:
     assert {u.name: u.value for u in program.uniforms} == {
         "a": "$a", "high": "$high", "low": 0.0,
     }  # fmt: skip
-    runner = ProgramRunner(program, {"a": 3.0, "high": 2.0}, 0)
-    list(runner.frames())
-    assert runner.outputs()["value"].max() == pytest.approx(3 * 95 / 64, rel=0.02)
+    evidence, _ = draw(arguments, program, live={"a": 3.0, "high": 2.0})
+    assert evidence.outputs["value"].max() == pytest.approx(3 * 95 / 64, rel=0.02)
 
 
 def test_a_value_that_is_not_finite_is_noticed() -> None:

@@ -10,10 +10,8 @@ import pytest
 
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.traffic import kernel
-from intentos.program import GpuProgram
-from intentos.protocols import Evidence
 
-from .drawing import draw
+from .drawing import broken, play, run
 
 CITY: dict[str, Any] = {
     "cars": 120, "streets": 3, "block_cells": 9, "width": 192, "height": 160, "frames": 60,
@@ -26,27 +24,9 @@ RING: dict[str, Any] = {
 ROAD: dict[str, Any] = {**RING, "layout": "road", "cars": 40}
 
 
-def run(arguments: dict[str, Any], program: GpuProgram | None = None) -> tuple[Evidence, list[Any]]:
-    """Run on the GPU; return the evidence and every picture."""
-    return draw(arguments, program or kernel.build(arguments))
-
-
-def verdicts(evidence: Evidence) -> dict[str, str]:
-    """Return check name → status."""
-    return {check.name: check.status for check in kernel.conclude(evidence)[1]}
-
-
-def broken(arguments: dict[str, Any], right: str, wrong: str) -> Evidence:
-    """Run a program in which one piece of the shader is replaced."""
-    program = kernel.build(arguments)
-    assert program.source.count(right) == 1
-    changed = program.model_copy(update={"source": program.source.replace(right, wrong)})
-    return run(arguments, changed)[0]
-
-
 @pytest.mark.parametrize("arguments", [CITY, RING, ROAD], ids=["city", "ring", "road"])
 def test_gpu_and_numpy_agree_on_every_car(arguments: dict[str, Any]) -> None:
-    evidence, pictures = run(arguments)
+    evidence, pictures = run(kernel, arguments)
     twin = list(kernel.reference(arguments, seed=7))
     assert np.array_equal(evidence.outputs["road"], twin[-1].buffers["road"])
     assert np.array_equal(evidence.outputs["cars"], twin[-1].buffers["cars"])
@@ -59,7 +39,7 @@ def test_gpu_and_numpy_agree_on_every_car(arguments: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("arguments", [CITY, RING, ROAD], ids=["city", "ring", "road"])
 def test_all_checks_pass_and_values_say_how_fast(arguments: dict[str, Any]) -> None:
-    evidence, _ = run(arguments)
+    evidence, _ = run(kernel, arguments)
     values, checks = kernel.conclude(evidence)
     assert {c.status for c in checks} == {"passed"}
     assert values["cars_end"].value == arguments["cars"]
@@ -70,19 +50,19 @@ def test_all_checks_pass_and_values_say_how_fast(arguments: dict[str, Any]) -> N
 
 def test_free_road_without_dawdling_runs_at_the_limit() -> None:
     arguments = {**RING, "cars": 10, "slowdown": 0.0, "frames": 60}
-    evidence, _ = run(arguments)
+    evidence, _ = run(kernel, arguments)
     values, _ = kernel.conclude(evidence)
     assert values["mean_speed"].value == pytest.approx(5 * 27)
     assert values["flow"].value == pytest.approx(10 / 200 * 5 * 3600)
 
 
 def test_full_road_stands_still() -> None:
-    evidence, _ = run({**RING, "cars": 200})
+    evidence, _ = run(kernel, {**RING, "cars": 200})
     assert kernel.conclude(evidence)[0]["stopped"].value == 100
 
 
 def test_cars_move_smoothly_between_two_seconds() -> None:
-    _, pictures = run({**CITY, "frames": 13, "frames_per_step": 6})
+    _, pictures = run(kernel, {**CITY, "frames": 13, "frames_per_step": 6})
     changes = [np.any(a != b) for a, b in pairwise(pictures[1:])]
     assert all(changes)
 
@@ -90,45 +70,44 @@ def test_cars_move_smoothly_between_two_seconds() -> None:
 def test_two_cars_in_one_cell_are_noticed() -> None:
     # A driver who does not look ahead on his own link runs into the car in front.
     seen = "&& road[cell + ahead + 1u] == 0u"
-    assert verdicts(broken(RING, seen, ""))["no_car_is_lost"] == "failed"
+    assert broken(kernel, RING, seen, "")["no_car_is_lost"] == "failed"
 
 
 def test_running_the_red_light_into_another_car_is_noticed() -> None:
     red = "if (lamp(crossing, heading, second) != 2u) { return false; }"
-    assert verdicts(broken(CITY, red, ""))["no_car_is_lost"] == "failed"
+    assert broken(kernel, CITY, red, "")["no_car_is_lost"] == "failed"
 
 
 def test_speeding_is_noticed() -> None:
     limit = "min(fleet[car].y + 1u, uniforms.max_speed)"
-    evidence = broken({**RING, "cars": 4}, limit, "(fleet[car].y + 1u)")
-    assert verdicts(evidence)["speed_limit"] == "failed"
+    found = broken(kernel, {**RING, "cars": 4}, limit, "(fleet[car].y + 1u)")
+    assert found["speed_limit"] == "failed"
 
 
 def test_impossible_flow_is_noticed() -> None:
     # Ghost cars: everybody claims one cell a second more than he drove.
     told = "fleet[car] = vec4u(to, speed, cell, 0u);"
-    evidence = broken({**RING, "cars": 190}, told, "fleet[car] = vec4u(to, speed + 1u, cell, 0u);")
-    assert verdicts(evidence)["flow_is_possible"] == "failed"
+    found = broken(
+        kernel, {**RING, "cars": 190}, told, "fleet[car] = vec4u(to, speed + 1u, cell, 0u);"
+    )
+    assert found["flow_is_possible"] == "failed"
 
 
 @pytest.mark.parametrize("slowdown", [0.0, 0.25, 0.5])
 @pytest.mark.parametrize("cars", [40, 90, 150])
 def test_the_flow_on_a_ring_is_that_of_theory(slowdown: float, cars: int) -> None:
     arguments = {**RING, "cars": cars, "max_speed": 1, "slowdown": slowdown, "frames": 400}
-    assert verdicts(run(arguments)[0])["flow_is_exact"] == "passed"
+    assert play(kernel, arguments).verdicts["flow_is_exact"] == "passed"
 
 
 def test_drivers_who_dawdle_more_than_asked_are_noticed() -> None:
     arguments = {**RING, "cars": 90, "max_speed": 1, "slowdown": 0.25, "frames": 400}
-    program = kernel.build(arguments)
-    assert program.source.count("uniforms.slowdown") == 1
-    slow = program.source.replace("uniforms.slowdown", "(2.0 * uniforms.slowdown)")
-    evidence, _ = run(arguments, program.model_copy(update={"source": slow}))
-    assert verdicts(evidence)["flow_is_exact"] == "failed"
+    found = broken(kernel, arguments, "uniforms.slowdown", "(2.0 * uniforms.slowdown)")
+    assert found["flow_is_exact"] == "failed"
 
 
 def test_a_short_film_leaves_the_flow_open() -> None:
-    assert verdicts(run({**RING, "slowdown": 0.0})[0])["flow_is_exact"] == "unknown"
+    assert play(kernel, {**RING, "slowdown": 0.0}).verdicts["flow_is_exact"] == "unknown"
 
 
 def test_more_cars_than_cells_are_refused_with_the_maximum() -> None:
@@ -137,5 +116,5 @@ def test_more_cars_than_cells_are_refused_with_the_maximum() -> None:
 
 
 def test_the_same_seed_gives_the_same_film() -> None:
-    first, second = run(CITY)[1], run(CITY)[1]
+    first, second = run(kernel, CITY)[1], run(kernel, CITY)[1]
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))

@@ -14,7 +14,7 @@ from intentos.gpu_kernels.walk import kernel
 from intentos.gpu_kernels.walk_judge import dimensions_of
 from intentos.protocols import Evidence
 
-from .drawing import draw
+from .drawing import broken, draw, play, run, verdicts
 
 SMALL: dict[str, Any] = {"width": 96, "height": 80, "frames": 6}
 WALKS: dict[str, dict[str, Any]] = {
@@ -34,22 +34,6 @@ SITES: dict[str, dict[str, Any]] = {
               "highest": 0.5, "frames": 8},
 }  # fmt: skip
 ALL = {**WALKS, **GROWTH, **SITES}
-
-
-def verdicts(evidence: Evidence) -> dict[str, str]:
-    return {check.name: check.status for check in kernel.conclude(evidence)[1]}
-
-
-def run(arguments: dict[str, Any], *, seed: int = 7) -> Evidence:
-    return draw(arguments, kernel.build(arguments), seed=seed)[0]
-
-
-def broken(arguments: dict[str, Any], right: str, wrong: str) -> dict[str, str]:
-    """Return the verdicts on a program in which one piece of the shader is replaced."""
-    program = kernel.build(arguments)
-    assert program.source.count(right) == 1
-    changed = program.model_copy(update={"source": program.source.replace(right, wrong)})
-    return verdicts(draw(arguments, changed)[0])
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
@@ -73,7 +57,7 @@ def test_gpu_and_numpy_agree(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_every_check_passes(name: str) -> None:
-    assert set(verdicts(run(ALL[name])).values()) == {"passed"}
+    assert set(play(kernel, ALL[name]).verdicts.values()) == {"passed"}
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
@@ -83,7 +67,7 @@ def test_the_spread_is_twice_the_dimensions_times_d_t(dimensions: int, steps: st
         **SMALL, "dimensions": dimensions, "steps": steps, "walkers": 20_000, "frames": 21,
         "steps_per_frame": 10, "diffusivity": 3.0, "step_time": 0.5,
     }  # fmt: skip
-    values, checks = kernel.conclude(run(arguments, seed=3))
+    values, checks = kernel.conclude(run(kernel, arguments, seed=3)[0])
     assert {c.status for c in checks} == {"passed"}
     assert "cloud_is_normal" in {c.name for c in checks}
     assert values["diffusivity"].value == pytest.approx(3.0, rel=0.05)
@@ -92,7 +76,7 @@ def test_the_spread_is_twice_the_dimensions_times_d_t(dimensions: int, steps: st
 
 def test_walkers_that_prefer_one_side_are_noticed() -> None:
     verdict = broken(
-        {**WALKS["line"], "walkers": 5000, "frames": 30},
+        kernel, {**WALKS["line"], "walkers": 5000, "frames": 30},
         "(bits.y >> 31u) == 1u", "(bits.y >> 28u) >= 7u",
     )  # fmt: skip
     assert verdict["no_drift"] == "failed"
@@ -100,14 +84,16 @@ def test_walkers_that_prefer_one_side_are_noticed() -> None:
 
 
 def test_walkers_that_stride_too_far_are_noticed() -> None:
-    verdict = broken({**WALKS["plane"], "walkers": 5000}, "inverseSqrt(f32(DIMENSIONS))", "0.8")
+    verdict = broken(
+        kernel, {**WALKS["plane"], "walkers": 5000}, "inverseSqrt(f32(DIMENSIONS))", "0.8"
+    )
     assert verdict["einstein"] == "failed"
     assert verdict["recount_agrees"] == "passed"
 
 
 def test_a_cloud_of_another_shape_is_noticed() -> None:
     # All of one length in all: a ring, whose mean square is right.
-    evidence = run({**WALKS["plane"], "frames": 30, "walkers": 4000})
+    evidence = run(kernel, {**WALKS["plane"], "frames": 30, "walkers": 4000})[0]
     steps = 29 * 4
     walkers = evidence.outputs["walkers"]
     r = np.linalg.norm(walkers[:, :2], axis=1, keepdims=True)
@@ -116,13 +102,13 @@ def test_a_cloud_of_another_shape_is_noticed() -> None:
         arguments=evidence.arguments, series=evidence.series, outputs={"walkers": ring},
         frames=evidence.frames, distinct_frames=evidence.distinct_frames,
     )  # fmt: skip
-    assert verdicts(told)["cloud_is_normal"] == "failed"
-    assert verdicts(told)["einstein"] == "passed"
+    assert verdicts(kernel, told)["cloud_is_normal"] == "failed"
+    assert verdicts(kernel, told)["einstein"] == "passed"
 
 
 def test_a_walker_that_gets_lost_is_noticed() -> None:
     verdict = broken(
-        WALKS["plane"], "walkers[i] = vec4f(p, 0.0);",
+        kernel, WALKS["plane"], "walkers[i] = vec4f(p, 0.0);",
         "walkers[i] = vec4f(p + select(0.0, bitcast<f32>(0x7fc00000u | i), i == 3u), 0.0);",
     )  # fmt: skip
     assert verdict["positions_finite"] == "failed"
@@ -130,7 +116,7 @@ def test_a_walker_that_gets_lost_is_noticed() -> None:
 
 def test_an_aggregate_is_a_fractal() -> None:
     arguments = {"model": "aggregation", "width": 64, "height": 64, "frames": 160, "cells": 220}
-    values, checks = kernel.conclude(run(arguments))
+    values, checks = kernel.conclude(run(kernel, arguments)[0])
     assert {c.status for c in checks} == {"passed"}
     assert "fractal_dimension" in {c.name for c in checks}
     assert 1.5 < values["fractal_dimension"].value < 1.9
@@ -148,20 +134,22 @@ def test_a_full_disc_is_no_fractal() -> None:
 def test_growth_without_walks_is_noticed() -> None:
     # Whoever arrives sticks two cells away from the cluster.
     verdict = broken(
-        GROWTH["point"], "grid[cell] = 2u + uniforms.step;",
+        kernel, GROWTH["point"], "grid[cell] = 2u + uniforms.step;",
         "grid[cell_at(p.x / 2, p.y)] = 2u + uniforms.step;",
     )  # fmt: skip
     assert verdict["touches_older"] == "failed"
 
 
 def test_a_particle_that_counts_twice_is_noticed() -> None:
-    verdict = broken(GROWTH["point"], "atomicAdd(&reach[0], 1u);", "atomicAdd(&reach[0], 2u);")
+    verdict = broken(
+        kernel, GROWTH["point"], "atomicAdd(&reach[0], 1u);", "atomicAdd(&reach[0], 2u);"
+    )
     assert verdict["none_is_lost"] == "failed"
 
 
 def test_a_join_that_is_forgotten_is_noticed() -> None:
     verdict = broken(
-        SITES["four"], "if (is_open(below) && !before) { join(i, below); }",
+        kernel, SITES["four"], "if (is_open(below) && !before) { join(i, below); }",
         "if (is_open(below) && !before && x % 9u > 0u) { join(i, below); }",
     )  # fmt: skip
     assert verdict["clusters_agree"] == "failed"
@@ -169,7 +157,7 @@ def test_a_join_that_is_forgotten_is_noticed() -> None:
 
 def test_too_many_open_cells_are_noticed() -> None:
     verdict = broken(
-        SITES["four"], "(random_bits(i, 0u, 21u) >> 16u) < level()",
+        kernel, SITES["four"], "(random_bits(i, 0u, 21u) >> 16u) < level()",
         "(random_bits(i, 0u, 21u) >> 16u) < level() + 9000u",
     )  # fmt: skip
     assert verdict["open_share"] == "failed"
@@ -182,7 +170,7 @@ def test_the_threshold_is_found(cells: int, neighbours: int, known: float) -> No
         "model": "percolation", "width": 64, "height": 64, "frames": 41, "cells": cells,
         "neighbours": neighbours, "lowest": known - 0.1, "highest": known + 0.1,
     }  # fmt: skip
-    values, checks = kernel.conclude(run(arguments))
+    values, checks = kernel.conclude(run(kernel, arguments)[0])
     assert {c.status for c in checks} == {"passed"}
     assert values["threshold"].value == pytest.approx(known, abs=0.045)
 
@@ -216,5 +204,5 @@ def test_what_cannot_be_is_refused(change: dict[str, Any], said: str) -> None:
 def test_any_arguments_draw_something_that_holds(size: tuple[int, int], **given: Any) -> None:
     arguments = {**given, "width": size[0], "height": size[1]}
     evidence, pictures = draw(arguments, kernel.build(arguments))
-    assert "failed" not in verdicts(evidence).values()
+    assert "failed" not in verdicts(kernel, evidence).values()
     assert len(np.unique(pictures[-1].reshape(-1, 4), axis=0)) > 2
