@@ -6,6 +6,7 @@ picture. Ink is counted from the top left corner of a line of text, in the pictu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -201,20 +202,43 @@ def _smoothed(mask: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:
 def lettering_wgsl() -> str:
     """Return ``number_text``, ``number_width``, ``number_ink``, ``number_on``, ``unpack_rgb``."""
     table = glyphs()
-    cases = []
-    for code, character in enumerate(NUMBER_GLYPHS):
-        bits = _bits(table[character][1])
-        cases.append(f"    case {code}u: {{ return vec2u({bits & 0xFFFFFFFF}u, {bits >> 32}u); }}")
-    widths = ", ".join(f"{table[c][0]}u" for c in NUMBER_GLYPHS)
+    bits = [_bits(table[c][1]) for c in NUMBER_GLYPHS]
+    low, high = (chosen([b >> 32 * k & 0xFFFFFFFF for b in bits], "code") for k in (0, 1))
+    widths = chosen([table[c][0] for c in NUMBER_GLYPHS], "code")
     return (
         Path(__file__).with_suffix(".wgsl").read_text("utf-8")
-        + "\nfn glyph_bits(code: u32) -> vec2u {\n  switch code {\n"
-        + "\n".join(cases)
-        + "\n    default: { return vec2u(0u, 0u); }\n  }\n}\n"
-        + "fn glyph_width(code: u32) -> u32 {\n"
-        + f"  var widths = array<u32, {len(NUMBER_GLYPHS)}>({widths});\n"
-        + "  return widths[code];\n}\n"
+        + f"\nfn glyph_bits(code: u32) -> vec2u {{ return vec2u({low}, {high}); }}\n"
+        + f"fn glyph_width(code: u32) -> i32 {{ return i32({widths}); }}\n"
     )
+
+
+def chosen(words: Sequence[int], index: str) -> str:
+    """Return a WGSL expression for one of these u32 by its index, an u32 expression.
+
+    Comparisons compile in a tenth of the time that lavapipe needs for a table.
+    """
+
+    def between(low: int, high: int) -> str:
+        if len(set(words[low:high])) == 1:
+            return f"{words[low]}u"
+        middle = (low + high) // 2
+        return f"select({between(low, middle)}, {between(middle, high)}, {index} >= {middle}u)"
+
+    return between(0, len(words))
+
+
+COLUMNS = 30
+"""Of a row of text in one word, which has one more on each side."""
+
+
+def row_words(mask: NDArray[np.bool_]) -> list[list[int]]:
+    """Return every row's words: bit k of word w is column ``w * COLUMNS + k - 1``."""
+    across = max(1, -(-mask.shape[1] // COLUMNS))
+    padded = np.zeros((len(mask), across * COLUMNS + 2), bool)
+    padded[:, 1 : 1 + mask.shape[1]] = mask
+    starts = range(0, across * COLUMNS, COLUMNS)
+    powers = 1 << np.arange(COLUMNS + 2, dtype=np.uint64)
+    return [[int((row[s : s + COLUMNS + 2] * powers).sum()) for s in starts] for row in padded]
 
 
 def text_wgsl(name: str, text: str) -> str:
@@ -226,43 +250,35 @@ def text_wgsl(name: str, text: str) -> str:
     ``const <name>_width: i32`` is the width at scale 1.
     """
     mask = text_mask(text)
-    across = max(1, -(-mask.shape[1] // 32))
-    words = []
-    for row in mask:
-        padded = np.zeros(32 * across, np.uint64)
-        padded[: row.size] = row
-        words += [
-            int(w) for w in (padded.reshape(across, 32) << np.arange(32, dtype=np.uint64)).sum(1)
-        ]
-    listed = ", ".join(f"{word}u" for word in words)
+    rows = row_words(mask)
+    across = len(rows[0])
+    words = chosen([word for row in rows for word in row], "index")
     return f"""
 const {name}_width: i32 = {mask.shape[1]};
-fn {name}_bit(p: vec2i) -> bool {{
-  if (any(p < vec2i(0)) || p.x >= {mask.shape[1]} || p.y >= {TALL}) {{ return false; }}
-  var words = array<u32, {len(words)}>({listed});
-  return ((words[p.y * {across} + p.x / 32] >> (u32(p.x) % 32u)) & 1u) == 1u;
+fn {name}_row(p: vec2i) -> u32 {{
+  let index = u32(p.y * {across} + p.x / {COLUMNS});
+  let near = ({words} >> (u32(p.x) % {COLUMNS}u)) & 7u;
+  return select(0u, near, p.y >= 0 && p.y < {TALL});
 }}
 fn {name}(at: vec2i, scale: i32) -> f32 {{
-  if (any(at < vec2i(0))) {{ return 0.0; }}
   let p = at / scale;
-  if ({name}_bit(p)) {{ return 1.0; }}
-  let end = vec2i({mask.shape[1]}, {TALL});
-  for (var k = 0; k < 4 && scale > 1 && all(p < end); k++) {{
-    let d = corner_of(k);
-    if (bridges(at - scale * p, d, scale) && {name}_bit(p + vec2i(d.x, 0))
-        && {name}_bit(p + vec2i(0, d.y)) && !{name}_bit(p + d)
-        && !({name}_bit(p - vec2i(d.x, 0)) && {name}_bit(p - vec2i(0, d.y)))) {{ return 1.0; }}
-  }}
-  return 0.0;
+  if (any(at < vec2i(0)) || p.x >= {mask.shape[1]} || p.y >= {TALL}) {{ return 0.0; }}
+  var near = {name}_row(p) << 3u;
+  if (scale > 1) {{ near |= {name}_row(p - vec2i(0, 1)) | ({name}_row(p + vec2i(0, 1)) << 6u); }}
+  return select(0.0, 1.0, inked(near, at - scale * p, scale));
 }}
 fn {name}_on(colour: vec3f, at: vec2i, scale: i32, letters: vec3f, shadow: f32) -> vec3f {{
   let end = vec2i({name}_width + 1, {TALL + 1}) * scale;
   if (any(at < vec2i(-scale)) || any(at >= end)) {{ return colour; }}
   var around = 0.0;
-  for (var k = 0; k < 9 && shadow > 0.0; k++) {{
-    around = max(around, {name}(at + scale * vec2i(k % 3 - 1, k / 3 - 1), scale));
+  var ink = 0.0;
+  let looks = shadow_looks(shadow);
+  for (var k = 0; k < looks + 1; k++) {{
+    let beside = select(vec2i(k % 3 - 1, k / 3 - 1), vec2i(0), k == looks);
+    ink = {name}(at + scale * beside, scale);
+    around = max(around, ink);
   }}
-  return written(colour, {name}(at, scale), around, letters, shadow);
+  return written(colour, ink, around, letters, shadow);
 }}
 """
 
