@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -127,7 +128,9 @@ class KernelBase(ABC, Generic[A]):
         """Return the values, the kernel's checks, and the one check that every picture gets."""
         arguments = self.validate(evidence.arguments)
         values, checks = self.judge(arguments, evidence)
-        return values, (*checks, frames_check(arguments, evidence))
+        # What is not a number is no result; that it is none, a check has said.
+        told = {n: q for n, q in values.items() if not _undefined(q.value)}
+        return told, (*checks, frames_check(arguments, evidence))
 
     def validate(self, arguments: Mapping[str, Json]) -> A:
         """Return typed arguments.
@@ -231,6 +234,10 @@ def _multiple_of(arguments: type[BaseModel], name: str) -> int:
 def workgroups(count: int, size: int) -> int:
     """Return how many workgroups of ``size`` cover ``count`` invocations."""
     return (count + size - 1) // size
+
+
+def _undefined(value: Json) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def judged(

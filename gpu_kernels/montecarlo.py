@@ -178,7 +178,8 @@ class Problem:
             every = int(most - least) + 1
             step = max(1, -(-every // a.bins))
             count = -(-every // step)
-            return Range(least - 0.5, least - 0.5 + count * step, max(count, 2))
+            count = max(count, 2)
+            return Range(least - 0.5, least - 0.5 + count * step, count)
         inner = np.quantile(values, (0.0015, 0.9985))
         margin = 0.12 * float(inner[1] - inner[0]) or max(abs(self.centre) * 0.01, 1e-6)
         # A value near the end of a bounded range: the range ends there.

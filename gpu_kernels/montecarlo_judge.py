@@ -55,8 +55,16 @@ def judge(
     if not problem.condition:
         checks.append(_recount(a, tally, mean))
     if problem.exact is not None:
+        if problem.condition:  # of the true probability: no hit at all has no error of its own
+            share = problem.exact / problem.factor
+            error = max(error, abs(problem.factor) * _binomial(share, n))
         checks.append(_exact(mean, error, problem.exact))
     return values, checks
+
+
+def _binomial(share: float, n: float) -> float:
+    """Return the standard error of a probability; a single hit among n is no miracle."""
+    return max(math.sqrt(max(share * (1 - share), 0) / max(n, 1)), 1 / max(n, 1) / SIGMAS)
 
 
 def moments(a: MontecarloArguments, sums: NDArray[Any]) -> tuple[float, float, Any]:
@@ -151,6 +159,11 @@ def _independent(a: MontecarloArguments, mean: float, error: float) -> Check:
     values = a.problem.known
     other = float(values.mean())
     apart = math.hypot(error, float(values.std()) / math.sqrt(values.size))
+    if a.problem.condition:
+        # What happens rarely may not happen in the trial at all: take the spread that is larger.
+        factor = abs(a.problem.factor)
+        share = max(abs(mean), abs(other)) / factor
+        apart = max(apart, factor * math.sqrt(share * (1 - share) / values.size))
     z = (mean - other) / apart if apart > 0 else float(mean != other) * 99
     detail = f"{mean:.6g} against {other:.6g}, {z:+.1f} standard errors"
     return judged(
@@ -181,7 +194,7 @@ def _recount(a: MontecarloArguments, tally: NDArray[np.int64], mean: float) -> C
 def _exact(mean: float, error: float, exact: float) -> Check:
     # The sums are float32: a few parts in 10^7 whatever the number of samples.
     room = SIGMAS * error + 3e-7 * abs(exact)
-    detail = f"{mean:.8g} against {exact:.8g}, {abs(mean - exact) / max(error, 1e-300):.1f} errors"
+    detail = f"{mean:.8g} against {exact:.8g}, allowed {room:.2g}"
     return judged(
         "known_value",
         Words(en="The known value is met", zh="与已知的精确值相符"),

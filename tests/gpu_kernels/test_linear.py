@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,26 @@ def test_undefined_values_fail_a_check() -> None:
     assert (
         play(kernel, {**CASES["matmul"], "values": "sqrt(x - 0.5)"}).verdicts["finite"] == "failed"
     )
+
+
+@pytest.mark.parametrize("operation", ["sort", "reduce", "scan", "histogram", "fft"])
+def test_infinite_values_fail_a_check_and_are_no_result(operation: str) -> None:
+    done = play(kernel, {**SMALL, "operation": operation, "size": 64, "values": "1/(3 - i)"})
+    assert done.verdicts["finite"] == "failed"
+    assert all(math.isfinite(value) for value in done.values.values())
+
+
+def test_numbers_that_are_all_alike_fall_into_one_bin() -> None:
+    assert play(kernel, {**CASES["histogram"], "values": "3"}).verdicts["histogram_agrees"] == (
+        "passed"
+    )
+
+
+def test_values_are_exact_where_the_spread_is_small_and_the_count_even() -> None:
+    reduced = play(kernel, {**CASES["reduce"], "values": "10000 + sin(i)"})
+    assert reduced.values["standard_deviation"] == pytest.approx(math.sqrt(0.5), rel=0.01)
+    ordered = play(kernel, {**CASES["sort"], "size": 4, "values": "i*i"})
+    assert ordered.values["median"] == 2.5
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.montecarlo import Batches, kernel
-from intentos.gpu_kernels.montecarlo_variables import random_words, unit
+from intentos.gpu_kernels.montecarlo_variables import unit
+from intentos.gpu_kernels.random_words import random_words
 
 from .drawing import broken, draw, play, run, verdicts
 
@@ -125,6 +126,24 @@ def test_biased_dice_are_noticed() -> None:
 
 def test_a_wrong_known_value_is_noticed() -> None:
     assert play(kernel, {**PI, "exact": "22/7 + 0.1"}).verdicts["known_value"] == "failed"
+
+
+def test_what_happens_rarely_is_no_contradiction() -> None:
+    rare = {**PI, "variables": {"x": {"distribution": "normal"}}}
+    # Four in a million: not once in the trial of another generator.
+    often = play(kernel, {**rare, "formula": "x > 4.5", "samples": 10_000_000})
+    assert often.verdicts["independent_samples_agree"] == "passed"
+    never = play(kernel, {**rare, "formula": "x > 6", "exact": "9.9e-10"})
+    assert never.values["probability"] == 0
+    assert never.verdicts["known_value"] == "passed"
+    wrong = play(kernel, {**rare, "formula": "x > 6", "exact": "0.001"})
+    assert wrong.verdicts["known_value"] == "failed"
+
+
+def test_a_constant_has_itself_as_its_median() -> None:
+    one = {"x": {"distribution": "integer", "low": 1, "high": 1}}
+    values = play(kernel, {**PI, "formula": "x", "variables": one}).values
+    assert values["median"] == values["mean"] == 1
 
 
 def test_a_sample_that_is_lost_is_noticed() -> None:
