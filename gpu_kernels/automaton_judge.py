@@ -11,7 +11,7 @@ from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
 from .automaton_ising import exact_energy
-from .kernel import judged
+from .kernel import judged, series_of
 
 if TYPE_CHECKING:
     from .automaton import AutomatonArguments
@@ -33,7 +33,7 @@ LABELS = {
 
 def judge(a: AutomatonArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
     """Return values and checks for the rule's family."""
-    series = {name: np.array([v for _, v in p]) for name, p in evidence.series.items()}
+    series = series_of(evidence)
     words = evidence.outputs["cells"].astype(np.int64)
     steps = (evidence.frames - 1) * a.steps_per_frame
     cells = words if a.kind == "sandpile" else words & 0xFFFF

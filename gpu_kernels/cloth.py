@@ -10,6 +10,7 @@ vertex with ρ/2 · c · A · |u·n| (u·n) and drags along it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
@@ -205,7 +206,7 @@ class ClothKernel(KernelBase[ClothArguments]):
     compare = Compare(rule="tolerance", frames=4, absolute=5e-3, relative=5e-3, pixels=2.0)
 
     def program(self, arguments: ClothArguments) -> GpuProgram:
-        """Return the program; see ``cloth.wgsl``."""
+        """Return the program; see ``cloth.wgsl``, ``cloth_step.wgsl``, ``cloth_picture.wgsl``."""
         a = arguments
         count, pixels = a.columns * a.rows, a.width * a.height
         vertices = (workgroups(count, 64), 1, 1)
@@ -221,7 +222,9 @@ class ClothKernel(KernelBase[ClothArguments]):
             + _constants(a)
             + shape_wgsl(a)
             + beams_wgsl(scene)
-            + self.wgsl,
+            + self.wgsl
+            + _there_and_back(self.part("step"))
+            + self.part("picture"),
             uniforms=_uniforms(a),
             buffers=(
                 Buffer(name="pixels", type="u32", length=pixels),
@@ -277,8 +280,15 @@ class ClothKernel(KernelBase[ClothArguments]):
         return judge(arguments, evidence)
 
 
+def _there_and_back(step: str) -> str:
+    """Return the step, and the same with the two pairs of buffers in each other's place."""
+    other = {"a": "b", "b": "a"}
+    back = re.sub(r"\b(place|speed)_([ab])\b", lambda m: f"{m[1]}_{other[m[2]]}", step)
+    return step + back.replace("fn step_there", "fn step_back")
+
+
 LIGHT_SIDE = 384
-"""Pixels of the light's picture; also in ``cloth.wgsl``."""
+"""Pixels of the light's picture; also in ``cloth_picture.wgsl``."""
 
 MEASURED = (
     # name, unit, English, Chinese; in the order of ``measure``.

@@ -11,7 +11,7 @@ from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
 from .cloth_shape import catenary
-from .kernel import judged
+from .kernel import judged, series_of
 
 if TYPE_CHECKING:
     from .cloth import ClothArguments
@@ -25,7 +25,7 @@ STILL = 0.15
 
 def judge(a: ClothArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
     """Return values and checks."""
-    series = {n: np.array([v for _, v in points]) for n, points in evidence.series.items()}
+    series = series_of(evidence)
     places = evidence.outputs["places"][..., :3].astype(np.float64)
     values = {
         "stretch": Quantity(value=_short(100 * series["stretch"].max()), unit="%"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 from intentos.bindings import number_of
 from intentos.errors import InvalidProgram
@@ -130,7 +128,7 @@ class FlockKernel(KernelBase[FlockArguments]):
 
     def _source(self, a: FlockArguments) -> str:
         parts = [prelude_wgsl(), palette_wgsl(a.palette), _constants(a), Formulas(a).wgsl()]
-        parts += [a.grid.wgsl(), self.wgsl, _part("flock_crowd"), _part("flock_picture")]
+        parts += [a.grid.wgsl(), self.wgsl, self.part("crowd"), self.part("picture")]
         return "".join(parts)
 
     def twin(self, arguments: FlockArguments, *, seed: int) -> Iterator[Snapshot]:
@@ -146,11 +144,6 @@ class FlockKernel(KernelBase[FlockArguments]):
         from .flock_judge import judge
 
         return judge(arguments, evidence)
-
-
-@cache
-def _part(name: str) -> str:
-    return Path(__file__).with_name(f"{name}.wgsl").read_text("utf-8")
 
 
 def _constants(a: FlockArguments) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
-from .kernel import judged
+from .kernel import judged, series_of
 
 if TYPE_CHECKING:
     from .flock_arguments import FlockArguments
@@ -38,7 +38,7 @@ LABELS = {
 
 def judge(a: FlockArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
     """Return values and checks."""
-    series = {name: np.array([v for _, v in p]) for name, p in evidence.series.items()}
+    series = series_of(evidence)
     agents = evidence.outputs["agents"].astype(float)
     present = np.maximum(series["present"], 1)
     order = np.hypot(series["heading_x"], series["heading_y"]) / present

@@ -13,7 +13,7 @@ from intentos.types import Check, Quantity, Words
 
 from .expression import Number
 from .fluid_lattice import OBSTACLE, SOUND, Lattice
-from .kernel import judged
+from .kernel import judged, series_of
 
 if TYPE_CHECKING:
     from .fluid import FluidArguments
@@ -28,7 +28,7 @@ LEAST_LENGTHS = 60
 def judge(a: FluidArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
     """Return the flow's numbers, and the checks that apply to it."""
     lattice = Lattice(a)
-    series = {n: np.array([v for _, v in points]) for n, points in evidence.series.items()}
+    series = series_of(evidence)
     late = slice(len(series["mass"]) // 2, None)
     speed, viscosity = float(series["inflow"][-1]), float(series["viscosity"][-1])
     drift = _drift(series)

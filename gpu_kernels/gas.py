@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 from intentos.program import Buffer, GpuProgram, Output, Pass, Probe
 from intentos.protocols import Evidence, Snapshot
@@ -38,7 +36,7 @@ class GasKernel(KernelBase[GasArguments]):
         picture = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
         charts = chart_of(a)
         source = [prelude_wgsl(), palette_wgsl(a.palette), _constants(a), a.grid.wgsl()]
-        source += [self.wgsl, _picture()]
+        source += [self.wgsl, self.part("picture")]
         source += [ticks_wgsl(), *(chart.wgsl() for chart in charts)]
         return GpuProgram(
             name=self.name,
@@ -87,11 +85,6 @@ class GasKernel(KernelBase[GasArguments]):
         from .gas_judge import judge
 
         return judge(arguments, evidence)
-
-
-@cache
-def _picture() -> str:
-    return Path(__file__).with_name("gas_picture.wgsl").read_text("utf-8")
 
 
 def _step(a: GasArguments, everyone: tuple[int, int, int]) -> tuple[Pass, ...]:

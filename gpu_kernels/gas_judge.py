@@ -12,7 +12,7 @@ from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
 from .gas_arguments import BOLTZMANN, GasArguments
-from .kernel import judged
+from .kernel import judged, series_of
 
 Floats = NDArray[np.floating[Any]]
 MOST_DRIFT = 0.005
@@ -45,7 +45,7 @@ LABELS = {
 
 def judge(a: GasArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
     """Return values and checks."""
-    series = {name: np.array([v for _, v in p]) for name, p in evidence.series.items()}
+    series = series_of(evidence)
     for name in ("momentum_x", "momentum_y", "impulse_x", "impulse_y", "wall_push"):
         series[name] = series[name] * a.particles
     discs = evidence.outputs["discs"].astype(float)
@@ -75,7 +75,7 @@ def judge(a: GasArguments, evidence: Evidence) -> tuple[dict[str, Quantity], lis
     if a.tracer_radius:
         way = math.hypot(*evidence.outputs["tracer"][0, :2])
         values["displacement"] = Quantity(value=round(way, 3), unit="nm")
-    if a.gravity:
+    if a.gravity and a.first:
         values |= _heights(a, discs, float(kinetic[-1]))
     checks.append(_speeds(a, discs, float(kinetic[-1]), evidence.frames))
     return values, checks

@@ -189,6 +189,11 @@ class KernelBase(ABC, Generic[A]):
         """The kernel's own shader file."""
         return Path(inspect.getfile(type(self))).with_suffix(".wgsl").read_text("utf-8")
 
+    def part(self, name: str) -> str:
+        """Return a further shader file of the kernel, ``<module>_<name>.wgsl``."""
+        module = Path(inspect.getfile(type(self)))
+        return module.with_name(f"{module.stem}_{name}.wgsl").read_text("utf-8")
+
     @cached_property
     def code_hash(self) -> str:
         """sha256 over everything that shapes the program except the numbers.
@@ -234,6 +239,22 @@ def _multiple_of(arguments: type[BaseModel], name: str) -> int:
 def workgroups(count: int, size: int) -> int:
     """Return how many workgroups of ``size`` cover ``count`` invocations."""
     return (count + size - 1) // size
+
+
+def in_rows(count: int, size: int = 64) -> tuple[int, int, int]:
+    """Return a dispatch over a list, in rows of 65,535 workgroups, which no dimension may exceed.
+
+    The shader's index is ``id.x + id.y * 65535 * size``.
+    """
+    groups = workgroups(count, size)
+    return min(groups, 65_535), workgroups(groups, 65_535), 1
+
+
+def series_of(evidence: Evidence) -> dict[str, NDArray[np.floating[Any]]]:
+    """Return each probe's numbers, without their frames."""
+    import numpy as np
+
+    return {name: np.array([v for _, v in points]) for name, points in evidence.series.items()}
 
 
 def _undefined(value: Json) -> bool:

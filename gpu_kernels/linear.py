@@ -20,7 +20,7 @@ from intentos.types import Check, Quantity
 
 from .captions import BRIGHT, DIM, Captions, Figure, Word
 from .expression import Expression, Formula, check_names, parse
-from .kernel import Arguments, Compare, InputArray, KernelBase, workgroups
+from .kernel import Arguments, Compare, InputArray, KernelBase, in_rows, workgroups
 from .lettering import scale_for
 from .linear_shaders import (
     LANES,
@@ -265,12 +265,6 @@ class Parts:
         """All of the work in passes, for a still picture."""
 
 
-def each(count: int, size: int = 64) -> tuple[int, int, int]:
-    """Return a dispatch over a list; the shader's ``flat`` counts on rows of 65,535 groups."""
-    groups = workgroups(count, size)
-    return min(groups, 65_535), workgroups(groups, 65_535), 1
-
-
 def _file(name: str) -> str:
     return Path(__file__).with_name(f"linear_{name}.wgsl").read_text("utf-8")
 
@@ -292,9 +286,9 @@ def _matmul(a: LinearArguments) -> Parts:
             Buffer(name="c", type="f32", length=rows * across),
             Buffer(name="packed", type="f32", length=packed),
         ),
-        start=(Pass(entry="fill", dispatch=each(biggest)),),
+        start=(Pass(entry="fill", dispatch=in_rows(biggest)),),
         step=(
-            Pass(entry="pack", dispatch=each(packed)),
+            Pass(entry="pack", dispatch=in_rows(packed)),
             Pass(
                 entry="multiply",
                 dispatch=(
@@ -346,7 +340,7 @@ def fourier_passes(a: LinearArguments, back: bool) -> list[Pass]:
 
 def _fourier(a: LinearArguments) -> Parts:
     height, across = a.shape
-    total, every = height * across, each(height * across)
+    total, every = height * across, in_rows(height * across)
     shape = (height, across, 2) if a.operation == "fft2d" else (across, 2)
     back = fourier_passes(a, back=True)
     step = (
@@ -379,7 +373,7 @@ def _fourier(a: LinearArguments) -> Parts:
 
 def _sort(a: LinearArguments) -> Parts:
     n = a.shape[1]
-    half = each(a.padded // 2)
+    half = in_rows(a.padded // 2)
     return Parts(
         _file("sort"),
         buffers=(
@@ -389,15 +383,15 @@ def _sort(a: LinearArguments) -> Parts:
             Buffer(name="order", type="u32", length=n),
         ),
         start=(
-            Pass(entry="fill", dispatch=each(n)),
-            Pass(entry="make_pairs", dispatch=each(a.padded)),
+            Pass(entry="fill", dispatch=in_rows(n)),
+            Pass(entry="make_pairs", dispatch=in_rows(a.padded)),
         ),
         step=(Pass(entry="exchange", dispatch=half),),
         work=tuple(
             Pass(entry="exchange", dispatch=half, constants={"STAGE": float(k + 1)})
             for k in range(a.stages)
         ),
-        look=(Pass(entry="reveal", dispatch=each(n)),),
+        look=(Pass(entry="reveal", dispatch=in_rows(n)),),
         outputs=(
             Output(buffer="values", name="values", dtype="float32", shape=(n,)),
             Output(buffer="ordered", name="sorted", dtype="float32", shape=(n,)),
@@ -414,11 +408,11 @@ def _lists(a: LinearArguments) -> Parts:
     n, scan, counts = a.shape[1], a.operation == "scan", a.operation == "histogram"
     blocks = workgroups(n, 1024)
     passes = [
-        Pass(entry="sum_blocks", dispatch=(min(blocks, 65_535), workgroups(blocks, 65_535), 1)),
+        Pass(entry="sum_blocks", dispatch=in_rows(n, 1024)),
         Pass(entry="sum_parts", dispatch=(1, 1, 1)),
     ]
     if scan:
-        passes.append(Pass(entry="add_before", dispatch=each(n)))
+        passes.append(Pass(entry="add_before", dispatch=in_rows(n)))
     if counts:
         passes.append(Pass(entry="clear_counts", dispatch=(workgroups(a.bins, 64), 1, 1)))
         passes.append(Pass(entry="count_values", dispatch=(COUNTERS, 1, 1)))
@@ -440,7 +434,7 @@ def _lists(a: LinearArguments) -> Parts:
             Buffer(name="parts", type="vec4f", length=blocks),
             Buffer(name="counts", type="atomic<u32>", length=a.bins),
         ),
-        start=(Pass(entry="fill", dispatch=each(n)),),
+        start=(Pass(entry="fill", dispatch=in_rows(n)),),
         step=tuple(passes),
         outputs=tuple(outputs),
         probes=tuple(

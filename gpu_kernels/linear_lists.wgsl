@@ -29,6 +29,22 @@ fn fold_tree(local: u32, mine: vec4f) {
   workgroupBarrier();
 }
 
+// Running sums of the 256 parts, at distance 1, 2, 4 and so on: what comes before one's own.
+fn sum_before(local: u32, mine: vec4f) -> f32 {
+  workgroupBarrier();
+  tree[local] = mine;
+  for (var far = 1u; far < 256u; far = far << 1u) {
+    workgroupBarrier();
+    var more = 0.0;
+    if (local >= far) { more = tree[local - far].x; }
+    workgroupBarrier();
+    tree[local].x += more;
+  }
+  workgroupBarrier();
+  if (local == 0u) { return 0.0; }
+  return tree[local - 1u].x;
+}
+
 const NOTHING: vec4f = vec4f(0.0, 3.4e38, -3.4e38, 0.0);
 
 // Sum, least, greatest and sum of squares of a block; and each number's sum within the block.
@@ -49,18 +65,7 @@ fn sum_blocks(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id
   fold_tree(local, mine);
   if (local == 0u && block < BLOCKS) { parts[block] = tree[0]; }
   if (SCAN) {
-    // Running sums of the 256 parts: at distance 1, 2, 4 and so on.
-    tree[local] = mine;
-    for (var far = 1u; far < 256u; far = far << 1u) {
-      workgroupBarrier();
-      var more = 0.0;
-      if (local >= far) { more = tree[local - far].x; }
-      workgroupBarrier();
-      tree[local].x += more;
-    }
-    workgroupBarrier();
-    var before = 0.0;
-    if (local > 0u) { before = tree[local - 1u].x; }
+    let before = sum_before(local, mine);
     for (var k = 0u; k < 4u; k++) {
       if (start + k < ACROSS) { result[start + k] = before + here[k]; }
     }
@@ -78,18 +83,7 @@ fn sum_parts(@builtin(local_invocation_index) local: u32) {
   }
   fold_tree(local, mine);
   let total = tree[0];
-  workgroupBarrier();
-  tree[local] = mine;
-  for (var far = 1u; far < 256u; far = far << 1u) {
-    workgroupBarrier();
-    var more = 0.0;
-    if (local >= far) { more = tree[local - far].x; }
-    workgroupBarrier();
-    tree[local].x += more;
-  }
-  workgroupBarrier();
-  var before = 0.0;
-  if (local > 0u) { before = tree[local - 1u].x; }
+  var before = sum_before(local, mine);
   for (var k = 0u; k < each; k++) {
     let block = local * each + k;
     if (block < BLOCKS) {

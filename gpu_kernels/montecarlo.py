@@ -24,8 +24,9 @@ from intentos.types import Check, Quantity
 
 from .expression import Apply, Expression, Formula, Number, check_names, parse
 from .kernel import Arguments, Compare, KernelBase, workgroups
-from .montecarlo_variables import Variable, random_words, settle
+from .montecarlo_variables import Variable, settle
 from .prelude import hash_, known_palette, palette_wgsl, prelude_wgsl
+from .random_words import random_words, random_words_wgsl
 
 THREADS = 16_384
 UNROLLED = 8
@@ -338,6 +339,7 @@ class MontecarloKernel(KernelBase[MontecarloArguments]):
                     prelude_wgsl(),
                     palette_wgsl(a.palette),
                     splats.wgsl(),
+                    random_words_wgsl(),
                     _constants(a, batches) + picture.constants(),
                     self.wgsl.replace("TURNS", _turns(a)),
                     a.problem.wgsl(),

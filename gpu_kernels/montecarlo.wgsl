@@ -10,19 +10,6 @@ var<workgroup> bins_here: array<atomic<u32>, SLOTS>;
 var<workgroup> sums: array<vec4f, 256>;
 var<workgroup> highest: array<u32, 256>;
 
-// Three random words a sample. Source: pcg3d of Jarzynski and Olano, JCGT 9(3), 2020.
-fn random_words(i: u32, block: u32, key: u32) -> vec3u {
-  var v = vec3u(i, block, key) * 1664525u + 1013904223u;
-  v.x += v.y * v.z;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  v ^= v >> vec3u(16u);
-  v.x += v.y * v.z;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  return v;
-}
-
 // In (0, 1), in steps of 2^-23: neither end is ever met.
 fn unit(word: u32) -> f32 { return (f32(i32(word >> 9u)) + 0.5) * (1.0 / 8388608.0); }
 

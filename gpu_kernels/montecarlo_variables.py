@@ -255,23 +255,6 @@ def _ranges(name: str, kind: str, n: Mapping[str, float]) -> None:
 # ---- twins of the functions in montecarlo.wgsl ----
 
 
-def random_words(index: NDArray[np.uint32], block: int, key: int) -> list[NDArray[np.uint32]]:
-    """Return three random words a sample: pcg3d of (index, block, key)."""
-    u = np.uint32
-    with np.errstate(over="ignore"):
-        x = index * u(1664525) + u(1013904223)
-        y = u(block) * np.full(1, 1664525, u) + u(1013904223)
-        z = u(key) * np.full(1, 1664525, u) + u(1013904223)
-        x = x + y * z
-        y = y + z * x
-        z = z + x * y
-        x, y, z = x ^ (x >> u(16)), y ^ (y >> u(16)), z ^ (z >> u(16))
-        x = x + y * z
-        y = y + z * x
-        z = z + x * y
-    return [x, y, z]
-
-
 def unit(word: NDArray[np.uint32]) -> Floats:
     """Return numbers in (0, 1), in steps of 2^-23: neither end is ever met."""
     return np.asarray(((word >> np.uint32(9)).astype(np.float64) + 0.5) / 2**23)

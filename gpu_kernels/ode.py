@@ -323,7 +323,7 @@ class OdeKernel(KernelBase[OdeArguments]):
     compare = Compare(rule="tolerance", frames=3, absolute=2e-3, relative=2e-3, outliers=0.02)
 
     def program(self, arguments: OdeArguments) -> GpuProgram:
-        """Return the program; see ``ode.wgsl``."""
+        """Return the program; see ``ode.wgsl`` and ``ode_picture.wgsl``."""
         a = arguments
         formulas, picture = system(a), Picture(a)
         rows = 2 * len(a.rates) + 6
@@ -335,6 +335,7 @@ class OdeKernel(KernelBase[OdeArguments]):
             + _constants(a, picture)
             + formulas.wgsl
             + _needed(a, self.wgsl)
+            + self.part("picture")
         )
         adjustable = {n: v for n, v in a.parameters.items() if n not in a.vary}
         return GpuProgram(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from intentos.program import Pass, View
 
 from .camera import camera_wgsl
-from .kernel import workgroups
+from .kernel import in_rows, workgroups
 from .lettering import glyphs, lettering_wgsl, scale_for, text_wgsl, text_width
 from .splats import Splats, light_each
 
@@ -357,8 +357,7 @@ class Picture:
 
 
 def _lights(entry: str, count: int) -> Pass:
-    groups = workgroups(count, 64)
-    return Pass(entry=entry, dispatch=(min(groups, 65_535), workgroups(groups, 65_535), 1))
+    return Pass(entry=entry, dispatch=in_rows(count))
 
 
 def _rod(rod: tuple[int, int, str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -24,7 +23,7 @@ from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity, Words
 
 from .camera import camera_wgsl
-from .kernel import Arguments, Compare, KernelBase, judged, workgroups
+from .kernel import Arguments, Compare, KernelBase, in_rows, judged, workgroups
 from .particles_formulas import Formulas
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
 from .splats import Splats
@@ -219,7 +218,7 @@ const TORN: vec2f = vec2f({torn});
             self.wgsl,
         ]
         if a.solid:
-            parts.append(Path(__file__).with_name("particles_surface.wgsl").read_text("utf-8"))
+            parts.append(self.part("surface"))
         return "".join(parts)
 
     def twin(self, arguments: ParticlesArguments, *, seed: int) -> Iterator[Snapshot]:
@@ -272,9 +271,7 @@ def view_of(a: ParticlesArguments) -> View:
 
 
 def _each_point(a: ParticlesArguments, entry: str) -> Pass:
-    # Rows of 65,535 workgroups of 64; the shader counts on the 4,194,240 points of a row.
-    groups = workgroups(a.points, 64)
-    return Pass(entry=entry, dispatch=(min(groups, 65_535), workgroups(groups, 65_535), 1))
+    return Pass(entry=entry, dispatch=in_rows(a.points))
 
 
 def _draw(a: ParticlesArguments) -> tuple[Pass, ...]:

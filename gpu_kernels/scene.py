@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,7 +17,7 @@ from .scene_constants import constants
 from .scene_layout import HOURS, Layout
 
 MAX_OBJECTS = 1200
-PARTS = ("scene_land", "scene_plants", "scene_buildings")
+PARTS = ("land", "plants", "buildings")
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Counted = Literal[
@@ -131,14 +130,12 @@ class SceneKernel(KernelBase[SceneArguments]):
         """Return the program; only what the scene has is in its passes."""
         a = arguments
         plan = Layout(a)
-        here = Path(__file__).parent
-        parts = [(here / f"{part}.wgsl").read_text("utf-8") for part in PARTS]
         start, trace, develop = passes(plan)
         objects = Output(buffer="objects", name="objects", dtype="float32", shape=(plan.length, 4))
         light = Output(buffer="image", name="light", dtype="float32", shape=(a.height, a.width, 4))
         return GpuProgram(
             name=self.name,
-            source="\n".join([prelude_wgsl(), constants(plan), self.wgsl, *parts]),
+            source="\n".join([prelude_wgsl(), constants(plan), self.wgsl, *map(self.part, PARTS)]),
             uniforms=(
                 Uniform(name="hour", value=a.clock),
                 Uniform(name="hours_per_second", value=a.hours_per_second),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -23,9 +22,10 @@ from intentos.types import Check, Quantity
 from .camera import camera_wgsl
 from .captions import BRIGHT, DIM, Captions, Figure, Word
 from .chart import Chart, Series
-from .kernel import Arguments, Compare, KernelBase, workgroups
+from .kernel import Arguments, Compare, KernelBase, in_rows, workgroups
 from .lettering import scale_for
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
+from .random_words import random_words_wgsl
 from .splats import Splats, light_each
 from .ticks import ticks_wgsl
 
@@ -177,7 +177,7 @@ class WalkKernel(KernelBase[WalkArguments]):
 
     def _walk(self, a: WalkArguments) -> GpuProgram:
         splats, chart = a.splats(), chart_of(a)
-        every, lines = _each(a.count), (workgroups(a.trails, 64), 1, 1)
+        every, lines = in_rows(a.count), (workgroups(a.trails, 64), 1, 1)
         measure = (
             Pass(entry="measure", dispatch=(GROUPS, 1, 1)),
             Pass(entry="conclude", dispatch=(1, 1, 1)),
@@ -189,7 +189,7 @@ class WalkKernel(KernelBase[WalkArguments]):
             draw.append(Pass(entry="shine", dispatch=every))
             draw.append(Pass(entry="trail", dispatch=lines))
         draw += [Pass(entry="ring", dispatch=(4, 1, 1)), *splats.after]
-        source = [self.wgsl]
+        source = [random_words_wgsl(), self.wgsl]
         if chart is not None:
             draw += chart.passes
             source += [ticks_wgsl(), chart.wgsl()]
@@ -219,7 +219,7 @@ class WalkKernel(KernelBase[WalkArguments]):
         every = (workgroups(a.count, 64), 1, 1)
         picture = (workgroups(a.width, 8), workgroups(a.height, 8), 1)
         return _program(
-            a, splats, _constants(a) + _file("walk_aggregate") + captions.wgsl(),
+            a, splats, _constants(a) + self.part("aggregate") + captions.wgsl(),
             buffers=(
                 Buffer(name="grid", type="u32", length=a.cells**2),
                 Buffer(name="claims", type="atomic<u32>", length=a.cells**2),
@@ -264,7 +264,7 @@ class WalkKernel(KernelBase[WalkArguments]):
             ("level", 4, "share of open cells, wanted", "设定的开放比例"),
         )
         return _program(
-            a, splats, _constants(a) + _file("walk_percolate") + captions.wgsl(),
+            a, splats, _constants(a) + self.part("percolate") + captions.wgsl(),
             buffers=(
                 Buffer(name="labels", type="atomic<u32>", length=a.cells**2),
                 Buffer(name="sizes", type="atomic<u32>", length=a.cells**2),
@@ -346,15 +346,6 @@ def captions_of(a: WalkArguments) -> Captions:
         (Word("p = ", (left, top), big, DIM, 0.8),),
         (Figure(at, (left + 20 * big, top), 4, big, BRIGHT, 0.8),),
     )
-
-
-def _each(count: int) -> tuple[int, int, int]:
-    groups = workgroups(count, 64)
-    return min(groups, 65_535), workgroups(groups, 65_535), 1
-
-
-def _file(name: str) -> str:
-    return Path(__file__).with_name(f"{name}.wgsl").read_text("utf-8")
 
 
 def brightness(a: WalkArguments) -> tuple[float, float, float]:

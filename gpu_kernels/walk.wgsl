@@ -22,19 +22,6 @@ fn heading(i: u32, step: u32) -> vec3f {
   return all * vec3f(1.0, f32(DIMENSIONS > 1u), f32(DIMENSIONS > 2u)) * inverseSqrt(f32(DIMENSIONS));
 }
 
-// pcg3d of Jarzynski and Olano, JCGT 9(3), 2020.
-fn random_words(i: u32, block: u32, key: u32) -> vec3u {
-  var v = vec3u(i, block, key) * 1664525u + 1013904223u;
-  v.x += v.y * v.z;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  v ^= v >> vec3u(16u);
-  v.x += v.y * v.z;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  return v;
-}
-
 @compute @workgroup_size(64)
 fn stroll(@builtin(global_invocation_id) id: vec3u) {
   let i = id.x + id.y * 4194240u;

@@ -10,7 +10,7 @@ import numpy as np
 from intentos.protocols import Evidence
 from intentos.types import Check, Quantity, Words
 
-from .kernel import judged
+from .kernel import judged, series_of
 
 if TYPE_CHECKING:
     from .walk import WalkArguments
@@ -27,7 +27,7 @@ LEAST_PARTICLES = 2000
 
 def judge(a: WalkArguments, evidence: Evidence) -> tuple[dict[str, Quantity], list[Check]]:
     """Return values and checks of the model."""
-    series = {name: np.array([v for _, v in points]) for name, points in evidence.series.items()}
+    series = series_of(evidence)
     match a.model:
         case "walk":
             return _walk(a, evidence, series)

@@ -14,8 +14,8 @@ from intentos.program import View
 from intentos.protocols import Snapshot
 
 from .camera import Camera
-from .montecarlo_variables import random_words
 from .prelude import cell_random, hash_, palette, random_bits
+from .random_words import random_words
 from .splats_twin import linear
 
 if TYPE_CHECKING:

@@ -163,6 +163,11 @@ def test_what_cannot_be_is_refused(wrong: dict[str, Any], said: str) -> None:
         kernel.build(SMALL | wrong)
 
 
+def test_a_gas_of_the_second_kind_alone_has_no_scale_height_of_the_first() -> None:
+    arguments = {**SMALL, "particles": 20, "share_second": 1.0, "gravity": 1.0}
+    assert "scale_height" not in play(kernel, arguments).values
+
+
 @settings(max_examples=10, derandomize=True, deadline=None)
 @given(
     particles=st.integers(1, 400),
@@ -178,7 +183,13 @@ def test_what_cannot_be_is_refused(wrong: dict[str, Any], said: str) -> None:
 )
 def test_any_arguments_draw_something(**arguments: Any) -> None:
     arguments |= {"width": 64, "height": 48, "frames": 5, "pace": 2}
-    evidence, pictures = run(kernel, arguments)
+    try:
+        program = kernel.build(arguments)
+    except InvalidProgram as refused:  # few discs may not fit, however little they cover
+        if "packing is at most" not in str(refused):
+            raise
+        return
+    evidence, pictures = run(kernel, arguments, program)
     assert "failed" not in verdicts(kernel, evidence).values()
     flat = pictures[-1].reshape(-1, 4)
     assert (flat != flat[0]).any()
