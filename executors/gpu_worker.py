@@ -125,10 +125,11 @@ def _prepare_gpu(adapter: str, voice: _Voice) -> Draw:
 
     def wake() -> Any:
         chosen = choose_adapter(adapter)
-        # A process's first device takes a fifth of a second, the next one a hundredth.
+        # A process's first device and its first work take a fifth of a second each, the next ones
+        # a hundredth.
         # If there is none, the runner asks again and tells why.
         with suppress(RuntimeError, GPUError):
-            chosen.request_device_sync()
+            _first_work(chosen.request_device_sync())
         return chosen
 
     with ThreadPoolExecutor(1) as thread:
@@ -157,6 +158,32 @@ def _prepare_gpu(adapter: str, voice: _Voice) -> Draw:
         return runner.outputs()
 
     return draw
+
+
+def _first_work(device: Any) -> None:
+    """Have the driver start its compiler and its threads."""
+    import wgpu
+
+    code = "@group(0) @binding(0) var<storage, read_write> cell: array<u32>;"
+    code += "@compute @workgroup_size(1) fn first() { cell[0] = 1u; }"
+    pipeline = device.create_compute_pipeline(
+        layout="auto",
+        compute={"module": device.create_shader_module(code=code), "entry_point": "first"},
+    )
+    usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
+    cell = device.create_buffer(size=4, usage=usage)
+    group = device.create_bind_group(
+        layout=pipeline.get_bind_group_layout(0),
+        entries=[{"binding": 0, "resource": {"buffer": cell, "offset": 0, "size": 4}}],
+    )
+    encoder = device.create_command_encoder()
+    work = encoder.begin_compute_pass()
+    work.set_pipeline(pipeline)
+    work.set_bind_group(0, group)
+    work.dispatch_workgroups(1)
+    work.end()
+    device.queue.submit([encoder.finish()])
+    device.queue.read_buffer(cell)
 
 
 def _draw_twin(
