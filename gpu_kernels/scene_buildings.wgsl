@@ -52,13 +52,12 @@ fn warm(h: u32) -> vec3f {
 fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[BUILDING]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let tile = lists[ACTIVE + BUILDING * TILES + k];
-    let at = tile_pixel(tile, local);
-    let inside = at.x < uniforms.width && at.y < uniforms.height;
-    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
-    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
+    let look = look_of(BUILDING, k, local);
+    let inside = look.inside;
+    let here = look.here;
+    let d = look.way;
     let e = eye();
-    let list = tile * ROW + BUILDING * (CAP + 1u);
+    let list = look.list;
     let count = lists[list];
     let behind = image[here];
     var best = vec4f(0.0, 1.0, 0.0, behind.w);
@@ -147,13 +146,12 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
 fn trace_house(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[HOUSE]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let tile = lists[ACTIVE + HOUSE * TILES + k];
-    let at = tile_pixel(tile, local);
-    let inside = at.x < uniforms.width && at.y < uniforms.height;
-    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
-    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
+    let look = look_of(HOUSE, k, local);
+    let inside = look.inside;
+    let here = look.here;
+    let d = look.way;
     let e = eye();
-    let list = tile * ROW + HOUSE * (CAP + 1u);
+    let list = look.list;
     let count = lists[list];
     var best = vec4f(0.0, 1.0, 0.0, image[here].w);
     var found = 0u;
@@ -247,15 +245,14 @@ fn trace_house(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
 fn trace_lantern(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[LANTERN]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let tile = lists[ACTIVE + LANTERN * TILES + k];
-    let at = tile_pixel(tile, local);
-    let inside = at.x < uniforms.width && at.y < uniforms.height;
-    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
-    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
+    let look = look_of(LANTERN, k, local);
+    let inside = look.inside;
+    let here = look.here;
+    let d = look.way;
     let e = eye();
-    let grain = 1.2 / (f32(uniforms.height) * focal());
-    let list = tile * ROW + LANTERN * (CAP + 1u);
+    let list = look.list;
     let count = lists[list];
+    let grain = 1.2 / (f32(uniforms.height) * focal());
     let behind = image[here];
     var c = behind.xyz;
     var depth = behind.w;

@@ -93,13 +93,12 @@ fn cold(c: vec3f, n: vec3f, amount: f32) -> vec3f {
 fn trace_tree(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[TREE]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let tile = lists[ACTIVE + TREE * TILES + k];
-    let at = tile_pixel(tile, local);
-    let inside = at.x < uniforms.width && at.y < uniforms.height;
-    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
-    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
+    let look = look_of(TREE, k, local);
+    let inside = look.inside;
+    let here = look.here;
+    let d = look.way;
     let e = eye();
-    let list = tile * ROW + TREE * (CAP + 1u);
+    let list = look.list;
     let count = lists[list];
     var t = image[here].w;
     var found = 0u;
@@ -107,16 +106,12 @@ fn trace_tree(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       let i = lists[list + j];
       let o = STATE + 6u * i;
       let base = objects[o];
-      let ball = objects[o + 2u];
       let size = objects[o + 3u];
       let seed = objects[o + 1u].w;
       let bend = objects[o + 5u].xy;
-      let v = ball.xyz - e;
-      let b = dot(v, d);
-      let gap = ball.w * ball.w - dot(v, v) + b * b;
-      let half = sqrt(max(gap, 0.0));
-      let end = min(b + half, t);
-      var s = select(end, max(b - half, 0.1), gap > 0.0);
+      let span = within_ball(objects[o + 2u], e, d, t);
+      let end = span.y;
+      var s = span.x;
       let fine = leaf_size(s) / base.w;
       let scale = vec3f(0.36 * base.w / size.x, 1.0, 0.36 * base.w / size.x);
       for (var n = 0; n < 40; n++) {
@@ -191,13 +186,12 @@ fn bush(q: vec3f) -> f32 {
 fn trace_bush(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[BUSH]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let tile = lists[ACTIVE + BUSH * TILES + k];
-    let at = tile_pixel(tile, local);
-    let inside = at.x < uniforms.width && at.y < uniforms.height;
-    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
-    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
+    let look = look_of(BUSH, k, local);
+    let inside = look.inside;
+    let here = look.here;
+    let d = look.way;
     let e = eye();
-    let list = tile * ROW + BUSH * (CAP + 1u);
+    let list = look.list;
     let count = lists[list];
     var t = image[here].w;
     var found = 0u;
@@ -205,15 +199,11 @@ fn trace_bush(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       let i = lists[list + j];
       let o = STATE + 6u * i;
       let base = objects[o];
-      let ball = objects[o + 2u];
       let size = objects[o + 3u];
       let seed = objects[o + 1u].w;
-      let v = ball.xyz - e;
-      let b = dot(v, d);
-      let gap = ball.w * ball.w - dot(v, v) + b * b;
-      let half = sqrt(max(gap, 0.0));
-      let end = min(b + half, t);
-      var s = select(end, max(b - half, 0.1), gap > 0.0);
+      let span = within_ball(objects[o + 2u], e, d, t);
+      let end = span.y;
+      var s = span.x;
       let scale = vec3f(0.66 * base.w / size.x, 1.0, 0.66 * base.w / size.x);
       for (var n = 0; n < 26; n++) {
         if (s >= end) { break; }
@@ -266,13 +256,12 @@ fn rock(q: vec3f, seed: f32) -> f32 {
 fn trace_rock(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[ROCK]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let tile = lists[ACTIVE + ROCK * TILES + k];
-    let at = tile_pixel(tile, local);
-    let inside = at.x < uniforms.width && at.y < uniforms.height;
-    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
-    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
+    let look = look_of(ROCK, k, local);
+    let inside = look.inside;
+    let here = look.here;
+    let d = look.way;
     let e = eye();
-    let list = tile * ROW + ROCK * (CAP + 1u);
+    let list = look.list;
     let count = lists[list];
     var t = image[here].w;
     var found = 0u;
@@ -280,14 +269,10 @@ fn trace_rock(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       let i = lists[list + j];
       let o = STATE + 6u * i;
       let base = objects[o];
-      let ball = objects[o + 2u];
       let size = objects[o + 3u];
-      let v = ball.xyz - e;
-      let b = dot(v, d);
-      let gap = ball.w * ball.w - dot(v, v) + b * b;
-      let half = sqrt(max(gap, 0.0));
-      let end = min(b + half, t);
-      var s = select(end, max(b - half, 0.1), gap > 0.0);
+      let span = within_ball(objects[o + 2u], e, d, t);
+      let end = span.y;
+      var s = span.x;
       for (var n = 0; n < 26; n++) {
         if (s >= end) { break; }
         let near = rock(spun((e + d * s - base.xyz) / base.w, size.z), objects[o + 1u].w);
@@ -339,13 +324,12 @@ fn pine(q: vec3f, seed: f32, fine: f32) -> f32 {
 fn trace_pine(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[PINE]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let tile = lists[ACTIVE + PINE * TILES + k];
-    let at = tile_pixel(tile, local);
-    let inside = at.x < uniforms.width && at.y < uniforms.height;
-    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
-    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
+    let look = look_of(PINE, k, local);
+    let inside = look.inside;
+    let here = look.here;
+    let d = look.way;
     let e = eye();
-    let list = tile * ROW + PINE * (CAP + 1u);
+    let list = look.list;
     let count = lists[list];
     var t = image[here].w;
     var found = 0u;
@@ -429,16 +413,15 @@ fn nearest_to(e: vec3f, d: vec3f, a: vec3f, b: vec3f) -> vec3f {
 fn trace_flower(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[FLOWER]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let tile = lists[ACTIVE + FLOWER * TILES + k];
-    let at = tile_pixel(tile, local);
-    let inside = at.x < uniforms.width && at.y < uniforms.height;
-    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
-    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
+    let look = look_of(FLOWER, k, local);
+    let inside = look.inside;
+    let here = look.here;
+    let d = look.way;
     let e = eye();
+    let list = look.list;
+    let count = lists[list];
     let l = light_way();
     let grain = 1.2 / (f32(uniforms.height) * focal());
-    let list = tile * ROW + FLOWER * (CAP + 1u);
-    let count = lists[list];
     let behind = image[here];
     var colour = vec3f(0.0);
     var left = 1.0;
