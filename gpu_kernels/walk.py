@@ -32,6 +32,8 @@ from .ticks import ticks_wgsl
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 MAX_WALKERS = 2_000_000
 GROUPS = 32
+SHORTEST, FAR = 1e-9, 1e8
+"""Of a step and of a way: beyond, their fourth powers are no float32."""
 SEEDS = ("point", "line", "ring")
 PALETTES = {"walk": "sunset", "aggregation": "sunset", "percolation": "spectrum"}
 THRESHOLDS = {4: 0.592746, 8: 0.407254}
@@ -90,6 +92,11 @@ class WalkArguments(Arguments):
         if self.model == "walk" and self.frames * self.each_frame > 2**24:
             most = 2**24 // self.frames
             raise ValueError(f"steps_per_frame may be at most {most} with {self.frames} frames")
+        if self.model == "walk" and not SHORTEST <= self.step_length <= self.reach_length <= FAR:
+            raise ValueError(
+                f"a step of {self.step_length:g} and a way of {self.reach_length:g} length units; "
+                f"choose a unit of length in which they lie between {SHORTEST:g} and {FAR:g}"
+            )
         return self
 
     @property

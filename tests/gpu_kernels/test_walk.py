@@ -182,6 +182,8 @@ def test_the_threshold_is_found(cells: int, neighbours: int, known: float) -> No
         ({"model": "aggregation", "walkers": 100_000}, "65536"),
         ({"palette": "mud"}, "one of"),
         ({"frames": 10_000, "steps_per_frame": 3000}, "256"),
+        ({"diffusivity": 1e-300}, "unit of length"),
+        ({"diffusivity": 1e12, "step_time": 1e12}, "unit of length"),
     ],
 )
 def test_what_cannot_be_is_refused(change: dict[str, Any], said: str) -> None:
