@@ -23,10 +23,7 @@ GARDEN = {
 async def main() -> None:
     """Draw the film and one larger picture."""
     async with studio(__doc__) as make:
-        film = await make.run("scene", {**GARDEN, "width": 640, "height": 400, "frames": 120})
-        make.keep(film.artifact("film.mp4"), "garden.mp4")
-        still = await make.run("scene", {**GARDEN, "width": 1280, "height": 800, "frames": 1})
-        make.keep(still.artifact("picture.png"), "garden.png")
+        film = await make.film_and_picture("scene", GARDEN, "garden", frames=120)
         print(
             f"{film.value('tree')} trees and {film.value('flower')} flowers; "
             f"the sun stands at {film.value('sun_height')}°."

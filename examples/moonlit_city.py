@@ -18,10 +18,7 @@ CITY = {
 async def main() -> None:
     """Draw the film and one larger picture."""
     async with studio(__doc__) as make:
-        film = await make.run("scene", {**CITY, "width": 640, "height": 400, "frames": 150})
-        make.keep(film.artifact("film.mp4"), "moonlit_city.mp4")
-        still = await make.run("scene", {**CITY, "width": 1280, "height": 800, "frames": 1})
-        make.keep(still.artifact("picture.png"), "moonlit_city.png")
+        film = await make.film_and_picture("scene", CITY, "moonlit_city", frames=150)
         print(f"{film.value('building')} towers, brightness {film.value('brightness')} %.")
 
 

@@ -78,6 +78,17 @@ class Studio:
                 raise SystemExit(1)
         return Result(run, self._store)
 
+    async def film_and_picture(
+        self, kernel: str, arguments: Mapping[str, Json], name: str, *, frames: int
+    ) -> Result:
+        """Keep a film and one larger picture; return the film's result."""
+        size: dict[str, Json] = {"width": 640, "height": 400, "frames": frames}
+        film = await self.run(kernel, {**arguments, **size})
+        self.keep(film.artifact("film.mp4"), f"{name}.mp4")
+        still = await self.run(kernel, {**arguments, "width": 1280, "height": 800, "frames": 1})
+        self.keep(still.artifact("picture.png"), f"{name}.png")
+        return film
+
     def keep(self, source: Path, name: str) -> Path:
         """Copy a file into the folder under a name of its own."""
         target = self.folder / name

@@ -174,18 +174,7 @@ def numba_rival(start: Arrays) -> Rival:
             agents[i, 0], agents[i, 1] = x + vx * DT, y + vy * DT
             agents[i, 2], agents[i, 3] = vx, vy
 
-    cells, order = np.empty(COUNT, np.int32), np.empty(COUNT, np.int32)
-    begins, cursor = np.empty(COLUMNS * LINES + 1, np.int32), np.empty(COLUMNS * LINES, np.int32)
-    birds = np.empty((COUNT, 4), F)
-
-    def run(rounds: int) -> Arrays:
-        agents = start["agents"].copy()
-        for _ in range(rounds):
-            sort(agents, cells, begins, cursor, order, birds)
-            steer(birds, order, begins, cells, agents)
-        return {"agents": agents}
-
-    return run
+    return _sorted_and_steered(start, sort, steer)
 
 
 def taichi_rival(start: Arrays) -> Rival:
@@ -257,6 +246,11 @@ def taichi_rival(start: Arrays) -> Rival:
             i = order[slot]
             agents[i, 0], agents[i, 1], agents[i, 2], agents[i, 3] = p.x, p.y, v.x, v.y
 
+    return _sorted_and_steered(start, sort, steer)
+
+
+def _sorted_and_steered(start: Arrays, sort: Any, steer: Any) -> Rival:
+    """Every round sort by cells, into arrays made once, and steer."""
     cells, order = np.empty(COUNT, np.int32), np.empty(COUNT, np.int32)
     begins, cursor = np.empty(COLUMNS * LINES + 1, np.int32), np.empty(COLUMNS * LINES, np.int32)
     birds = np.empty((COUNT, 4), F)

@@ -91,15 +91,7 @@ def numba_rival(start: Arrays) -> Rival:
                 new[0, j, i] = u + (du * (lu - four * u) - u * v * v + feed * (one - u))
                 new[1, j, i] = v + (dv * (lv - four * v) + u * v * v - both * v)
 
-    def run(rounds: int) -> Arrays:
-        now = start["fields"].astype(Float)
-        new = np.empty_like(now)
-        for _ in range(rounds):
-            advance(now, new)
-            now, new = new, now
-        return {"fields": now}
-
-    return run
+    return _in_turns(start, advance)
 
 
 def taichi_rival(start: Arrays) -> Rival:
@@ -118,6 +110,12 @@ def taichi_rival(start: Arrays) -> Rival:
             lv = now[1, j, right] + now[1, j, left] + now[1, up, i] + now[1, down, i] - 4 * v
             new[0, j, i] = u + (DU * lu - u * v * v + FEED * (1 - u))
             new[1, j, i] = v + (DV * lv + u * v * v - (FEED + KILL) * v)
+
+    return _in_turns(start, advance)
+
+
+def _in_turns(start: Arrays, advance: Any) -> Rival:
+    """Advance from one of two grids to the other, and back."""
 
     def run(rounds: int) -> Arrays:
         now = start["fields"].astype(Float)
