@@ -13,6 +13,8 @@ from .kernel import Arguments
 from .prelude import known_palette
 
 MAX_COUNT = 100_000
+MAX_LOOKS = 2 * 10**8
+"""At neighbours in one step, by everyone together: about a second on a processor."""
 Where = Annotated[float, Field(ge=-1e5, le=1e5)]
 Kind = Literal["birds", "fish", "vicsek", "crowd"]
 Scene = Literal["door", "counterflow", "crossing"]
@@ -138,6 +140,11 @@ class FlockArguments(Arguments):
         known_palette(self.palette)
         if self.speed_min > self.speed_max:
             raise ValueError("speed_min is greater than speed_max")
+        if not self.speed_min * 0.9999 <= self.speed <= self.speed_max * 1.0001:
+            raise ValueError(
+                f"speed is {self.speed:g}; it must lie between speed_min and speed_max, that is "
+                f"{self.speed_min:g} and {self.speed_max:g}"
+            )
         if bool(self.predator_x) != bool(self.predator_y):
             raise ValueError("predator_x and predator_y come together")
         if self.walls and self.kind != "crowd":
@@ -146,6 +153,14 @@ class FlockArguments(Arguments):
             raise ValueError("noise of Vicsek's model is a share of the full circle, at most 1")
         if self.radius * 3 > self.span:
             raise ValueError(f"radius is at most {self.span / 3:g} with this span")
+        # Each looks into the nine cells around them, whose side is the radius.
+        width, height = self.world
+        looked = 9 * (self.count * self.radius) ** 2 / (width * height)
+        if looked > MAX_LOOKS:
+            most = self.radius * math.sqrt(MAX_LOOKS / looked)
+            raise ValueError(
+                f"so many so close together see too many; radius is at most {most:.3g}"
+            )
         if self.kind == "crowd" and self.count > self.room:
             raise ValueError(f"there is room for at most {self.room} people")
         return self

@@ -105,16 +105,23 @@ def _groups(a: FlockArguments, agents: Floats) -> int:
     from scipy.spatial import cKDTree
 
     places = agents[np.isfinite(agents).all(1), :2]
+    everyone, reach = len(places), min(a.radius, 1.5 * a.separation_radius)
+    # In a dense heap are more pairs than memory: who shares a tenth of the sight counts as one.
+    squares, shared = np.unique(np.floor(places / (reach / 10)), axis=0, return_counts=True)
+    members = np.ones(everyone)
+    if everyone > 2 * len(squares):
+        places, members = (squares + 0.5) * (reach / 10), shared.astype(float)
     if a.boundary == "periodic":
         box = np.array(a.world)
         tree = cKDTree((places + box / 2) % box % box, boxsize=box)
     else:
         tree = cKDTree(places)
-    pairs = tree.query_pairs(min(a.radius, 1.5 * a.separation_radius), output_type="ndarray")
+    pairs = tree.query_pairs(reach, output_type="ndarray")
     links = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(places), len(places)))
     number, labels = connected_components(links, directed=False)
     # Stragglers make no group.
-    return int((np.bincount(labels, minlength=number) >= max(3, len(places) // 200)).sum())
+    sizes = np.bincount(labels, members, minlength=number)
+    return int((sizes >= max(3, everyone // 200)).sum())
 
 
 def _chance_order(a: FlockArguments, order: Floats) -> Check:
@@ -161,9 +168,17 @@ def _lane_order(a: FlockArguments, agents: Floats) -> float:
     """
     group = np.arange(a.count) % a.groups
     across = agents[:, 1] if a.scene == "counterflow" else agents[:, 1] - agents[:, 0]
-    near = np.abs(across[:, None] - across) < 2 * a.body
-    same = (near & (group[:, None] == group)).sum(1)
-    return float(((2 * same - near.sum(1)) / np.maximum(near.sum(1), 1)).__pow__(2).mean())
+    near, same = _near(across, across, 2 * a.body), np.zeros(a.count)
+    for k in range(a.groups):
+        same[group == k] = _near(across[group == k], across[group == k], 2 * a.body)
+    return float((((2 * same - near) / np.maximum(near, 1)) ** 2).mean())
+
+
+def _near(places: Floats, others: Floats, reach: float) -> NDArray[np.int64]:
+    """Return how many others are nearer than ``reach`` to each place on a line."""
+    ordered = np.sort(others)
+    first = np.searchsorted(ordered, places - reach, "right")
+    return np.asarray(np.searchsorted(ordered, places + reach, "left") - first)
 
 
 def _crowd_checks(a: FlockArguments, series: dict[str, Any], agents: Floats) -> list[Check]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.flock import kernel
+from intentos.gpu_kernels.flock_judge import _groups, _lane_order
 from intentos.protocols import Evidence
 
 from .drawing import broken, play, run, verdicts
@@ -160,11 +161,31 @@ def test_the_order_of_arrival_in_a_cell_does_not_show() -> None:
         ({"steer_x": "foo + 1"}, "steer_x"),
         ({"palette": "mud"}, "palette must be one of"),
         ({"count": 200_000}, "100000"),
+        ({"speed_min": 0, "speed_max": 1}, "speed is 9.5; it must lie between"),
+        ({"count": 100_000, "span": 1, "radius": 0.3}, "radius is at most 0.0516"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidProgram, match=said):
         kernel.build(SMALL | wrong)
+
+
+def test_a_heap_of_a_hundred_thousand_is_counted_without_all_its_pairs() -> None:
+    a = kernel.validate({"count": 100_000})
+    heaps = np.random.default_rng(3).normal(scale=0.2, size=(100_000, 4))
+    heaps[::2, 0] += 20
+    assert _groups(a, heaps) == 2
+
+
+def test_lanes_are_counted_as_by_comparing_everyone_with_everyone() -> None:
+    a = kernel.validate({"kind": "crowd", "scene": "counterflow", "count": 300, "span": 40})
+    agents = np.random.default_rng(4).uniform(-5, 5, (300, 4))
+    across, group = agents[:, 1], np.arange(300) % 2
+    near = np.abs(across[:, None] - across) < 2 * a.body
+    same, every = (near & (group[:, None] == group)).sum(1), near.sum(1)
+    assert _lane_order(a, agents) == pytest.approx((((2 * same - every) / every) ** 2).mean())
+    many = a.model_copy(update={"count": 100_000})
+    assert 0 <= _lane_order(many, np.zeros((100_000, 4))) <= 1
 
 
 def test_more_birds_take_more_sky() -> None:
