@@ -275,24 +275,6 @@ fn tile_pixel(tile: u32, local: vec3u) -> vec2u {
   return vec2u((tile % TILES_X) * 8u + local.x, (tile / TILES_X) * 8u + local.y);
 }
 
-// What one thread of a tile looks at: its pixel, the way of its ray, and the list of objects there.
-struct Look {
-  inside: bool,
-  here: u32,
-  way: vec3f,
-  list: u32,
-  count: u32,
-}
-
-fn look_of(kind: u32, k: u32, local: vec3u) -> Look {
-  let tile = lists[ACTIVE + kind * TILES + k];
-  let at = tile_pixel(tile, local);
-  let inside = at.x < uniforms.width && at.y < uniforms.height;
-  let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
-  let list = tile * ROW + kind * (CAP + 1u);
-  return Look(inside, here, way_of(f32(at.x) + 0.5, f32(at.y) + 0.5), list, lists[list]);
-}
-
 // From where to where a ray is inside a ball and no farther than t; both at the end where it passes by.
 fn within_ball(ball: vec4f, e: vec3f, d: vec3f, t: f32) -> vec2f {
   let v = ball.xyz - e;

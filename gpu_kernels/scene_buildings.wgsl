@@ -52,17 +52,22 @@ fn warm(h: u32) -> vec3f {
 fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[BUILDING]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let look = look_of(BUILDING, k, local);
-    let d = look.way;
+    let tile = lists[ACTIVE + BUILDING * TILES + k];
+    let at = tile_pixel(tile, local);
+    let inside = at.x < uniforms.width && at.y < uniforms.height;
+    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
+    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
     let e = eye();
-    let behind = image[look.here];
+    let list = tile * ROW + BUILDING * (CAP + 1u);
+    let count = lists[list];
+    let behind = image[here];
     var best = vec4f(0.0, 1.0, 0.0, behind.w);
     var found = 0u;
     var mast = 0.0;
     var beacon = vec3f(0.0);
     let grain = 1.3 / (f32(uniforms.height) * focal());
-    for (var j = 1u; j <= look.count; j++) {
-      let i = lists[look.list + j];
+    for (var j = 1u; j <= count; j++) {
+      let i = lists[list + j];
       let o = STATE + 6u * i;
       let base = objects[o];
       let seed = objects[o + 1u].w;
@@ -90,7 +95,7 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
         found = i + 1u;
       }
     }
-    if (found > 0u && look.inside) {
+    if (found > 0u && inside) {
       let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
@@ -131,9 +136,9 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
       // Some towers are lit at the top.
       let crest = wide(0.93, 0.97, p.y / base.w) * select(0.0, 1.0, ink.w > 0.55);
       c += crest * lamps() * mix(vec3f(0.25, 0.55, 1.0), vec3f(1.0, 0.45, 0.25), step(0.8, ink.w)) * 0.30;
-      image[look.here] = vec4f(mix(veil(c, d, t), vec3f(0.03), 0.5 * mast) + beacon, t);
-    } else if (look.inside && (mast > 0.02 || beacon.x > 0.005)) {
-      image[look.here] = vec4f(mix(behind.xyz, behind.xyz * 0.25, mast) + beacon, behind.w);
+      image[here] = vec4f(mix(veil(c, d, t), vec3f(0.03), 0.5 * mast) + beacon, t);
+    } else if (inside && (mast > 0.02 || beacon.x > 0.005)) {
+      image[here] = vec4f(mix(behind.xyz, behind.xyz * 0.25, mast) + beacon, behind.w);
     }
   }
 }
@@ -142,14 +147,19 @@ fn trace_building(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup
 fn trace_house(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[HOUSE]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let look = look_of(HOUSE, k, local);
-    let d = look.way;
+    let tile = lists[ACTIVE + HOUSE * TILES + k];
+    let at = tile_pixel(tile, local);
+    let inside = at.x < uniforms.width && at.y < uniforms.height;
+    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
+    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
     let e = eye();
-    var best = vec4f(0.0, 1.0, 0.0, image[look.here].w);
+    let list = tile * ROW + HOUSE * (CAP + 1u);
+    let count = lists[list];
+    var best = vec4f(0.0, 1.0, 0.0, image[here].w);
     var found = 0u;
     var part = 0;
-    for (var j = 1u; j <= look.count; j++) {
-      let i = lists[look.list + j];
+    for (var j = 1u; j <= count; j++) {
+      let i = lists[list + j];
       let o = STATE + 6u * i;
       let base = objects[o];
       let size = objects[o + 3u];
@@ -176,7 +186,7 @@ fn trace_house(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
         part = what;
       }
     }
-    if (found > 0u && look.inside) {
+    if (found > 0u && inside) {
       let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
@@ -228,7 +238,7 @@ fn trace_house(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
       if (part == 3) { body = vec3f(0.26, 0.13, 0.09) * (0.7 + 0.5 * noise2(p.xy * 7.0)); }
       let under = 0.50 + 0.50 * wide(0.0, 0.9, p.y) * select(wide(0.0, 0.35, abs(0.52 * base.w - p.y) + select(0.0, 1.0, p.y > 0.52 * base.w)), 1.0, part > 1);
       let c = body * (light_colour() * max(dot(n, l), 0.0) * (0.4 + 0.6 * open_to_light(world.xz + n.xz * 0.6)) + (from_sky() * (0.45 + 0.3 * n.y) + from_ground() * (0.4 - 0.2 * n.y)) * under);
-      image[look.here] = vec4f(veil(c + shine + body * lamplight(world + n * 0.2, n) * 0.25, d, t), t);
+      image[here] = vec4f(veil(c + shine + body * lamplight(world + n * 0.2, n) * 0.25, d, t), t);
     }
   }
 }
@@ -237,16 +247,21 @@ fn trace_house(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id
 fn trace_lantern(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[LANTERN]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let look = look_of(LANTERN, k, local);
-    let d = look.way;
+    let tile = lists[ACTIVE + LANTERN * TILES + k];
+    let at = tile_pixel(tile, local);
+    let inside = at.x < uniforms.width && at.y < uniforms.height;
+    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
+    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
     let e = eye();
     let grain = 1.2 / (f32(uniforms.height) * focal());
-    let behind = image[look.here];
+    let list = tile * ROW + LANTERN * (CAP + 1u);
+    let count = lists[list];
+    let behind = image[here];
     var c = behind.xyz;
     var depth = behind.w;
-    for (var j = 1u; j <= look.count; j++) {
+    for (var j = 1u; j <= count; j++) {
       // From the farthest to the nearest, each over the ones before.
-      let o = STATE + 6u * lists[look.list + look.count + 1u - j];
+      let o = STATE + 6u * lists[list + count + 1u - j];
       let base = objects[o];
       let ink = objects[o + 1u];
       let top = base.xyz + vec3f(0.0, 0.92 * base.w, 0.0);
@@ -268,6 +283,6 @@ fn trace_lantern(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_
       let glow_ = select(0.0, 1.0, along > 0.1 && along < behind.w + 0.5);
       c += ink.xyz * lamps() * glow_ * (0.30 * exp(-off * off / (r * r) * 0.35) + 0.10 * exp(-off / r * 0.5));
     }
-    if (look.inside && look.count > 0u) { image[look.here] = vec4f(c, depth); }
+    if (inside && count > 0u) { image[here] = vec4f(c, depth); }
   }
 }

@@ -93,13 +93,18 @@ fn cold(c: vec3f, n: vec3f, amount: f32) -> vec3f {
 fn trace_tree(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[TREE]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let look = look_of(TREE, k, local);
-    let d = look.way;
+    let tile = lists[ACTIVE + TREE * TILES + k];
+    let at = tile_pixel(tile, local);
+    let inside = at.x < uniforms.width && at.y < uniforms.height;
+    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
+    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
     let e = eye();
-    var t = image[look.here].w;
+    let list = tile * ROW + TREE * (CAP + 1u);
+    let count = lists[list];
+    var t = image[here].w;
     var found = 0u;
-    for (var j = 1u; j <= look.count; j++) {
-      let i = lists[look.list + j];
+    for (var j = 1u; j <= count; j++) {
+      let i = lists[list + j];
       let o = STATE + 6u * i;
       let base = objects[o];
       let size = objects[o + 3u];
@@ -125,7 +130,7 @@ fn trace_tree(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
         s += max(0.66 * near, 0.006) * base.w;
       }
     }
-    if (found > 0u && look.inside) {
+    if (found > 0u && inside) {
       let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
@@ -140,7 +145,7 @@ fn trace_tree(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       let stem = wood(q, ink.w) < c.w - 0.03;
       let h = scramble(key3(leaf_cell(q, leaf_size(t) / base.w)));
       let r = vec3f(unit(h), unit(scramble(h + 1u)), unit(scramble(h + 2u)));
-      // How much leaf lies between look.here and the light.
+      // How much leaf lies between here and the light.
       var thick = 0.0;
       for (var n = 1; n <= 5; n++) {
         let m = q + l * (0.030 * f32(n * n) * 0.5 + 0.02);
@@ -163,7 +168,7 @@ fn trace_tree(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
           * wide(0.75, 0.35, q.y);
       }
       if (LIGHTS > 0u) { col += ink.xyz * lamplight(p, n) * (0.15 + 0.35 * inner); }
-      image[look.here] = vec4f(veil(col, d, t), t);
+      image[here] = vec4f(veil(col, d, t), t);
     }
   }
 }
@@ -182,13 +187,18 @@ fn bush(q: vec3f) -> f32 {
 fn trace_bush(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[BUSH]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let look = look_of(BUSH, k, local);
-    let d = look.way;
+    let tile = lists[ACTIVE + BUSH * TILES + k];
+    let at = tile_pixel(tile, local);
+    let inside = at.x < uniforms.width && at.y < uniforms.height;
+    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
+    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
     let e = eye();
-    var t = image[look.here].w;
+    let list = tile * ROW + BUSH * (CAP + 1u);
+    let count = lists[list];
+    var t = image[here].w;
     var found = 0u;
-    for (var j = 1u; j <= look.count; j++) {
-      let i = lists[look.list + j];
+    for (var j = 1u; j <= count; j++) {
+      let i = lists[list + j];
       let o = STATE + 6u * i;
       let base = objects[o];
       let size = objects[o + 3u];
@@ -209,7 +219,7 @@ fn trace_bush(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
         s += 0.75 * near * base.w;
       }
     }
-    if (found > 0u && look.inside) {
+    if (found > 0u && inside) {
       let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
@@ -229,7 +239,7 @@ fn trace_bush(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       let blossom = step(1.0 - BLOSSOM, r.z) * wide(0.3, 0.7, inner);
       let body = mix(ink.xyz * (0.65 + 0.7 * r.x), BLOSSOM_INK, blossom);
       let col = leaves(cold(body, n, 0.0), n, d, exp(-4.0 * thick), inner, r.y);
-      image[look.here] = vec4f(veil(col + select(vec3f(0.0), ink.xyz * lamplight(p, n) * 0.6, LIGHTS > 0u), d, t), t);
+      image[here] = vec4f(veil(col + select(vec3f(0.0), ink.xyz * lamplight(p, n) * 0.6, LIGHTS > 0u), d, t), t);
     }
   }
 }
@@ -248,13 +258,18 @@ fn rock(q: vec3f, seed: f32) -> f32 {
 fn trace_rock(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[ROCK]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let look = look_of(ROCK, k, local);
-    let d = look.way;
+    let tile = lists[ACTIVE + ROCK * TILES + k];
+    let at = tile_pixel(tile, local);
+    let inside = at.x < uniforms.width && at.y < uniforms.height;
+    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
+    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
     let e = eye();
-    var t = image[look.here].w;
+    let list = tile * ROW + ROCK * (CAP + 1u);
+    let count = lists[list];
+    var t = image[here].w;
     var found = 0u;
-    for (var j = 1u; j <= look.count; j++) {
-      let i = lists[look.list + j];
+    for (var j = 1u; j <= count; j++) {
+      let i = lists[list + j];
       let o = STATE + 6u * i;
       let base = objects[o];
       let size = objects[o + 3u];
@@ -272,7 +287,7 @@ fn trace_rock(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
         s += 0.8 * near * base.w;
       }
     }
-    if (found > 0u && look.inside) {
+    if (found > 0u && inside) {
       let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
@@ -290,7 +305,7 @@ fn trace_rock(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       let body = cold(mix(ink.xyz * (0.55 + 0.8 * grain), vec3f(0.07, 0.11, 0.03), moss), n, 0.0);
       let low = 0.35 + 0.65 * wide(-0.05, 0.4, q.y);
       let c = body * (light_colour() * max(dot(n, light_way()), 0.0) * open_to_light(p.xz + 0.3 * light_way().xz) + (from_sky() * (0.45 + 0.35 * n.y) + from_ground() * 0.4) * low);
-      image[look.here] = vec4f(veil(c + select(vec3f(0.0), body * lamplight(p, n), LIGHTS > 0u), d, t), t);
+      image[here] = vec4f(veil(c + select(vec3f(0.0), body * lamplight(p, n), LIGHTS > 0u), d, t), t);
     }
   }
 }
@@ -312,13 +327,18 @@ fn pine(q: vec3f, seed: f32, fine: f32) -> f32 {
 fn trace_pine(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[PINE]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let look = look_of(PINE, k, local);
-    let d = look.way;
+    let tile = lists[ACTIVE + PINE * TILES + k];
+    let at = tile_pixel(tile, local);
+    let inside = at.x < uniforms.width && at.y < uniforms.height;
+    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
+    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
     let e = eye();
-    var t = image[look.here].w;
+    let list = tile * ROW + PINE * (CAP + 1u);
+    let count = lists[list];
+    var t = image[here].w;
     var found = 0u;
-    for (var j = 1u; j <= look.count; j++) {
-      let i = lists[look.list + j];
+    for (var j = 1u; j <= count; j++) {
+      let i = lists[list + j];
       let o = STATE + 6u * i;
       let base = objects[o];
       let size = objects[o + 3u];
@@ -350,7 +370,7 @@ fn trace_pine(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
         s += max(0.8 * near, 0.004) * base.w;
       }
     }
-    if (found > 0u && look.inside) {
+    if (found > 0u && inside) {
       let o = STATE + 6u * (found - 1u);
       let base = objects[o];
       let ink = objects[o + 1u];
@@ -374,7 +394,7 @@ fn trace_pine(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id)
       let stem = q.y < 0.13 && a < 0.03;
       let body = select(ink.xyz * (0.7 + 0.6 * r.x), vec3f(0.07, 0.05, 0.036), stem);
       let c = leaves(cold(body, n, 0.25 * (1.0 - level) - 0.1 * level), n, d, shade_, inner, r.z);
-      image[look.here] = vec4f(veil(c + select(vec3f(0.0), ink.xyz * lamplight(p, n) * 0.5, LIGHTS > 0u), d, t), t);
+      image[here] = vec4f(veil(c + select(vec3f(0.0), ink.xyz * lamplight(p, n) * 0.5, LIGHTS > 0u), d, t), t);
     }
   }
 }
@@ -397,18 +417,23 @@ fn nearest_to(e: vec3f, d: vec3f, a: vec3f, b: vec3f) -> vec3f {
 fn trace_flower(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let total = atomicLoad(&counters[FLOWER]);
   for (var k = group.x; k < total; k += GROUPS) {
-    let look = look_of(FLOWER, k, local);
-    let d = look.way;
+    let tile = lists[ACTIVE + FLOWER * TILES + k];
+    let at = tile_pixel(tile, local);
+    let inside = at.x < uniforms.width && at.y < uniforms.height;
+    let here = min(at.y, uniforms.height - 1u) * uniforms.width + min(at.x, uniforms.width - 1u);
+    let d = way_of(f32(at.x) + 0.5, f32(at.y) + 0.5);
     let e = eye();
     let l = light_way();
     let grain = 1.2 / (f32(uniforms.height) * focal());
-    let behind = image[look.here];
+    let list = tile * ROW + FLOWER * (CAP + 1u);
+    let count = lists[list];
+    let behind = image[here];
     var colour = vec3f(0.0);
     var left = 1.0;
     var depth = behind.w;
-    for (var j = 1u; j <= look.count; j++) {
+    for (var j = 1u; j <= count; j++) {
       if (left < 0.02) { break; }
-      let o = STATE + 6u * lists[look.list + j];
+      let o = STATE + 6u * lists[list + j];
       let base = objects[o];
       let head = objects[o + 5u];
       let top = head.xyz;
@@ -477,6 +502,6 @@ fn trace_flower(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_i
         left *= 1.0 - cover;
       }
     }
-    if (look.inside && left < 0.999) { image[look.here] = vec4f(colour + left * behind.xyz, depth); }
+    if (inside && left < 0.999) { image[here] = vec4f(colour + left * behind.xyz, depth); }
   }
 }
