@@ -232,7 +232,7 @@ class ClothKernel(KernelBase[ClothArguments]):
                 Buffer(name="place_b", type="vec4f", length=count),
                 Buffer(name="speed_a", type="vec4f", length=count),
                 Buffer(name="speed_b", type="vec4f", length=count),
-                Buffer(name="air", type="vec4f", length=2 * count + 2),
+                Buffer(name="air", type="vec4f", length=2 * count + 5),
                 Buffer(name="nearest", type="atomic<u32>", length=4 * pixels),
                 Buffer(name="lit", type="atomic<u32>", length=LIGHT_SIDE**2),
             ),

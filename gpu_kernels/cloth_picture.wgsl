@@ -1,6 +1,7 @@
 // The picture of cloth.wgsl's vertices: cells as seen and as lit, then every pixel.
 
 const FAR: u32 = 0xffffffffu;
+const INKS: u32 = 2u * COUNT + 2u;
 const LIGHT_SIDE: i32 = 384;
 const LIGHT_REACH: f32 = 1.5;
 
@@ -10,6 +11,12 @@ fn staged(p: vec3f) -> vec3f { return (p - CENTRE) / RADIUS; }
 @compute @workgroup_size(64)
 fn face(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= COUNT) { return; }
+  // The colours in linear light, once instead of at every pixel.
+  if (id.x == 0u) {
+    air[INKS] = vec4f(linear(uniforms.background.xyz), 0.0);
+    air[INKS + 1u] = vec4f(linear(uniforms.colour.xyz), 0.0);
+    air[INKS + 2u] = vec4f(linear(uniforms.second.xyz), 0.0);
+  }
   let i = i32(id.x) % COLUMNS;
   let j = i32(id.x) / COLUMNS;
   let right = place_a[index(min(i + 1, COLUMNS - 1), j)].xyz - place_a[index(max(i - 1, 0), j)].xyz;
@@ -134,12 +141,10 @@ fn light_on(p: vec3f, spread: f32, shift: f32) -> f32 {
   var free = 0.0;
   for (var n = 0; n < 9; n++) {
     let at = vec2i(floor(q.xy + spread * vec2f(f32(n % 3 - 1), f32(n / 3 - 1))));
-    if (any(at < vec2i(0)) || any(at >= vec2i(LIGHT_SIDE))) {
-      free += 1.0;
-      continue;
-    }
-    let front = atomicLoad(&lit[u32(at.y * LIGHT_SIDE + at.x)]);
-    free += select(0.0, 1.0, front == FAR || f32(front) * 1e-8 + shift > q.z);
+    let near = clamp(at, vec2i(0), vec2i(LIGHT_SIDE - 1));
+    let front = atomicLoad(&lit[u32(near.y * LIGHT_SIDE + near.x)]);
+    let open = any(at != near) || front == FAR || f32(front) * 1e-8 + shift > q.z;
+    free += select(0.0, 1.0, open);
   }
   return free / 9.0;
 }
@@ -179,7 +184,7 @@ fn past_beam(p: vec3f, l: vec3f, a: vec3f, b: vec3f, r: f32) -> f32 {
 
 fn sky_at(up: f32) -> vec3f {
   let low = linear(HORIZON);
-  return mix(low, linear(uniforms.background.xyz), smoothstep(0.0, 0.75, up));
+  return mix(low, air[INKS].xyz, smoothstep(0.0, 0.75, up));
 }
 
 // Direction of a pixel's ray, in the scene.
@@ -200,8 +205,8 @@ fn back_turned(q: vec3f) -> vec3f {
 }
 
 fn pattern_at(u: f32, v: f32) -> vec3f {
-  let first = linear(uniforms.colour.xyz);
-  let second = linear(uniforms.second.xyz);
+  let first = air[INKS + 1u].xyz;
+  let second = air[INKS + 2u].xyz;
   if (PATTERN == 1u) { return mix(first, second, smoothstep(-0.06, 0.06, sin(v * TAU * 5.0))); }
   if (PATTERN == 2u) {
     let a = smoothstep(-0.06, 0.06, sin(u * TAU * 5.0));
@@ -277,22 +282,28 @@ fn scenery_at(eye: vec3f, ray: vec3f) -> Scenery {
 }
 
 // A vertex' cell under a pixel, as weights of its corners.
-struct Spot { v: vec4u, w: vec4f }
+struct Spot { v: vec4u, w: vec4f, place: vec3f }
 
 fn spot_at(key: u32, p: vec2f) -> Spot {
   let v = cell_of(min(key & ((1u << CELL_BITS) - 1u), max(CELLS, 1u) - 1u));
-  let a = on_screen(upper(v.x)).xy;
-  let b = on_screen(upper(v.y)).xy;
-  let c = on_screen(lower(v.z)).xy;
-  let d = on_screen(lower(v.w)).xy;
+  let rise = vec3f(0.0, CHAIN_WIDTH, 0.0);
+  let p0 = place_a[v.x].xyz;
+  let p1 = place_a[v.y].xyz;
+  let p2 = place_a[v.z].xyz;
+  let p3 = place_a[v.w].xyz;
+  let a = on_screen(p0 + rise).xy;
+  let b = on_screen(p1 + rise).xy;
+  let c = on_screen(p2 - rise).xy;
+  let d = on_screen(p3 - rise).xy;
   let one = sides(a, b, c, p);
   let two = sides(b, d, c, p);
   let s = one / (one.x + one.y + one.z);
   let t = two / (two.x + two.y + two.z);
   let first = min(s.x, min(s.y, s.z)) >= min(t.x, min(t.y, t.z));
   // A pixel that only grazes the cell stays on its edge.
-  let w = max(select(vec4f(0.0, t.x, t.z, t.y), vec4f(s.x, s.y, s.z, 0.0), first), vec4f(0.0));
-  return Spot(v, w / max(w.x + w.y + w.z + w.w, 1e-6));
+  let held = max(select(vec4f(0.0, t.x, t.z, t.y), vec4f(s.x, s.y, s.z, 0.0), first), vec4f(0.0));
+  let w = held / max(held.x + held.y + held.z + held.w, 1e-6);
+  return Spot(v, w, w.x * p0 + w.y * p1 + w.z * p2 + w.w * p3);
 }
 
 @compute @workgroup_size(8, 8)
@@ -314,7 +325,7 @@ fn paint(@builtin(global_invocation_id) id: vec3u) {
   let v = spot.v;
   let w = spot.w;
   let on_cloth = covered > 0.0;
-  let place = w.x * place_a[v.x].xyz + w.y * place_a[v.y].xyz + w.z * place_a[v.z].xyz + w.w * place_a[v.w].xyz;
+  let place = spot.place;
   let shown = select(back.p, place + 0.03 * toward_light(), on_cloth);
   let past = past_things(shown);
   let free = past * light_on(select(back.p, place, on_cloth), select(2.6, 1.3, on_cloth || back.ball), select(0.006, 0.025, on_cloth || back.ball));
