@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,6 +34,10 @@ class Arguments(BaseModel):
     height: int = Field(512, ge=16, le=4096)
     frames: int = Field(120, ge=1, le=10_000)
     frames_per_second: float = Field(30.0, ge=1, le=120)
+
+
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+"""``#rrggbb``."""
 
 
 class InputArray(ArrayRef):
@@ -147,7 +151,7 @@ class KernelBase(ABC, Generic[A]):
                 "program.argument",
                 kernel=self.name,
                 argument=where,
-                what=first["msg"].removeprefix("Value error, "),
+                what=first["msg"].removeprefix("Value error, ").rstrip("."),
             ) from error
 
     def _refuse_size(self, arguments: A) -> None:

@@ -13,7 +13,7 @@ from intentos.types import Check, Quantity, Words
 from .kernel import judged
 
 if TYPE_CHECKING:
-    from .linear import LinearArguments
+    from .linear_arguments import LinearArguments
 
 EPSILON = float(np.finfo(np.float32).eps)
 VECTORS = 3

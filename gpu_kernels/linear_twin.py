@@ -16,7 +16,7 @@ from .prelude import palette
 from .splats_twin import linear
 
 if TYPE_CHECKING:
-    from .linear import LinearArguments
+    from .linear_arguments import LinearArguments
 
 Floats = NDArray[np.floating[Any]]
 WARM = np.array([1.0, 0.85, 0.4])

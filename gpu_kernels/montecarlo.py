@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity
 
 from .expression import Apply, Expression, Formula, Number, check_names, parse
-from .kernel import Arguments, Compare, KernelBase, workgroups
+from .kernel import Arguments, Colour, Compare, KernelBase, workgroups
 from .montecarlo_variables import Variable, settle
 from .prelude import hash_, known_palette, palette_wgsl, prelude_wgsl
 from .random_words import random_words, random_words_wgsl
@@ -36,8 +36,6 @@ PILOT = 200_000
 SHOWN = 200_000
 """Dots of a scatter picture; later samples only count."""
 BIG = 6000
-
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
 class MontecarloArguments(Arguments):

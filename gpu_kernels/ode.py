@@ -20,7 +20,7 @@ from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity
 
 from .expression import Formula, check_names
-from .kernel import Arguments, Compare, KernelBase, workgroups
+from .kernel import Arguments, Colour, Compare, KernelBase, workgroups
 from .ode_picture import Picture
 from .ode_system import OF_A_MEMBER, System
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
@@ -34,8 +34,6 @@ SCOUTS = 64
 """Members that are computed beforehand, so that the picture has room for what comes."""
 TRIES = 4000
 """Steps that an adaptive member may take from one sample to the next."""
-
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
 class Event(BaseModel):

@@ -23,7 +23,7 @@ from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity, Words
 
 from .camera import camera_wgsl
-from .kernel import Arguments, Compare, KernelBase, in_rows, judged, workgroups
+from .kernel import Arguments, Colour, Compare, KernelBase, in_rows, judged, workgroups
 from .particles_formulas import Formulas
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
 from .splats import Splats
@@ -39,7 +39,6 @@ TORN = 40.0
 share of it, the surface is torn."""
 
 Formula = Annotated[str, Field(max_length=2000)]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 HEART = (
     "16/17 * sin(tau*a)^3 * sin(pi*b)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,7 +11,7 @@ from intentos.program import Buffer, GpuProgram, Output, Pass, Probe, Uniform, V
 from intentos.protocols import Evidence, Snapshot
 from intentos.types import Check, Quantity
 
-from .kernel import Arguments, Compare, KernelBase, workgroups
+from .kernel import Arguments, Colour, Compare, KernelBase, workgroups
 from .prelude import prelude_wgsl
 from .scene_constants import constants
 from .scene_layout import HOURS, Layout
@@ -19,7 +19,6 @@ from .scene_layout import HOURS, Layout
 MAX_OBJECTS = 1200
 PARTS = ("land", "plants", "buildings")
 
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Counted = Literal[
     "tree", "pine", "bush", "rock", "flower", "flowers", "house", "lantern", "building", "city"
 ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,14 +22,13 @@ from intentos.types import Check, Quantity
 from .camera import camera_wgsl
 from .captions import BRIGHT, DIM, Captions, Figure, Word
 from .chart import Chart, Series
-from .kernel import Arguments, Compare, KernelBase, in_rows, workgroups
+from .kernel import Arguments, Colour, Compare, KernelBase, in_rows, workgroups
 from .lettering import scale_for
 from .prelude import known_palette, palette_wgsl, prelude_wgsl
 from .random_words import random_words_wgsl
 from .splats import Splats, light_each
 from .ticks import ticks_wgsl
 
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 MAX_WALKERS = 2_000_000
 GROUPS = 32
 SHORTEST, FAR = 1e-9, 1e8
