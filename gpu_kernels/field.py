@@ -272,6 +272,8 @@ class FieldKernel(KernelBase[FieldArguments]):
             for name in ("mean", "minimum", "maximum")
             if evidence.series.get(name)
         }
+        if values and values["minimum"].value > values["maximum"].value:
+            values = {}  # no cell is a number
         values["time"] = Quantity(
             value=dt * steps * max(0, evidence.frames - 1), unit=arguments.time_unit
         )

@@ -165,6 +165,13 @@ def test_an_exploding_field_is_noticed() -> None:
     assert play(kernel, wrong_speed).verdicts["finite"] == "failed"
 
 
+def test_a_field_without_a_number_has_no_extremes() -> None:
+    arguments = {"rates": {"u": "lap(u)"}, "initial": {"u": "log(-1 - x)"}, "diffusivity": "1"}
+    played = play(kernel, {**arguments, "width": 32, "height": 32, "frames": 2})
+    assert played.verdicts["finite"] == "failed"
+    assert "minimum" not in played.values
+
+
 def test_a_field_that_does_not_move_is_noticed() -> None:
     still = {"rates": {"u": "0"}, "initial": {"u": "x"}, "dt": 1.0}
     assert play(kernel, SMALL | still).verdicts["frames_drawn"] == "failed"

@@ -134,6 +134,12 @@ def test_a_step_ten_times_too_long_is_noticed() -> None:
     assert status["grid_keeps_up"] == "failed"
 
 
+def test_halves_that_are_not_yet_alike_are_not_held_to_one_distribution() -> None:
+    halves = {"particles": 2000, "speeds": "hot_cold", "frames": 40, "pace": 20}
+    played = play(kernel, SMALL | halves)
+    assert played.verdicts["maxwell_boltzmann"] == "unknown"
+
+
 def test_what_is_not_a_number_fails() -> None:
     right = "let after = vec4f(me.xy + h * v, v);"
     wrong = "let after = vec4f(me.xy + h * v, v * sqrt(-v.x * v.x));"

@@ -149,6 +149,14 @@ def test_a_year_with_steps_that_are_too_long_is_off(system: str, check: str) -> 
     assert found[check] == "failed"
 
 
+def test_a_planet_that_never_comes_round_is_noticed() -> None:
+    # Half the pull is just too little to hold what moves on a circle.
+    arguments = TINY | {"system": "solar", "frames": 100, "duration": 400}
+    found = broken(kernel, arguments, "total * (motion[i].w", "0.5 * total * (motion[i].w")
+    assert found["period_mercury"] == found["period_earth"] == "failed"
+    assert "period_mars" not in found
+
+
 def test_a_pull_without_its_counterpart_is_noticed() -> None:
     # Only bodies with an even number feel the others: action without reaction.
     one_sided = "f32(i % 2u) * total * (motion[i].w"
