@@ -269,8 +269,8 @@ class AutomatonKernel(KernelBase[AutomatonArguments]):
             count = 2 * a.tiles**2
             source.append(SURVEY)
             buffers.append(Buffer(name="moments", type="vec4f", length=count))
-            shape = (a.tiles, a.tiles, 8)
-            outputs.append(Output(buffer="moments", name="moments", dtype="float32", shape=shape))
+            each = (a.tiles, a.tiles, 8)
+            outputs.append(Output(buffer="moments", name="moments", dtype="float32", shape=each))
         return GpuProgram(
             name=self.name,
             source="".join(source),

@@ -40,7 +40,7 @@ def frames(a: AutomatonArguments, seed: int) -> Iterator[Snapshot]:
             older = np.minimum(age + (a.steps_per_frame if frame else 0), 0xFFFF)
             grid.age = np.where(grid.cells == before, older, 0)
         words = grid.cells if a.kind == "sandpile" else grid.cells | grid.age << 16
-        buffers = {"cells": words.astype(np.uint32)}
+        buffers: dict[str, NDArray[Any]] = {"cells": words.astype(np.uint32)}
         if a.packed:
             bits = np.packbits(grid.cells.astype(np.uint8), axis=1, bitorder="little")
             buffers["bits"] = bits.view("<u4")
@@ -328,7 +328,7 @@ class Grid:
 
     def _ising(self, step: int) -> Floats:
         spins = 2 * self.cells - 1
-        around = sum(self._near(spins, *d) for d in CROSS)[..., None] * 0.25
+        around = np.asarray(sum(self._near(spins, *d) for d in CROSS))[..., None] * 0.25
         still = 1 - np.exp(-self.age[..., None].astype(np.float32) / 25)
         warm = _mix((1.0, 0.80, 0.45), (0.93, 0.47, 0.20), still)
         cool = _mix((0.20, 0.34, 0.66), (0.060, 0.095, 0.265), still)

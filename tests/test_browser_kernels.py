@@ -37,7 +37,16 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
         {"rule": rule, "columns": 64}
         for rule in ("life", "brain", "cyclic", "fire", "ising", "rule30")
     ]
-    + [{"rule": "sandpile", "columns": 64, "start": "centre"}],
+    + [
+        {"rule": "sandpile", "columns": 64, "start": "centre"},
+        {"rule": "highlife", "columns": 96, "boundary": "dead", "steps_per_frame": 5},
+        {"rule": "life", "columns": 50},
+        {"rule": "ising", "columns": 64, "tiles": 4, "ramp": "temperature + tile - 0.1*t",
+         "settle": 0, "sample_every": 1},
+        {"rule": "custom", "columns": 64, "states": 4, "initial": "floor(4*chance)",
+         "next": "where(n1 > 2 and chance < p, 1, (state + c2 + total) % 4)",
+         "parameters": {"p": 0.7}},
+    ],
     "fluid": [
         {"rows": 32, "reynolds": 60, "speed": 0.1, "steps_per_frame": 8, **more}
         for more in (
@@ -210,12 +219,12 @@ VARIANTS: dict[str, list[dict[str, Json]]] = {
         {"dimensions": 1, "walkers": 300, "steps": "lattice"},
         {"dimensions": 2, "walkers": 500},
         {"dimensions": 3, "walkers": 500},
-    ]
-    + [
-        {"model": "aggregation", "cells": 48, "start": start, "walkers": 200}
-        for start in ("point", "line", "ring")
-    ]
-    + [{"model": "percolation", "cells": 48, "neighbours": n} for n in (4, 8)],
+        *(
+            {"model": "aggregation", "cells": 48, "start": start, "walkers": 200}
+            for start in ("point", "line", "ring")
+        ),
+        *({"model": "percolation", "cells": 48, "neighbours": n} for n in (4, 8)),
+    ],
 }  # fmt: skip
 """Arguments that lead to different shaders; a kernel that is not named here runs at its defaults.
 The recipes below go through many more."""

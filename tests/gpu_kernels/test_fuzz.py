@@ -40,8 +40,9 @@ def strategy(field: Any) -> st.SearchStrategy[Any] | None:
         unit = bounds.get("multiple_of", 1)
         return st.integers(-(-low // unit), min(high, max(low, FEW)) // unit).map(unit.__mul__)
     if field.annotation is float:
-        open_ = {"exclude_min": "gt" in bounds, "exclude_max": "lt" in bounds}
-        return st.floats(low, high, allow_subnormal=False, **open_)
+        return st.floats(
+            low, high, allow_subnormal=False, exclude_min="gt" in bounds, exclude_max="lt" in bounds
+        )
     return None
 
 

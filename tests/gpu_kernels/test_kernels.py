@@ -163,11 +163,12 @@ def test_agreement_follows_the_rule() -> None:
 
 def test_what_no_buffer_holds_is_refused_with_the_largest_that_fits() -> None:
     kernel = kernel_of("walk")
-    large = {"width": 4096, "height": 4096, "frames": 2}
+    large: dict[str, Any] = {"width": 4096, "height": 4096, "frames": 2}
     with pytest.raises(InvalidProgram) as refused:
         kernel.build(large)
     assert refused.value.code == "program.too_large"
-    argument, largest = refused.value.arguments["argument"], refused.value.arguments["largest"]
+    argument = str(refused.value.arguments["argument"])
+    largest = int(str(refused.value.arguments["largest"]))
     assert kernel.build(large | {argument: largest})
     with pytest.raises(InvalidProgram):
         kernel.build(large | {argument: largest + 1})
