@@ -58,6 +58,9 @@ class InputArray(ArrayRef):
         return np.fromfile(self.path, self.dtype).reshape(self.shape)
 
 
+ROUNDING = 1e-5
+"""Of sums of float32, which compilers may fuse."""
+
 A = TypeVar("A", bound=Arguments)
 
 _LANGUAGE = ("expression", "expression_parser", "expression_tree")
@@ -80,12 +83,18 @@ class Compare:
     """Mean absolute difference of the pictures, in 0–255 levels."""
 
     def agree(self, got: NDArray[Any], wanted: NDArray[Any]) -> bool:
-        """Judge two outputs of one shape by the rule; ``invariants`` asks for finite ones only."""
+        """Judge two outputs of one shape by the rule.
+
+        ``exact`` is said of whole numbers; others may differ by their rounding. ``invariants``
+        asks for finite ones only.
+        """
         import numpy as np
 
         if got.shape != wanted.shape:
             return False
         if self.rule == "exact":
+            if wanted.dtype.kind == "f":
+                return bool(np.allclose(got, wanted, rtol=ROUNDING, atol=0))
             return bool(np.array_equal(got, wanted))
         if self.rule == "invariants":
             return bool(np.isfinite(got).all())
