@@ -265,13 +265,8 @@ fn stars(@builtin(global_invocation_id) id: vec3u) {
   if (look.w <= 0.0) { return; }
   let seen = project(stage(bodies[i].xyz));
   if (!(seen.z > 0.1)) { return; }
-  let near = clamp(uniforms.distance / seen.z, 0.25, 3.0);
-  var colour = look.xyz;
-  if (BY_SPEED) {
-    let fast = length(motion[i].xyz) / uniforms.fastest;
-    let light = max(look.x, max(look.y, look.z));
-    colour = linear(palette(0.15 + 0.85 * clamp(fast, 0.0, 1.0))) * (light * (1.1 + clamp(fast, 0.0, 1.5)));
-  }
+  let near = nearness(seen.z);
+  let colour = colour_of(i, look.xyz);
   if (i < DISCS) {
     let wide = look.w * uniforms.size * mix(1.0, near, 0.5) * side() / 512.0;
     planet(seen.xy, wide, colour);
@@ -280,10 +275,29 @@ fn stars(@builtin(global_invocation_id) id: vec3u) {
   }
   let r = look.w * uniforms.size * near * side() / 512.0;
   add_light(seen.xy, r, colour * uniforms.brightness);
-  // The light of the many stars that one body stands for.
-  if (HAZE > 0u && i % HAZE == 0u) {
-    add_light(seen.xy, 6.5 * r, colour * (uniforms.brightness * uniforms.haze * 0.028));
-  }
+}
+
+// The light of the many stars that one body stands for; a pass of its own, as the wide ones among the
+// small ones would keep all waiting.
+@compute @workgroup_size(64)
+fn haze(@builtin(global_invocation_id) id: vec3u) {
+  let i = HAZE * id.x;
+  if (i >= COUNT || i < DISCS) { return; }
+  let look = record[i];
+  if (look.w <= 0.0) { return; }
+  let seen = project(stage(bodies[i].xyz));
+  if (!(seen.z > 0.1)) { return; }
+  let r = look.w * uniforms.size * nearness(seen.z) * side() / 512.0;
+  add_light(seen.xy, 6.5 * r, colour_of(i, look.xyz) * (uniforms.brightness * uniforms.haze * HAZE_LIGHT));
+}
+
+fn nearness(depth: f32) -> f32 { return clamp(uniforms.distance / depth, 0.25, 3.0); }
+
+fn colour_of(i: u32, look: vec3f) -> vec3f {
+  if (!BY_SPEED) { return look; }
+  let fast = length(motion[i].xyz) / uniforms.fastest;
+  let light = max(look.x, max(look.y, look.z));
+  return linear(palette(0.15 + 0.85 * clamp(fast, 0.0, 1.0))) * (light * (1.1 + clamp(fast, 0.0, 1.5)));
 }
 
 // A bright disc with a hot middle and a wide, soft glow.

@@ -298,7 +298,7 @@ class Picture:
 
     def draw(self, canvas: Any, camera: Camera) -> None:
         """Add the light of one frame."""
-        from .nbody import haze_of
+        from .nbody import haze_light, haze_of
 
         crowd, given = self.crowd, len(self.system.given)
         pixel = camera.side / 512
@@ -317,7 +317,8 @@ class Picture:
         canvas.light(at[some], radius[some], light[some])
         if every := haze_of(self.system):
             wide = some & (np.arange(len(seen)) % every == 0)
-            canvas.light(at[wide], 6.5 * radius[wide], light[wide] * (self.shown["haze"] * 0.028))
+            share = self.shown["haze"] * haze_light(self.system)
+            canvas.light(at[wide], 6.5 * radius[wide], light[wide] * share)
         self.pins = np.zeros((given, 3))
         for k in np.nonzero(seen[:given])[0]:
             wide = crowd.size[k] * self.a.size * (0.5 + 0.5 * near[k]) * pixel
