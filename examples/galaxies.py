@@ -2,7 +2,7 @@
 
 Run it with ``python examples/galaxies.py [--out FOLDER]``. It leaves a film (``galaxies.mp4``) and
 the moment of the finest tails (``galaxies.png``), and prints how well energy and momentum were
-kept: nothing but Newton's law holds the stars together. Source of the idea that such tails are tides:
+kept: nothing but Newton's law holds the stars together. That such tails are tides was first said by
 Toomre and Toomre, "Galactic Bridges and Tails", ApJ 178 (1972) 623.
 """
 
@@ -25,7 +25,8 @@ async def main() -> None:
             "nbody",
             {
                 "system": "galaxies", "count": STARS, "frames": FRAMES, "width": 640, "height": 640,
-                "duration": 520, "dt": 4, "softening": 0.5, "measure_every": 16, "frames_per_second": 24,
+                "duration": 520, "dt": 4, "softening": 0.5, "measure_every": 16,
+                "frames_per_second": 24,
             },
         )  # fmt: skip
         bodies, years = result.value("bodies"), result.value("time")

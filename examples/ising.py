@@ -1,8 +1,8 @@
 """At which temperature does a magnet lose its magnetism? Found by simulation, without the theory.
 
 Run it with ``python examples/ising.py [--out FOLDER]``. It cools one large magnet for the eye
-(``cooling.mp4``), then measures hundreds of small ones at sixteen temperatures and in two sizes. The
-curves of Binder's ratio cross where the magnet is the same at every scale: at the critical
+(``cooling.mp4``), then measures hundreds of small ones at sixteen temperatures and in two sizes.
+The curves of Binder's ratio cross where the magnet is the same at every scale: at the critical
 temperature (``ising.png``). Source of the method: Binder, Z. Phys. B 43 (1981) 119; of the exact
 value, which is only compared with: Onsager, Phys. Rev. 65 (1944) 117.
 """
