@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted(
+    path for path in (ROOT / "examples").glob("*.py") if "__main__" in path.read_text("utf-8")
+)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -20,6 +22,10 @@ def test_an_example_runs(example: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+    if "studio" in example.read_text("utf-8"):
+        left = [path for path in tmp_path.iterdir() if path.suffix in (".mp4", ".png")]
+        assert left
+        assert all(path.stat().st_size > 10_000 for path in left)
 
 
 def test_more_cars_are_slower() -> None:
