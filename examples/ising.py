@@ -45,7 +45,8 @@ async def measure(make: Studio, size: int) -> tuple[Floats, Floats]:
             # A row of tiles shares a temperature.
             "ramp": f"{COLDEST} + {HOTTEST - COLDEST}"
             f" * floor(tile * {TILES - 1e-3}) / {TILES - 1}",
-            "settle": SWEEPS // 5, "sample_every": 4, "steps_per_frame": 500, "frames": 1 + SWEEPS // 500,
+            "settle": SWEEPS // 5, "sample_every": 4,
+            "steps_per_frame": 500, "frames": 1 + SWEEPS // 500,
         },
         seed=size,
     )  # fmt: skip
