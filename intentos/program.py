@@ -207,7 +207,7 @@ class GpuProgram(Frozen):
         every = names + [b.name for b in self.buffers]
         for name in every:
             if every.count(name) > 1:
-                raise ValueError(f"the name {name!r} is used twice")
+                raise ValueError(f"the name {name!r} is used twice; call one of them otherwise")
             if name in RESERVED:
                 raise ValueError(f"the name {name!r} is a word of WGSL")
         for uniform in self.uniforms:
