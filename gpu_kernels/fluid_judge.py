@@ -31,15 +31,20 @@ def judge(a: FluidArguments, evidence: Evidence) -> tuple[dict[str, Quantity], l
     series = series_of(evidence)
     late = slice(len(series["mass"]) // 2, None)
     speed, viscosity = float(series["inflow"][-1]), float(series["viscosity"][-1])
+    reynolds = 0.0  # a knob may have stopped the wind
+    if speed > 0:
+        reynolds = speed * lattice.length / viscosity if viscosity > 0 else math.inf
     drift = _drift(series)
     fastest = float(series["fastest"].max())
     values = {
-        "reynolds": Quantity(value=round(speed * lattice.length / viscosity, 2)),
+        "reynolds": Quantity(value=round(reynolds, 2)),
         "mach": Quantity(value=round(fastest / SOUND, 4)),
         "mass_drift": Quantity(value=drift),
-        "fastest": Quantity(value=round(float(series["fastest"][-1]) / speed, 4), unit="U"),
         "time": Quantity(value=_time(lattice, evidence.frames - 1), unit="H/U"),
     }
+    if speed > 0:
+        fast = float(series["fastest"][-1]) / speed
+        values["fastest"] = Quantity(value=round(fast, 4), unit="U")
     checks = [_finite(series, evidence), _stable(series), _slow(fastest), _mass(a, drift)]
     if a.obstacle:
         values["drag_coefficient"] = Quantity(value=round(float(series["drag"][late].mean()), 4))

@@ -88,9 +88,7 @@ def _spread(a: WalkArguments, r2: Any, steps: int) -> Check:
     detail = f"{ratio:.4f} of 2dDt, {(ratio - 1) / error:+.1f} standard errors of {error:.4f}"
     # Few walkers are a chi-square with a long tail; its cube root is nearly normal. Source:
     # Wilson and Hilferty, "The Distribution of Chi-Square", PNAS 17, 1931.
-    low, high = (
-        max(1 - error**2 / 9 + side * error / 3, 0.0) ** 3 for side in (-SIGMAS, SIGMAS)
-    )
+    low, high = (max(1 - error**2 / 9 + side * error / 3, 0.0) ** 3 for side in (-SIGMAS, SIGMAS))
     return judged("einstein", title, low - 1e-4 <= ratio <= high + 1e-4, detail, "oracle")
 
 

@@ -314,3 +314,15 @@ def test_no_arguments_within_their_ranges_break_it(arguments: dict[str, Any]) ->
     assert "failed" not in found.values()
     assert all(math.isfinite(value) for value in values.values())
     assert len(pictures) == evidence.frames == 3
+
+
+def test_a_wind_that_a_knob_has_stopped_is_judged_too() -> None:
+    arguments = {"rows": 32, "reynolds": 50, "width": 64, "height": 64, "frames": 3}
+    program = kernel.build(arguments)
+    still = tuple(
+        u.model_copy(update={"value": 0.0}) if u.name == "speed" else u for u in program.uniforms
+    )
+    played = play(kernel, arguments, program.model_copy(update={"uniforms": still}))
+    assert played.values["reynolds"] == 0
+    assert "fastest" not in played.values
+    assert played.verdicts["finite"] == "passed"

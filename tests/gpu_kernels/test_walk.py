@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2
 
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.walk import kernel
-from intentos.gpu_kernels.walk_judge import dimensions_of
+from intentos.gpu_kernels.walk_judge import _spread, dimensions_of
 from intentos.protocols import Evidence
 
 from .drawing import broken, draw, play, run, verdicts
@@ -208,3 +209,10 @@ def test_any_arguments_draw_something_that_holds(size: tuple[int, int], **given:
     evidence, pictures = draw(arguments, kernel.build(arguments))
     assert "failed" not in verdicts(kernel, evidence).values()
     assert len(np.unique(pictures[-1].reshape(-1, 4), axis=0)) > 2
+
+
+@pytest.mark.parametrize(("chance", "status"), [(1e-5, "passed"), (1e-9, "failed")])
+def test_a_lone_walker_may_go_far_but_not_beyond_all_chance(chance: float, status: str) -> None:
+    a = kernel.validate({"walkers": 1, "dimensions": 1})
+    far = chi2.isf(chance, 1)  # r² over steps of a single normal walker
+    assert _spread(a, np.array([100 * far]), 100).status == status
