@@ -424,4 +424,15 @@ def _conclude(work: Work, drawn: Drawn) -> tuple[Mapping[str, Quantity], tuple[C
         frames=drawn.frames,
         distinct_frames=drawn.distinct,
     )
-    return work.kernel.conclude(evidence)
+    try:
+        return work.kernel.conclude(evidence)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # A judge that stumbles over a result has not found it right; the result is there all the
+        # same.
+        check = Check(
+            name="judged",
+            title=Words(en="The result could be judged", zh="结果可以被检验"),
+            status="failed",
+            detail=f"{type(error).__name__}: {error}"[:300],
+        )
+        return {}, (check,)

@@ -50,7 +50,7 @@ def judge(a: SceneArguments, evidence: Evidence) -> tuple[dict[str, Quantity], l
         _placed(plan, rows),
         _sun(rows, height),
         _standing(plan, rows),
-        _in_view(plan, seen),
+        _in_view(plan, seen, zoomed=a.zoom > 1),
         _finite(series["not_finite"]),
         _seeable(a, height, brightness, contrast),
     ]
@@ -169,11 +169,13 @@ def _standing(plan: Layout, rows: Floats) -> Check:
     )
 
 
-def _in_view(plan: Layout, seen: float) -> Check:
+def _in_view(plan: Layout, seen: float, *, zoomed: bool) -> Check:
+    # Who looks closer wants to see less.
+    good = True if seen >= LEAST_IN_VIEW else None if zoomed else False
     return judged(
         "objects_in_view",
         Words(en="The objects are in the picture", zh="物体位于画面之内"),
-        seen >= LEAST_IN_VIEW,
+        good,
         f"{100 * seen:.0f} % of {plan.objects} in view, least {100 * LEAST_IN_VIEW:.0f} %",
         "generic",
     )

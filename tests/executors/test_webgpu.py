@@ -296,6 +296,23 @@ async def test_a_killed_worker_is_a_failed_step_that_says_so(
 
 
 @on_linux
+async def test_a_judge_that_stumbles_is_a_failed_check_and_the_result_stays(
+    executor: WebGPUExecutor, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = _kernel_step()
+    kernel = executor._registry.kernel(step.code)
+
+    def stumble(evidence: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(kernel, "conclude", stumble)
+    result = await executor.execute(step, recorder.context())
+    assert result.status is StepStatus.OK
+    assert result.artifacts
+    assert [(c.name, c.status) for c in result.checks] == [("judged", "failed")]
+    assert "division by zero" in result.checks[0].detail
+
+
 async def test_a_warm_executor_has_a_fresh_worker_ready_for_every_step(
     executor: WebGPUExecutor, recorder: Recorder
 ) -> None:

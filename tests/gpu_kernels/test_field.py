@@ -172,9 +172,10 @@ def test_a_field_without_a_number_has_no_extremes() -> None:
     assert "minimum" not in played.values
 
 
-def test_a_field_that_does_not_move_is_noticed() -> None:
+def test_a_field_that_does_not_move_leaves_open_whether_that_is_right() -> None:
     still = {"rates": {"u": "0"}, "initial": {"u": "x"}, "dt": 1.0}
-    assert play(kernel, SMALL | still).verdicts["frames_drawn"] == "failed"
+    found = play(kernel, SMALL | still).verdicts
+    assert (found["frames_drawn"], found["something_moves"]) == ("passed", "unknown")
 
 
 def test_an_unstable_step_is_refused_with_the_largest_that_works() -> None:

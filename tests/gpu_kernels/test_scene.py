@@ -283,5 +283,5 @@ def test_any_scene_is_drawn(
     evidence, pictures = draw(arguments, kernel.build(arguments))
     assert pictures[-1][..., :3].std() > 0.5
     found = verdicts(kernel, evidence)
-    assert found.pop("frames_drawn") in ("passed", "failed")  # a still, calm picture may not move
+    del found["something_moves"]  # a still, calm picture may not
     assert set(found.values()) == {"passed"}, found
