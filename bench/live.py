@@ -28,7 +28,11 @@ Result = dict[str, Any]
 
 
 VIEWS: dict[str, dict[str, Json]] = {
-    "field": {"rates": {"u": "0.002*lap(u)"}, "initial": {"u": "fbm(9*x, 9*y)"}},
+    "field": {
+        "rates": {"u": "0.002*lap(u)"},
+        "initial": {"u": "fbm(9*x, 9*y)"},
+        "diffusivity": 0.002,
+    },
     "pixels": {"value": "0.5 + 0.5*sin(9*x + t)*cos(7*y - t)"},
 }
 """Of the kernels that draw nothing until somebody says what."""

@@ -69,7 +69,7 @@ class FluidArguments(Arguments):
     neither is given."""
     fade: float = Field(0.0, ge=0, le=100)
     """Share of the dye that goes, per unit of time. Live."""
-    steps_per_frame: int = Field(24, ge=2, le=4000)
+    steps_per_frame: int = Field(20, ge=2, le=4000)
     """Lattice steps; rounded up to whole rounds of an even number of steps."""
     view: Literal["dye", "vorticity", "speed", "mixed"] = "mixed"
     """``mixed``: dye, coloured by the vorticity."""
