@@ -195,7 +195,14 @@ def test_a_killed_run_is_marked_and_a_living_one_is_not(tmp_path: Path) -> None:
 def test_ctrl_c_cancels_and_leaves_nothing_running() -> None:
     frames = ("--set", "frames=1500", "--set", "cars=500")
     command = [sys.executable, "-m", "intentos", *CITY, *frames, "--yes", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background of a shell ignores Ctrl-C, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert wait_for(lambda: statuses() == ["running"]), statuses()
     workers = children(process.pid)
     process.send_signal(signal.SIGINT)
