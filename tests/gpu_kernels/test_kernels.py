@@ -21,6 +21,8 @@ SEED = 2**40 + 12
 SMALL: dict[str, Any] = {"width": 72, "height": 64, "frames": 4}
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "montecarlo": [{"samples": 30_000}],
+    # The twin compares all with all.
+    "nbody": [{"system": "solar"}],
     "pixels": [
         {"value": "fbm(3*x, 3*y, t)*where(disc(x, y, .2, 0, .6), 1, a)", "parameters": {"a": 0.4}},
         {"red": "abs(sin(5*r - 4*t))", "green": "x > y", "blue": "0.5 + angle/tau", "samples": 3},
@@ -178,5 +180,5 @@ def test_a_kernel_is_made_of_all_that_it_imports() -> None:
     own = Path(inspect.getfile(type(kernel_of("walk"))))
     names = {path.name for path in code_files(own)}
     assert {"walk.py", "walk.wgsl", "walk_percolate.wgsl", "walk_twin.py"} <= names
-    assert {"kernel.py", "prelude.wgsl", "splats.wgsl", "camera.py", "functions.py"} <= names
+    assert {"kernel.py", "prelude.wgsl", "splats.wgsl", "camera.py"} <= names
     assert not {"automaton.py", "cloth.wgsl"} & names

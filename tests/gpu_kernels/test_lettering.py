@@ -106,7 +106,8 @@ def test_what_is_no_number_is_a_dash() -> None:
 @given(st.floats(-(2.0**40), 2.0**40, width=32), st.integers(0, 6))
 def test_a_number_reads_back_as_itself(value: float, decimals: int) -> None:
     read = float(number_text(value, decimals))
-    fine = 0.5 * 10.0**-decimals if 1e-4 <= abs(value) < 1e6 else 0.05 * abs(value)
+    fixed = np.float32(1e-4) <= abs(value) < 1e6
+    fine = 0.5 * 10.0**-decimals if fixed else 0.05 * abs(value)
     assert abs(read - value) <= 1.02 * fine + 2e-7 * abs(value)
 
 
