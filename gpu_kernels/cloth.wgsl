@@ -89,7 +89,11 @@ fn blow(@builtin(global_invocation_id) id: vec3u) {
 var<workgroup> sums: array<vec4f, 256>;
 var<workgroup> most: array<vec4f, 256>;
 
-fn stretch_of(a: u32, b: u32, rest: f32) -> f32 { return length(place_a[b].xyz - place_a[a].xyz) - rest; }
+// Speeds belong to the middle of the step that was made last, so energies take the places there:
+// with those at its end the sum would waver by a step's share.
+fn midway(n: u32) -> vec3f { return place_a[n].xyz - 0.5 * STEP * speed_a[n].xyz; }
+
+fn stretch_of(a: u32, b: u32, rest: f32) -> f32 { return length(midway(b) - midway(a)) - rest; }
 
 // Joules of motion, height and springs, and lengths beyond rest; one workgroup, always in one order.
 @compute @workgroup_size(256)
@@ -108,7 +112,7 @@ fn measure(@builtin(local_invocation_index) local: u32) {
       continue;
     }
     sum.x += 0.5 * MASS * dot(v, v);
-    sum.y += MASS * uniforms.gravity * p.y;
+    sum.y += MASS * uniforms.gravity * midway(n).y;
     if (i + 1 < COLUMNS) {
       let d = stretch_of(n, index(i + 1, j), DX);
       sum.z += 0.5 * k.across * d * d;

@@ -155,9 +155,10 @@ class Cloth:
         """Twin of ``measure``."""
         a = self.a
         energy, stretch = 0.0, 0.0
+        midway = self.p - 0.5 * a.step * self.v
         for across, down, rest, k, _ in self.springs:
             one, two = self.pairs(across, down)
-            longer = np.linalg.norm(self.p[two] - self.p[one], axis=-1) - rest
+            longer = np.linalg.norm(midway[two] - midway[one], axis=-1) - rest
             energy += 0.5 * k * float((longer**2).sum())
             if abs(across) + down == 1 and longer.size:
                 stretch = max(stretch, float(longer.max()) / rest)
@@ -168,7 +169,7 @@ class Cloth:
         moved = np.linalg.norm(self.p - self.start, axis=-1)
         return {
             "motion": 0.5 * a.mass * float((self.v**2).sum()),
-            "height_energy": a.mass * a.gravity * float(self.p[..., 1].sum()),
+            "height_energy": a.mass * a.gravity * float(midway[..., 1].sum()),
             "springs": energy,
             "not_finite": float((~np.isfinite(self.p).all(-1)).sum()),
             "stretch": stretch,

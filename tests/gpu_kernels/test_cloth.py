@@ -171,8 +171,7 @@ def test_the_fewest_steps_that_are_stable_are_named_and_work() -> None:
     stuff=st.tuples(st.floats(0.1, 2), st.floats(20, 600), st.floats(0, 1), st.floats(0, 0.5)),
     wind=st.tuples(st.floats(0, 15), st.floats(-180, 180), st.floats(0, 1)),
     gravity=st.floats(1, 30),
-    # Undamped and coarse, the energy of this method wobbles by a per cent, which the check reports.
-    damping=st.floats(0.1, 1),
+    damping=st.floats(0, 1),
     size=st.tuples(st.integers(16, 128), st.integers(16, 128)),
 )
 def test_any_arguments_give_a_picture_and_pass(
