@@ -146,6 +146,10 @@ def _right(case: Case, answer: str, result: StepResult) -> bool:
         return any(a.media_type == "image/png" for a in result.artifacts)
     if "contains" in case:
         return case["contains"] in answer
+    if "contains_any" in case:
+        return any(text in answer for text in case["contains_any"])
+    if "refused" in case:
+        return False
     found = [float(n.replace(",", "")) for n in re.findall(r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?",
                                                           answer)]  # fmt: skip
     near = case.get("tolerance", 1e-6)
@@ -174,7 +178,8 @@ async def measure(kind: str, model: str | None, which: str, match: str) -> dict[
             try:
                 right, got = await ask(case)
             except IntentOSError as error:
-                right, got = False, f"{error.code}: {error}"
+                right = bool(case.get("refused")) and error.code == "planning.cannot_know"
+                got = f"{error.code}: {error}"
             seconds = round(time.monotonic() - started, 2)
             rows.append({"text": case["text"], "right": right, "got": got, "seconds": seconds})
             print("ok " if right else "BAD", seconds, case["text"], "→", got, flush=True)
