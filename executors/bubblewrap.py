@@ -73,6 +73,7 @@ class Sandbox:
         return [
             *_system(),
             *_bind(Path(__file__).with_name("harness.py"), HARNESS),
+            *_bind(Path(__file__).with_name("harness_formula.py"), f"{INSIDE}/harness_formula.py"),
             *(_bind(self.font_cache, FONT_CACHE) if self.font_cache else ()),
             *(word for inside, file in self.inputs.items() for word in _bind(file, inside)),
         ]

@@ -104,6 +104,19 @@ def problem(result: StepResult, code: str) -> dict[str, object]:
 # What code can do.
 
 
+async def test_a_persons_formula_is_read_not_run(recorder: Recorder) -> None:
+    code = """
+f = formula(parameters["f"], "x", a=2.0)
+report("there", f(3.0))
+save("curve", f(__import__("numpy").linspace(0, 1, 5)))
+"""
+    result = await run(recorder, code, values={"f": "a x^2 + 1"})
+    assert result.values["there"].value == 19
+    hostile = await run(recorder, code, values={"f": "__import__('os').getpid()"})
+    assert hostile.status is StepStatus.FAILED
+    assert "no part of a formula" in hostile.stderr or "not known" in hostile.stderr
+
+
 async def test_code_computes_with_its_parameters(recorder: Recorder) -> None:
     code = """
         report("primes", sum(all(n % d for d in range(2, int(n**0.5) + 1))
