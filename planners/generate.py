@@ -150,6 +150,7 @@ async def write(
     done = await model.complete(
         Prompt(system=system(), user=user),
         grammar=grammar(language),
+        shape=_DRAFT,
         max_tokens=MAX_TOKENS,
         on_text=on_text,
     )

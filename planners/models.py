@@ -8,6 +8,7 @@ import importlib.util
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,9 +22,10 @@ from intentos.config import Settings
 from intentos.errors import IntentOSError, ModelUnavailable, PlanningError
 from intentos.protocols import ModelInfo
 
-from .model import Completion, Model, Prompt
+from .model import Choice, Completion, Model, Prompt, T, Typed
 from .model_file import ModelFile, inspect, sha256_of
 from .model_file import catalogue as catalogue
+from .profiles import EMBEDDED
 
 CONTEXT = 4096
 """Tokens of prompt and answer together."""
@@ -102,6 +104,8 @@ class EmbeddedModel:
     starts it anew. May be used from one event loop after another.
     """
 
+    profile = EMBEDDED
+
     def __init__(self, path: Path, settings: Settings, *, sha256: str | None = None) -> None:
         """``sha256``: what the file must have; None: whatever it has."""
         self.name = path.stem
@@ -117,11 +121,40 @@ class EmbeddedModel:
         worker = self._worker
         return worker.process.pid if worker and worker.process.poll() is None else None
 
+    async def choose(self, prompt: Prompt, names: Sequence[str]) -> Choice:
+        """Return the likeliest of the names, each read to its closing quote.
+
+        Raises:
+            ModelUnavailable: the model cannot be loaded, or its worker died.
+            PlanningError: the prompt is too long.
+            ValueError: a name is empty, or two are alike.
+        """
+        if not all(names):
+            raise ValueError(f"names must not be empty: {names!r}")
+        scores, tokens = await self.score(prompt, [f'{name}"' for name in names])
+        odds = dict(zip(names, scores, strict=True))
+        return Choice(name=max(odds, key=lambda name: odds[name]), odds=odds, tokens=tokens)
+
+    async def typed(
+        self, prompt: Prompt, kind: type[T], *, grammar: str, max_tokens: int = 200
+    ) -> Typed[T]:
+        """Return an answer of a type, decoded under the grammar of its JSON.
+
+        Raises:
+            ModelUnavailable: the model cannot be loaded, or its worker died.
+            PlanningError: the prompt is too long.
+            ValueError: the grammar cannot be parsed, or lets through what is not of the type.
+        """
+        done = await self.complete(prompt, grammar=grammar, max_tokens=max_tokens)
+        value = kind.model_validate_json(prompt.prefill + done.text) if done.stopped else None
+        return Typed(value=value, tokens=done.tokens)
+
     async def complete(
         self,
         prompt: Prompt,
         *,
         grammar: str,
+        shape: re.Pattern[str] | None = None,
         max_tokens: int = 512,
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:

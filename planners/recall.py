@@ -15,6 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, create_model
 
 from intentos.errors import ValueOutOfRange
 from intentos.parameters import Parameter
@@ -32,6 +35,8 @@ from .search import Hit, terms, without_values
 
 NONE = "none"
 SHORT_LIST = 6
+LONG_LIST = 24
+"""Candidates that a large model is shown."""
 SURE = 0.85
 """Score at which search alone decides: the wish is nearly a recipe's own phrasing."""
 SURE_MARGIN = 0.12
@@ -79,7 +84,7 @@ def system() -> str:
 
 async def choose(text: str, hits: Sequence[Hit], model: Model, language: str) -> Choice:
     """Return what the model takes from the short list; raises ModelUnavailable."""
-    shown = hits[:SHORT_LIST]
+    shown = hits[: LONG_LIST if model.profile.large else SHORT_LIST]
     if not shown:
         return Choice(None)
     lines = [f"Wish: {' '.join(text.split())[:600]}", "", "Programs:"]
@@ -89,11 +94,13 @@ async def choose(text: str, hits: Sequence[Hit], model: Model, language: str) ->
     lines += [f"{name}: {meaning}" for name, meaning in ELSE.items()]
     prompt = Prompt(system=system(), user="\n".join(lines), prefill='{"program": "')
     names = [*(hit.recipe.id for hit in shown), *ELSE]
-    scores, tokens = await model.score(prompt, [f'{name}"' for name in names])
-    score = dict(zip(names, scores, strict=True))
-    odds = _either(*scores[: len(shown)]) - _either(*scores[len(shown) :])
+    answer = await model.choose(prompt, names)
+    score = answer.odds
+    odds = _either(*(score[name] for name in names[: len(shown)])) - _either(
+        *(score[name] for name in ELSE)
+    )
     best = max(shown, key=lambda hit: score[hit.recipe.id] + SEARCH_WEIGHT * hit.score).recipe
-    return Choice(best if odds > THRESHOLD else None, tokens, odds)
+    return Choice(best if odds > THRESHOLD else None, answer.tokens, odds)
 
 
 def _either(*scores: float) -> float:
@@ -110,7 +117,6 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
     """
     plan = recipe.plan(registry)
     links = link(text, plan.parameters, context=_context(recipe))
-    _named_choices(text, plan.parameters, links)
     _factors(text, plan.parameters, links)
     tokens = 0
     if model is not None:
@@ -126,7 +132,8 @@ def strange(text: str, recipe: Recipe, values: Mapping[str, Value] = {}) -> list
     """Return the terms of the text that the recipe knows nothing of: what it may have missed."""
     known = set(terms(_context(recipe)))
     for parameter in recipe.parameters:
-        words = (*parameter.aliases, *parameter.choices, parameter.label.en, parameter.label.zh)
+        words = [*parameter.aliases, *parameter.choices, parameter.label.en, parameter.label.zh]
+        words += [word for group in parameter.choice_aliases.values() for word in group]
         known |= {t for word in words for t in terms(word.replace("_", " "))}
     known |= {t for value in values.values() for t in terms(str(value))}
     return [t for t in terms(without_values(text)) if t not in known]
@@ -145,19 +152,6 @@ def _context(recipe: Recipe) -> str:
     return "\n".join(
         [*(t.en for t in texts), *(t.zh for t in texts), *recipe.phrasings.en, *recipe.phrasings.zh]
     )
-
-
-def _named_choices(text: str, parameters: Sequence[Parameter], links: Links) -> None:
-    """Set every choice whose own word stands in the text."""
-    said = set(terms(text))
-    for parameter in parameters:
-        if parameter.kind != "choice" or parameter.name in links.values:
-            continue
-        named = [
-            c for c in parameter.choices if (t := set(terms(c.replace("_", " ")))) and t <= said
-        ]
-        if len(named) == 1:
-            links.values[parameter.name] = named[0]
 
 
 def _factors(text: str, parameters: Sequence[Parameter], links: Links) -> None:
@@ -204,11 +198,11 @@ async def _ask_numbers(text: str, plan: Plan, links: Links, model: Model) -> int
         lines.append(f"{NONE}: something else")
         prompt = Prompt(system=system(), user="\n".join(lines), prefill='{"meaning": "')
         names = [*(place.name for place in places), NONE]
-        scores, used = await model.score(prompt, [f'{name}"' for name in names])
-        tokens += used
-        best = max(range(len(scores)), key=lambda i: scores[i])
-        if best < len(places) and scores[best] - scores[-1] > 1.0:
-            links.values[places[best].name] = accepted(mention, places[best])
+        answer = await model.choose(prompt, names)
+        tokens += answer.tokens
+        if answer.name != NONE and answer.odds[answer.name] - answer.odds[NONE] > 1.0:
+            place = plan.parameter(answer.name)
+            links.values[place.name] = accepted(mention, place)
             links.left.remove(mention)
     return tokens
 
@@ -241,8 +235,8 @@ async def _ask_choices(text: str, recipe: Recipe, plan: Plan, links: Links, mode
             ]
         ),
     )
-    done = await model.complete(prompt, grammar=switch_grammar(open_ones), max_tokens=200)
-    for name, value in json.loads(done.text).items():
+    done = await model.typed(prompt, switches(open_ones), grammar=switch_grammar(open_ones))
+    for name, value in (done.value.model_dump(by_alias=True) if done.value else {}).items():
         if value != plan.parameter(name).default:
             links.values[name] = plan.parameter(name).accept(value)
     return done.tokens
@@ -252,6 +246,16 @@ def _options(parameter: Parameter) -> str:
     options = ("true", "false") if parameter.kind == "boolean" else parameter.choices
     default = json.dumps(parameter.default, ensure_ascii=False)
     return f"one of {', '.join(options)}; default {default}"
+
+
+def switches(parameters: Sequence[Parameter]) -> type[BaseModel]:
+    """Return the type of one object that holds a legal value for each parameter."""
+    # By alias: a parameter may bear the name of something that every model has, such as "copy".
+    fields: dict[str, Any] = {
+        f"p{i}": (bool if p.kind == "boolean" else Literal[p.choices], Field(alias=p.name))
+        for i, p in enumerate(parameters)
+    }
+    return create_model("Switches", **fields)
 
 
 def switch_grammar(parameters: Sequence[Parameter]) -> str:

@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import BaseModel, create_model, model_validator
 
 from intentos.errors import PlanningError
 from intentos.parameters import Parameter
@@ -30,7 +32,6 @@ from .model import Model, Prompt
 from .numbers import Mention
 from .recall import quoted, scaled
 from .recall import system as choosing
-from .search import terms, without_values
 
 Action = Literal["set", "multiply", "add", "toggle", "default"]
 _NEAR = 14
@@ -140,8 +141,8 @@ async def follows(text: str, table: Table, model: Model) -> tuple[bool, int]:
         "new: they want something else, which has nothing to do with it",
     ]
     prompt = Prompt(system=choosing(), user="\n".join(lines), prefill='{"meant": "')
-    scores, tokens = await model.score(prompt, ['change"', 'new"'])
-    return scores[0] > scores[1], tokens
+    answer = await model.choose(prompt, ["change", "new"])
+    return answer.name == "change", answer.tokens
 
 
 async def revise(text: str, table: Table, model: Model | None) -> Proposal:
@@ -185,14 +186,37 @@ async def ask(
         lines.append(f"- {p.name} ({label}): {p.kind}, now {now}{unit}{choices}")
     lines.append(f"Wish: {' '.join(text.split())[:600]}")
     prompt = Prompt(system=system(), user="\n".join(lines))
-    done = await model.complete(prompt, grammar=grammar(table.plan.parameters), max_tokens=200)
-    try:
-        found = json.loads(done.text)["operations"]
-    except ValueError:  # it ran into max_tokens
-        found = []
-    operations = [Operation(o["parameter"], o["action"], o.get("value")) for o in found]
+    parameters = table.plan.parameters
+    done = await model.typed(prompt, _operations(parameters), grammar=grammar(parameters))
+    found = done.value.operations if done.value else []  # none: it ran into its limit
+    operations = [Operation(o.parameter, o.action, o.value) for o in found]
     taken = {operation.parameter for operation in known}
     return [o for o in operations if o.parameter not in taken and _possible(o, table)], done.tokens
+
+
+class _Asked(BaseModel):
+    """One operation as a model writes it."""
+
+    parameter: str
+    action: Action
+    value: Value | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> _Asked:
+        if self.value is None and self.action in ("set", "multiply", "add"):
+            raise ValueError(f"{self.action} needs a value")
+        return self
+
+
+class _Operations(BaseModel):
+    operations: list[_Asked]
+
+
+def _operations(parameters: Sequence[Parameter]) -> type[_Operations]:
+    """Return the type of {"operations": [...]} over these parameters."""
+    names: Any = Literal[tuple(parameter.name for parameter in parameters)]
+    asked: Any = create_model("Operation", __base__=_Asked, parameter=(names, ...))
+    return create_model("Operations", __base__=_Operations, operations=(list[asked], ...))
 
 
 @cache
@@ -329,17 +353,11 @@ def _places_beside(
 
 
 def _read_switches(text: str, plan: Plan, links: Links, reading: Reading) -> None:
-    said = set(terms(without_values(text)))
     plain = numbers.normal(text)
     for parameter in plan.parameters:
         if parameter.name in links.values:
             continue
-        if parameter.kind == "choice":
-            words = {c: set(terms(c.replace("_", " "))) for c in parameter.choices}
-            named = [c for c, parts in words.items() if parts and parts <= said]
-            if len(named) == 1:
-                reading.operations.append(Operation(parameter.name, "set", named[0]))
-        elif parameter.kind == "boolean" and occurrences(plain, parameter):
+        if parameter.kind == "boolean" and occurrences(plain, parameter):
             if _OFF.search(plain):
                 reading.operations.append(Operation(parameter.name, "set", False))
             elif _ON.search(plain):
