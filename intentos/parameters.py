@@ -12,7 +12,10 @@ from pydantic import model_validator
 from intentos.errors import ValueOutOfRange
 from intentos.types import Frozen, Name, Value, Words
 
-ParameterKind = Literal["number", "integer", "choice", "boolean", "colour", "text", "expression"]
+ParameterKind = Literal[
+    "number", "integer", "choice", "boolean", "colour", "text", "expression", "column"
+]
+MAX_COLUMN_NAME = 60
 
 
 class Parameter(Frozen):
@@ -26,17 +29,28 @@ class Parameter(Frozen):
     maximum: float | None = None
     unit: str = ""
     choices: tuple[str, ...] = ()
+    """Of a column: the table's columns that fit, once there is a table."""
+    table: Name | None = None
+    """Of a column: the attachment that it is a column of."""
+    takes: Literal["any", "number", "ordered", "text"] = "any"
+    """Of a column: what it must hold; ``ordered`` is numbers or dates."""
     live: bool = False
     """May change while the step runs, without building it again."""
     work: bool = False
     """Scales the cost of the run; trials and estimates turn it down."""
     aliases: tuple[str, ...] = ()
     """Other words that people use for it, in any language; the number reader links by them."""
+    choice_aliases: dict[str, tuple[str, ...]] = {}
+    """What people call each choice, in any language: ``merge: [merge sort, 归并]``."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.kind == "choice" and not self.choices:
             raise ValueError(f"parameter {self.name!r} is a choice without choices")
+        if (self.kind == "column") != (self.table is not None):
+            raise ValueError(f"parameter {self.name!r}: a column, and nothing else, names its table")
+        if unknown := sorted(self.choice_aliases.keys() - set(self.choices)):
+            raise ValueError(f"parameter {self.name!r}: choice_aliases name {unknown[0]!r}, no choice")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"parameter {self.name!r}: minimum is greater than maximum")
         try:
@@ -71,6 +85,8 @@ class Parameter(Frozen):
                         choices=", ".join(self.choices),
                     )
                 return str(value)
+            case "column":
+                return self._accept_column(str(value))
             case "colour":
                 text = str(value).strip().lower()
                 if not re.fullmatch(r"#[0-9a-f]{6}", text):
@@ -80,6 +96,19 @@ class Parameter(Frozen):
                 if len(str(value)) > 10_000:
                     raise ValueOutOfRange("value.too_long", name=self.name, limit=10_000)
                 return str(value)
+
+    def _accept_column(self, value: str) -> str:
+        # Without a table any name may be meant, and none stands for the likeliest.
+        if self.choices and value not in self.choices:
+            raise ValueOutOfRange(
+                "value.choice",
+                name=self.name,
+                value=value[:MAX_COLUMN_NAME],
+                choices=", ".join(self.choices[:20]),
+            )
+        if len(value) > MAX_COLUMN_NAME:
+            raise ValueOutOfRange("value.too_long", name=self.name, limit=MAX_COLUMN_NAME)
+        return value
 
     def _accept_number(self, value: Value) -> Value:
         try:

@@ -11,8 +11,9 @@ from intentos.parameters import Parameter
 from intentos.types import Value
 
 from . import numbers
+from .formulas import Written, written
 from .numbers import Mention
-from .search import stem
+from .search import stem, terms, without_values
 from .units import convert
 
 NEEDED = 2.0
@@ -20,6 +21,8 @@ NEEDED = 2.0
 _REACH = 24
 _CLAUSE = re.compile(r"[,，;；。、]|\band\b|\bwith\b|\bat\b|和|并")
 _WORD = re.compile(r"[A-Za-z]+")
+_LIST = re.compile(r"[\d\s.,;:()（）+eE−-]+")
+"""What the default of a text that holds numbers looks like."""
 _QUOTED = re.compile(r"[\"“「『']([^\"”」』']{1,200})[\"”」』']")
 
 
@@ -43,6 +46,8 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     Raises:
         ValueOutOfRange: a number clearly meant for a parameter lies outside its range.
     """
+    links = Links()
+    text = _formulas(text, parameters, links)
     plain = numbers.normal(text)
     mentions = [m for m in numbers.read(text) if m.kind != "factor"]
     candidates = [
@@ -50,7 +55,6 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
         for i, mention in enumerate(mentions)
         for index, parameter in enumerate(parameters)
     ]
-    links = Links()
     taken: set[int] = set()
     for strength, index, i in sorted(candidates, reverse=True):
         parameter = parameters[-index]
@@ -62,7 +66,23 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     rest = _only_one_place(rest, parameters, links)
     links.left = [m for m in rest if not _in_context(plain, m, context)]
     _quoted_text(text, parameters, links)
+    _choices(text, parameters, links)
     return links
+
+
+def spoken_choice(text: str, parameter: Parameter) -> str | None:
+    """Return the one choice that the text names; where two do, the longer name's."""
+    said = set(terms(without_values(text)))
+    lowered = numbers.normal(text).lower()
+    named: dict[str, int] = {}
+    for choice in parameter.choices:
+        for words in (choice.replace("_", " "), *parameter.choice_aliases.get(choice, ())):
+            wanted = set(terms(words))
+            latin = words.isascii()
+            if (wanted and wanted <= said) if latin else words.lower() in lowered:
+                named[choice] = max(named.get(choice, 0), len(words))
+    longest = [choice for choice, length in named.items() if length == max(named.values())]
+    return longest[0] if len(longest) == 1 else None
 
 
 def value_for(mention: Mention, parameter: Parameter) -> Value | None:
@@ -178,6 +198,31 @@ def _in_context(text: str, mention: Mention, context: str) -> bool:
     """Whether the mention with the word behind it is part of what the recipe is called."""
     behind = re.match(r"\s*[A-Za-z]+|[\u3400-\u9fff]{1,2}", text[mention.end :])
     return behind is not None and (mention.text + behind.group()).lower() in context.lower()
+
+
+def _choices(text: str, parameters: Sequence[Parameter], links: Links) -> None:
+    """Set every choice of which one's own words, and no other's, stand in the text."""
+    for parameter in parameters:
+        if parameter.kind == "choice" and parameter.name not in links.values:
+            named = spoken_choice(text, parameter)
+            if named is not None:
+                links.values[parameter.name] = named
+
+
+def _formulas(text: str, parameters: Sequence[Parameter], links: Links) -> str:
+    """Set what takes a formula or a list of numbers; return the text with those blanked."""
+    places = {
+        "formula": [p for p in parameters if p.kind == "expression"],
+        "list": [p for p in parameters if p.kind == "text" and _LIST.fullmatch(str(p.default))],
+    }
+    found: list[Written] = written(text)
+    for item in found:
+        if not places[item.kind]:
+            continue
+        parameter = places[item.kind].pop(0)
+        links.values[parameter.name] = parameter.accept(item.text)
+        text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
+    return text
 
 
 def _quoted_text(text: str, parameters: Sequence[Parameter], links: Links) -> None:

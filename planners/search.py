@@ -91,7 +91,8 @@ def _entry(recipe: Recipe) -> _Entry:
     phrases = tuple(frozenset(terms(without_values(text))) for text in asked)
     more = [recipe.description.en, recipe.description.zh]
     for parameter in recipe.parameters:
-        more += [parameter.label.en, parameter.label.zh, *parameter.aliases]
+        more += [parameter.label.en, parameter.label.zh, *parameter.aliases, *parameter.choices]
+        more += [word for group in parameter.choice_aliases.values() for word in group]
     words = frozenset().union(*phrases, *(terms(text) for text in more))
     return _Entry(recipe, words, tuple(p for p in phrases if p) or (frozenset(),))
 

@@ -35,7 +35,7 @@ def test_units_are_converted_to_the_parameters() -> None:
 def test_colours_go_to_the_thing_they_stand_beside() -> None:
     text = "a green heart on a white background with 50k points"
     assert link(text, HEART.parameters).values == {
-        "colour": "#22a447", "background": "#ffffff", "points": 50_000,
+        "colour": "#22a447", "background": "#ffffff", "points": 50_000, "shape": "heart",
     }  # fmt: skip
     assert link("改成绿色，背景白色", HEART.parameters).values == {
         "colour": "#22a447", "background": "#ffffff",

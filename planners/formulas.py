@@ -1,0 +1,199 @@
+"""Finds formulas and lists of numbers in what a person writes: "plot x^2 - 3x", "2, 4, 4, 5".
+
+A formula is the longest run of numbers, known functions, single letters and operators that holds
+an operator or a function, and a variable. Words for powers and roots count as signs: "x squared",
+"x的平方". What it means is for the reader of formulas to say; here only its place is found.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from . import numbers
+
+_FUNCTIONS = (
+    "sin cos tan asin acos atan arcsin arccos arctan sinh cosh tanh exp ln log log2 log10 lg sqrt "
+    "cbrt abs floor ceil round min max sign mod atan2 hypot rand randn uniform normal"
+)
+_NAME = r"(?:[rR]\d|[A-Za-z]\d?)(?![A-Za-z_\d])"
+_TOKEN = re.compile(
+    rf"(?P<function>(?:{'|'.join(sorted(_FUNCTIONS.split(), key=len, reverse=True))})(?=\s*[(\d])"
+    r"|(?:sin|cos|tan|ln|log|exp|sqrt)(?=\s*[a-zθπ](?![a-z])))"
+    r"|(?P<number>\d+(?:\.\d+)?(?:e[-+]?\d+)?|\.\d+)"
+    rf"|(?P<constant>pi(?![A-Za-z])|π|tau(?![A-Za-z]))|(?P<variable>{_NAME}|θ)"
+    r"|(?P<operator>\*\*|[-+*/^×·÷−＋－＊／²³√]|(?<=\w)\s*%(?=\s*[\w(]))"
+    r"|(?P<equals>=(?!=))|(?P<compare>[<>]=?|[≤≥])|(?P<open>[(（])|(?P<close>[)）])"
+    r"|(?P<comma>[,，](?=[^()（）]*[)）]))|(?P<bar>\|)",
+)
+_SPOKEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(form, re.IGNORECASE), sign)
+    for form, sign in (
+        *((rf"(?<=[a-z])\s*的?{c}次方", f"^{n}") for n, c in enumerate("二三四五六七八九", 2)),
+        (r"(?<=\b[a-z])\s+squared\b|(?<=\))\s+squared\b|(?<=[a-z])\s*的?平方(?!根|米|公里)", "^2"),
+        (r"(?<=\b[a-z])\s+cubed\b|(?<=\))\s+cubed\b|(?<=[a-z])\s*的?立方(?!米|根)", "^3"),
+        (r"(?<=\b[a-z])\s+to the power(?: of)?\s+(?=\d)", "^"),
+        (r"\bsquare root of\s+(?=[a-z(\d])", "sqrt "),
+        (r"\b(?:the\s+)?sine of\s+(?=[a-z(\d])", "sin "),
+        (r"\b(?:the\s+)?cosine of\s+(?=[a-z(\d])", "cos "),
+        (r"(?<=[a-z\d)])\s+plus\s+(?=[a-z\d(])|(?<=[a-z\d)])\s*加上?\s*(?=[a-z\d(])", "+"),
+        (r"(?<=[a-z\d)])\s+minus\s+(?=[a-z\d(])|(?<=[a-z\d)])\s*减去?\s*(?=[a-z\d(])", "-"),
+        (r"(?<=\b[a-z])\s+times\s+(?=[a-z\d(])|(?<=[a-z\d)])\s*乘以?\s*(?=[a-z\d(])", "*"),
+        (r"(?<=[a-z\d)])\s+divided by\s+(?=[a-z\d(])|"
+         r"(?<=[a-z\d)])\s+over\s+(?=[a-z(]|\d+\b(?!\s*\w))|(?<=[a-z\d)])\s*除以\s*(?=[a-z\d(])",
+         "/"),
+    )
+)  # fmt: skip
+_LIST = re.compile(
+    r"(?<![\w.])[-−]?\d+(?:\.\d+)?(?:\s*(?:[,，、;；]\s*(?:and\s+|和)?|\s+(?:and\s+)?|和)"
+    r"(?<!\d)[-−]?\d+(?:\.\d+)?){2,}(?![\w%])"
+)
+_PAIRS = re.compile(
+    r"[(（]\s*[-−]?\d+(?:\.\d+)?\s*[,，]\s*[-−]?\d+(?:\.\d+)?\s*[)）]"
+    r"(?:\s*[,，、;；]?\s*(?:and\s+|和)?[(（]\s*[-−]?\d+(?:\.\d+)?\s*[,，]\s*[-−]?\d+(?:\.\d+)?\s*[)）])+"
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A formula or a list of numbers, with its place in the text."""
+
+    kind: Literal["formula", "list"]
+    text: str
+    """As a parameter takes it; an equation is what must become zero."""
+    start: int
+    end: int
+
+
+def written(text: str) -> list[Written]:
+    """Return the formulas and lists of a text, in order."""
+    found = [
+        Written("list", _clean(m.group()), m.start(), m.end())
+        for form in (_PAIRS, _LIST)
+        for m in form.finditer(numbers.normal(text))
+    ]
+    taken = [(w.start, w.end) for w in found]
+    found = [
+        w
+        for w in found
+        if not any(a <= w.start and w.end <= b and (a, b) != (w.start, w.end) for a, b in taken)
+    ]
+    for formula in _formulas(text):
+        if not any(formula.start < w.end and w.start < formula.end for w in found):
+            found.append(formula)
+    return sorted(found, key=lambda w: w.start)
+
+
+def _formulas(text: str) -> list[Written]:
+    plain, places = _signs(numbers.normal(text))
+    found = []
+    run: list[re.Match[str]] = []
+    position = 0
+    while position <= len(plain):
+        match = _TOKEN.match(plain, position) if position < len(plain) else None
+        if match is not None and not _is_word(match, plain, run):
+            run.append(match)
+            position = match.end()
+            continue
+        space = re.compile(r"[ \t]+").match(plain, position)
+        if space is not None and run:
+            position = space.end()
+            continue
+        if (formula := _formula(run, plain)) is not None:
+            body, start, end = formula
+            found.append(Written("formula", body, places[start], places[end - 1] + 1))
+        run = []
+        # A word is skipped whole: its letters are no variables.
+        word = re.compile(r"[A-Za-z_\d]+|.", re.DOTALL).match(plain, position)
+        position = word.end() if word is not None else position + 1
+    return found
+
+
+def _signs(text: str) -> tuple[str, list[int]]:
+    """Return the text with spoken operations as signs, and where each character came from."""
+    places = list(range(len(text)))
+    for form, sign in _SPOKEN:
+        for match in reversed(list(form.finditer(text))):
+            start, end = match.span()
+            text = text[:start] + sign + text[end:]
+            places[start:end] = [places[start]] * (len(sign) - 1) + [places[end - 1]]
+    return text, places
+
+
+def _is_word(match: re.Match[str], text: str, run: list[re.Match[str]]) -> bool:
+    """Whether a single letter is an English word here: "a", "I"."""
+    if match.lastgroup != "variable" or match.group() not in ("a", "A", "I"):
+        return False
+    before = bool(run) and run[-1].lastgroup in ("operator", "open", "number", "equals", "comma")
+    after = re.match(r"\s*(?:[-+*/^=)²³]|\*\*)\s*[\w(.]|\s*[²³)]", text[match.end() :]) is not None
+    return not (before or after)
+
+
+def _formula(run: list[re.Match[str]], text: str) -> tuple[str, int, int] | None:
+    """Return the run as a formula, with its span, or None where it is none."""
+    run = _trimmed(run)
+    groups = [match.lastgroup for match in run]
+    calls = "function" in groups or "bar" in groups
+    if not (calls or "operator" in groups) or not ("variable" in groups or "function" in groups):
+        return None
+    if any(
+        a.lastgroup == b.lastgroup == "number" for a, b in itertools.pairwise(run)
+    ) or groups.count("open") != groups.count("close"):
+        return None
+    signs = {match.group() for match in run if match.lastgroup == "operator"}
+    letters = {match.group() for match in run if match.lastgroup == "variable"}
+    if not calls and signs <= {"/", "-"} and not letters & set("xyztnkuvθ"):
+        return None  # "A/B test", "m/s"
+    body = text[run[0].start() : run[-1].end()].strip()
+    if any(m.unit and m.text == body for m in numbers.read(body)):
+        return None
+    return _one_side(body), run[0].start(), run[-1].end()
+
+
+def _trimmed(run: list[re.Match[str]]) -> list[re.Match[str]]:
+    """Return the run without signs at its ends that belong to the sentence."""
+    endings = ("operator", "equals", "compare", "open", "comma")
+    while run and (
+        (run[-1].lastgroup in endings and run[-1].group() not in "²³")
+        or (run[-1].lastgroup == "close" and not _balanced(run))
+    ):
+        run = run[:-1]
+    while run and (
+        run[0].lastgroup in ("equals", "compare", "close", "comma")
+        or (run[0].lastgroup == "operator" and run[0].group() not in "-−－√")
+        or (run[0].lastgroup == "open" and not _balanced(run))
+    ):
+        run = run[1:]
+    return run
+
+
+def _balanced(run: list[re.Match[str]]) -> bool:
+    groups = [match.lastgroup for match in run]
+    return groups.count("open") == groups.count("close")
+
+
+def _one_side(body: str) -> str:
+    """Return the right-hand side of y = … and f(x) = …, and an equation as what must be zero."""
+    left, equals, right = body.partition("=")
+    if not equals:
+        return body
+    named = re.fullmatch(r"\s*([A-Za-z]\w*)\s*(\([^()]*\))?\s*", left)
+    if named is not None and named[1] not in _FUNCTIONS.split() and (named[2] or named[1] != "x"):
+        return right.strip()
+    if re.fullmatch(r"\s*0(?:\.0*)?\s*", right):
+        return left.strip()
+    return f"{left.strip()} - ({right.strip()})"
+
+
+def _clean(text: str) -> str:
+    plain = (
+        text.translate(str.maketrans("，、；;（）−", ",,,,()-"))
+        .replace("and", ",")
+        .replace("和", ",")
+    )
+    if "(" in plain:
+        pairs = re.findall(r"\(([^()]*)\)", plain)
+        return "; ".join(re.sub(r"\s*,\s*", ", ", pair.strip()) for pair in pairs)
+    return ", ".join(re.findall(r"-?\d+(?:\.\d+)?", plain))
