@@ -50,6 +50,21 @@ _SPELLINGS = str.maketrans(
 )  # fmt: skip
 
 
+# "2x", "3(x + 1)" and "(x + 1)(x - 1)" are products, as on paper; "2e3" is a number.
+_NEXT = r"(?=(?!(?:if|else|and|or|not)\b)"
+_PRODUCTS = (
+    (rf"(?<![\w.])(\d+\.?\d*(?:[eE][-+]?\d+)?)\s*{_NEXT}(?:[A-DF-Za-df-zπτ_(]|e(?![-+\d])))",
+     r"\1*"),
+    (rf"\)\s*{_NEXT}[A-Za-zπτ_\d(])", ")*"),
+)  # fmt: skip
+
+
+def _with_products(text: str) -> str:
+    for form, product in _PRODUCTS:
+        text = re.sub(form, product, text)
+    return text
+
+
 @dataclass(frozen=True)
 class Expression:
     """A parsed expression; equal texts give equal trees."""
@@ -114,7 +129,7 @@ def parse(
     if len(text) > MAX_CHARACTERS:
         raise InvalidProgram("expression.too_long", length=len(text), limit=MAX_CHARACTERS)
     variables = dict.fromkeys([*names, *fields], _NUMBER) | dict(kinds or {})
-    spelled = text.translate(_SPELLINGS).strip()
+    spelled = _with_products(text.translate(_SPELLINGS).strip())
     parser = Parser(spelled, variables, FUNCTIONS | dict(functions or {}), fields)
     root = parser.parse(gives)
     return Expression(text, root, frozenset(parser.used))
