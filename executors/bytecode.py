@@ -18,6 +18,9 @@ from . import child
 _LIBRARIES = {
     "numpy": ("numpy", "numpy.fft", "numpy.polynomial"),
     "matplotlib": ("matplotlib.pyplot", "matplotlib.animation", "PIL.PngImagePlugin"),
+    "pandas": ("pandas",),
+    "networkx": ("networkx",),
+    "sympy": ("sympy",),
     "scipy": ("scipy.integrate", "scipy.optimize", "scipy.linalg", "scipy.stats", "scipy.ndimage"),
 }
 _asked: set[str] = set()

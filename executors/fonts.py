@@ -34,7 +34,7 @@ for path in glob.glob(folder + "/fontlist*.json"):
 
 def are_needed(code: str) -> bool:
     """Return whether code may draw with Matplotlib."""
-    return re.search(r"matplotlib|pylab", code) is not None
+    return re.search(r"matplotlib|pylab|\.plot\b|\.hist\(|\.draw", code) is not None
 
 
 async def cache(folder: Path, build: Callable[[str, Path], Awaitable[None]]) -> Path:

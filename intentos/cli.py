@@ -22,6 +22,7 @@ from typing import Annotated, TextIO, TypeVar, get_args
 import typer
 
 from intentos import config, messages
+from intentos.attachments import fitted
 from intentos.console import without_controls
 from intentos.conversation import (
     Conversation,
@@ -45,7 +46,7 @@ from intentos.report import (
 )
 from intentos.run import Run, RunStatus
 from intentos.terminal import AskInTerminal, Terminal
-from intentos.types import Estimate, Language, Need, Value, language_of, new_id
+from intentos.types import Attachment, Estimate, Language, Need, Value, language_of, new_id
 
 T = TypeVar("T")
 
@@ -64,6 +65,11 @@ Allow = Annotated[str, typer.Option(help="Needs beyond the sandbox to allow, by 
 Set = Annotated[list[str] | None, typer.Option("--set", help="name=value; may be repeated.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of everything random.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for exactly this run's artifacts.")]
+Attach = Annotated[
+    list[Path] | None,
+    typer.Option(help="A table, picture, sound or array to work on; may be repeated."),
+]
+Jury = Annotated[bool, typer.Option("--jury", help="Let several programs vote on a number.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 ModelName = Annotated[str | None, typer.Option(help="embedded, none, or a GGUF file.")]
 
@@ -74,19 +80,24 @@ def ask(
     follow: Annotated[
         list[str] | None, typer.Option(help="Goes on with the conversation; may be repeated.")
     ] = None,
+    attach: Attach = None,
     yes: Yes = False,
     allow: Allow = "",
     set_: Set = None,
     seed: Seed = None,
     model: ModelName = None,
+    jury: Jury = False,
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Understand a wish, show the plan, run it and show what came out."""
     call = Call(language=language_of(text), json_=json_, out=out)
     options = call.guard(lambda: _options(set_, seed, allow, model))
+    options.jury = jury
 
     async def work(conversation: Conversation) -> Run:
+        options.attachments = await call.take_in(conversation, attach)
+
         def between(run: Run) -> None:
             if not json_:
                 call.terminal.result(run, {}, conversation.timings)
@@ -101,6 +112,7 @@ def ask(
 @app.command()
 def run(
     plan: Annotated[Path, typer.Argument(help="A plan file, as `intentos plan -o` writes it.")],
+    attach: Attach = None,
     yes: Yes = False,
     allow: Allow = "",
     set_: Set = None,
@@ -120,7 +132,12 @@ def run(
     title = found.plan.title.text(call.terminal.language, options.values) or plan.stem
 
     async def work(conversation: Conversation) -> Run:
-        intent = make_intent(title, conversation=new_id(), language=call.terminal.language)
+        intent = make_intent(
+            title,
+            conversation=new_id(),
+            language=call.terminal.language,
+            attachments=await call.take_in(conversation, attach),
+        )
         true = conversation.with_true_origin(found.plan)
         return await conversation.run(intent, options, call.terminal.show, plan=true)
 
@@ -130,6 +147,7 @@ def run(
 @app.command()
 def rerun(
     run: Annotated[str, typer.Argument(help="A run's id, its beginning or end, or `last`.")],
+    attach: Attach = None,
     yes: Yes = False,
     allow: Allow = "",
     set_: Set = None,
@@ -152,6 +170,8 @@ def rerun(
             earlier.intent.text,
             conversation=earlier.intent.conversation,
             language=earlier.intent.language,
+            # Other data under the same plan, or the data of the earlier run.
+            attachments=await call.take_in(conversation, attach) or earlier.intent.attachments,
         )
         return await conversation.run(
             intent, options, call.terminal.show, plan=earlier.plan, parent_run=earlier.id
@@ -164,6 +184,7 @@ def rerun(
 def plan(
     text: Text,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")] = None,
+    attach: Attach = None,
     set_: Set = None,
     model: ModelName = None,
 ) -> None:
@@ -172,9 +193,11 @@ def plan(
     options = call.guard(lambda: _options(set_, None, "", model))
 
     async def work(conversation: Conversation) -> tuple[Plan, Mapping[str, Value]]:
-        intent = make_intent(text, conversation=new_id())
+        attachments = await call.take_in(conversation, attach)
+        intent = make_intent(text, conversation=new_id(), attachments=attachments)
         proposal = await conversation.runtime.propose(intent, model=model, emit=call.terminal.show)
-        return proposal.plan, proposal.plan.accept({**proposal.values, **options.values})
+        plan = fitted(proposal.plan, attachments)
+        return plan, plan.accept({**proposal.values, **options.values})
 
     proposed, values = call.guard(lambda: asyncio.run(call.converse(work, AskNobody())))
     call.terminal.pause()
@@ -224,6 +247,15 @@ class Call:
             return await work(conversation)
         finally:
             await conversation.close()
+
+    async def take_in(
+        self, conversation: Conversation, paths: list[Path] | None
+    ) -> tuple[Attachment, ...]:
+        """Return files as attachments, and tell what was found in them."""
+        attachments = await conversation.runtime.take_in(paths or [])
+        for attachment in attachments:
+            self.terminal.attached(attachment)
+        return attachments
 
     async def _run(
         self, work: Callable[[Conversation], Awaitable[Run]], *, yes: bool

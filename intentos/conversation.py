@@ -18,6 +18,7 @@ from intentos.runtime import Runtime
 from intentos.store import Store
 from intentos.types import (
     MAX_INTENT_CHARACTERS,
+    Attachment,
     Intent,
     Language,
     Need,
@@ -38,6 +39,9 @@ class Options:
     seed: int | None = None
     model: str | None = None
     allow: frozenset[Need] = frozenset()
+    attachments: tuple[Attachment, ...] = ()
+    """Of the first text and of all that follow it."""
+    jury: bool = False
 
 
 class Conversation:
@@ -74,7 +78,10 @@ class Conversation:
         ``options.values`` hold for the first text, which the others may change. ``between`` hears
         of every run but the last. The conversation ends at the first run that does not complete.
         """
-        intents = [make_intent(text, conversation=self._id) for text in texts]
+        intents = [
+            make_intent(text, conversation=self._id, attachments=options.attachments)
+            for text in texts
+        ]
         run: Run | None = None
         for intent in intents:
             if run is not None:
@@ -116,6 +123,7 @@ class Conversation:
             table=table,
             parent_run=parent_run,
             run_id=run_id,
+            jury=options.jury,
         ):
             self._time(event)
             listen(event)
@@ -143,7 +151,13 @@ class Conversation:
                 pass
 
 
-def make_intent(text: str, *, conversation: str, language: Language | None = None) -> Intent:
+def make_intent(
+    text: str,
+    *,
+    conversation: str,
+    language: Language | None = None,
+    attachments: tuple[Attachment, ...] = (),
+) -> Intent:
     """Return the intent of a text.
 
     Raises:
@@ -160,7 +174,10 @@ def make_intent(text: str, *, conversation: str, language: Language | None = Non
     if len(stripped) > MAX_INTENT_CHARACTERS:
         raise UsageError("intent.too_long", size=len(stripped), limit=MAX_INTENT_CHARACTERS)
     return Intent(
-        text=stripped, language=language or language_of(stripped), conversation=conversation
+        text=stripped,
+        language=language or language_of(stripped),
+        conversation=conversation,
+        attachments=attachments,
     )
 
 
@@ -168,7 +185,7 @@ def table_of(run: Run) -> Table | None:
     """Return what a run leaves on the table for the next intent."""
     if run.plan is None:
         return None
-    return Table(run=run.id, plan=run.plan, values=run.values)
+    return Table(run=run.id, plan=run.plan, values=run.values, attachments=run.intent.attachments)
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Value]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from intentos import checks, policy
+from intentos.attachments import bind, fitted
 from intentos.config import Settings
 from intentos.errors import ExecutorError, IntentOSError, NotApproved
 from intentos.events import (
@@ -31,7 +32,7 @@ from intentos.events import (
     StepStarted,
     TrialRan,
 )
-from intentos.plan import Approval, Plan, Step
+from intentos.plan import ATTACHMENT, Approval, Plan, Step
 from intentos.protocols import (
     Approver,
     Executor,
@@ -43,6 +44,7 @@ from intentos.protocols import (
 from intentos.queue import turn
 from intentos.registry import Registry
 from intentos.run import RunStatus, StepResult, StepStatus
+from intentos.stand_ins import stand_in
 from intentos.store import Store
 from intentos.types import (
     Artifact,
@@ -80,6 +82,7 @@ class Execution:
         registry: Registry,
         approver: Approver,
         propose: Propose,
+        jury: bool = False,
     ) -> None:
         self.run_id = run_id
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -92,6 +95,7 @@ class Execution:
         self._registry = registry
         self._approver = approver
         self._propose = propose
+        self._jury = jury
         self._accounted = False
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -160,20 +164,23 @@ class Execution:
         else:
             # Where code may run without a sandbox it must not do so before anybody has read it.
             trial = None if self._settings.unsafe_no_sandbox else self._trial
-            context = PlanningContext(trial=trial, emit=self._emit, table=table, model=model)
+            context = PlanningContext(
+                trial=trial, emit=self._emit, table=table, model=model, jury=self._jury
+            )
             proposal = await self._propose(self._intent, context)
         self._accounted = proposal.accounted
-        accepted = proposal.plan.accept({**proposal.values, **values})
+        plan = fitted(proposal.plan, self._intent.attachments)
+        accepted = plan.accept({**proposal.values, **values})
         self._record(
             PlanProposed(
                 run_id=self.run_id,
-                plan=proposal.plan,
+                plan=plan,
                 values=accepted,
                 tokens=proposal.tokens,
                 accounted=proposal.accounted,
             )
         )
-        return proposal.plan, accepted
+        return plan, accepted
 
     async def _approve(
         self, plan: Plan, values: dict[str, Value]
@@ -189,7 +196,7 @@ class Execution:
             self._record(ApprovalRequested(run_id=self.run_id, plan_digest=plan.digest, why=why))
             decision = await self._approver.approve(plan, values, run=self.run_id, why=why)
             if isinstance(decision, Proposal):
-                plan = self._registry.pin(decision.plan)
+                plan = fitted(self._registry.pin(decision.plan), self._intent.attachments)
                 values = plan.accept(decision.values)
                 self._record(PlanProposed(run_id=self.run_id, plan=plan, values=values))
                 continue
@@ -203,13 +210,13 @@ class Execution:
         live = frozenset(p.name for p in plan.parameters if p.live)
         quantities: dict[str, Quantity] = {}
         judged: list[Check] = []
-        saved: dict[str, Artifact] = {}
+        inputs = self._attached(plan)
         for step in plan.steps:
-            result = await self._step(step, values, live, saved)
+            result = await self._step(step, values, live, inputs)
             self._record(StepFinished(run_id=self.run_id, result=result))
             quantities |= result.values
             judged += result.checks
-            saved |= {f"{step.id}/{a.name}": a for a in result.artifacts}
+            inputs |= {f"{step.id}/{a.name}": self._store.path(a.id) for a in result.artifacts}
             if result.status is not StepStatus.OK:
                 await self._save_values(quantities, step.id)
                 return RunFinished(run_id=self.run_id, status=RunStatus.FAILED, error=result.error)
@@ -229,14 +236,11 @@ class Execution:
         step: Step,
         values: Mapping[str, Value],
         live: frozenset[str],
-        saved: Mapping[str, Artifact],
+        there: Mapping[str, Path],
     ) -> StepResult:
         unsafe = self._settings.unsafe_no_sandbox
         executor = await self._choose(step, unsafe_no_sandbox=unsafe)
-        inputs = {
-            name: self._store.path(_artifact(saved, source).id)
-            for name, source in step.inputs.items()
-        }
+        inputs = _inputs(step, there)
         limits = step.limits
         if self._settings.wall_time:
             wall_time = min(limits.wall_time, self._settings.wall_time)
@@ -266,7 +270,8 @@ class Execution:
 
         async with self._gpu_turn(step):
             with self._context(f"trial-{new_id()}", step, values, limits) as context:
-                result = await executor.execute(step, context)
+                inputs = self._made_up(step, context.workdir.parent)
+                result = await executor.execute(step, replace(context, inputs=inputs))
         if result.status is StepStatus.TIMED_OUT:
             # Two seconds of work without an error is all that a trial asks for.
             result = result.model_copy(update={"status": StepStatus.OK, "error": None})
@@ -281,6 +286,20 @@ class Execution:
             )
         )
         return result
+
+    def _attached(self, plan: Plan) -> dict[str, Path]:
+        """Return the files that the plan's attachments are, by the names that steps give them."""
+        bound = bind(plan.attachments, self._intent.attachments)
+        return {f"{ATTACHMENT}/{slot}": self._store.path(a.plain) for slot, a in bound.items()}
+
+    def _made_up(self, step: Step, folder: Path) -> dict[str, Path]:
+        """Return stand-ins for what a step wants of a person's files."""
+        attached = {f"{ATTACHMENT}/{a.key}": a for a in self._intent.attachments}
+        return {
+            name: stand_in(attached[source], folder)
+            for name, source in step.inputs.items()
+            if source in attached
+        }
 
     async def _choose(self, step: Step, *, unsafe_no_sandbox: bool = False) -> Executor:
         # check() may start a process or ask a driver, so it runs beside the event loop.
@@ -353,8 +372,12 @@ def _approves(decision: Approval, plan: Plan) -> bool:
     return decision.decision == "approve" and decision.plan_digest == plan.digest
 
 
-def _artifact(saved: Mapping[str, Artifact], source: str) -> Artifact:
-    if source not in saved:
-        known = ", ".join(sorted(saved)) or "—"
-        raise ExecutorError("runtime.no_input", name=source, known=known)
-    return saved[source]
+def _inputs(step: Step, there: Mapping[str, Path]) -> dict[str, Path]:
+    found = {}
+    for name, source in step.inputs.items():
+        if source in there:
+            found[name] = there[source]
+        elif not source.startswith(f"{ATTACHMENT}/"):  # one that is not there is an optional one
+            known = ", ".join(sorted(there)) or "—"
+            raise ExecutorError("runtime.no_input", name=source, known=known)
+    return found

@@ -48,9 +48,11 @@ class Parameter(Frozen):
         if self.kind == "choice" and not self.choices:
             raise ValueError(f"parameter {self.name!r} is a choice without choices")
         if (self.kind == "column") != (self.table is not None):
-            raise ValueError(f"parameter {self.name!r}: a column, and nothing else, names its table")
+            raise ValueError(f"parameter {self.name!r}: a column, and only that, names a table")
         if unknown := sorted(self.choice_aliases.keys() - set(self.choices)):
-            raise ValueError(f"parameter {self.name!r}: choice_aliases name {unknown[0]!r}, no choice")
+            raise ValueError(
+                f"parameter {self.name!r}: choice_aliases name {unknown[0]!r}, no choice"
+            )
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"parameter {self.name!r}: minimum is greater than maximum")
         try:

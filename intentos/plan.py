@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from intentos.errors import InvalidPlan
 from intentos.parameters import Parameter
 from intentos.types import (
+    AttachmentKind,
     Frozen,
     Json,
     Limits,
@@ -49,7 +50,7 @@ class Step(Frozen):
     """Handed to the code as data; a string ``$name`` stands for the parameter of that name and, in
     a kernel's or a WGSL step's, ``@name`` for the input array of that name."""
     inputs: dict[Name, str] = {}
-    """Local name ← ``step_id/artifact name`` of an earlier step."""
+    """Local name ← ``step_id/artifact name`` of an earlier step, or ``attachment/name``."""
     outputs: tuple[str, ...] = ()
     needs: frozenset[Need] = frozenset()
     executor: str | None = None
@@ -82,6 +83,22 @@ class CheckSpec(Frozen):
     expect: str = Field(max_length=500)
 
 
+class Slot(Frozen):
+    """A place in a plan for a file that a person hands in; which file it is, the plan leaves open,
+    so that an approval covers the same work on other data."""
+
+    name: Name
+    label: Words = Words()
+    kind: AttachmentKind
+    numbers: int = Field(0, ge=0, le=100)
+    """Columns of numbers that a table must have at least."""
+    optional: bool = False
+
+
+ATTACHMENT = "attachment"
+"""Where a step's input comes from that no step made."""
+
+
 class Plan(Frozen):
     """The typed proposal that a person reads, approves, edits and reruns; frozen from birth."""
 
@@ -93,6 +110,8 @@ class Plan(Frozen):
     assumptions: tuple[Assumption, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     steps: tuple[Step, ...] = Field(min_length=1, max_length=64)
+    attachments: tuple[Slot, ...] = Field((), max_length=8)
+    """Files that the steps work on."""
     checks: tuple[CheckSpec, ...] = ()
     answer: Words = Words()
     """Template of the answer sentence over values and parameters."""
@@ -106,7 +125,12 @@ class Plan(Frozen):
     def _consistent(self) -> Self:
         _unique("parameter", (p.name for p in self.parameters))
         _unique("step", (s.id for s in self.steps))
+        _unique("attachment", (slot.name for slot in self.attachments))
         names = {p.name for p in self.parameters}
+        slots = {slot.name for slot in self.attachments}
+        for parameter in self.parameters:
+            if parameter.table is not None and parameter.table not in slots:
+                raise ValueError(f"parameter {parameter.name!r} is a column of no attachment")
         seen: set[str] = set()
         for step in self.steps:
             for unknown in sorted(step.parameter_names - names):
@@ -115,10 +139,15 @@ class Plan(Frozen):
                 for unknown in sorted(set(_mentions(step.arguments, "@")) - step.inputs.keys()):
                     raise ValueError(f"step {step.id!r} uses @{unknown}, which is no input of it")
             for source in step.inputs.values():
-                if source.split("/", 1)[0] not in seen or "/" not in source:
+                origin, slash, name = source.partition("/")
+                known = name in slots if origin == ATTACHMENT else origin in seen
+                if not (slash and known):
                     raise ValueError(
-                        f"step {step.id!r}: input {source!r} is not 'earlier_step/artifact'"
+                        f"step {step.id!r}: input {source!r} is not 'earlier_step/artifact' or "
+                        f"'{ATTACHMENT}/name' of an attachment"
                     )
+            if step.id == ATTACHMENT:
+                raise ValueError(f"a step cannot be called {ATTACHMENT!r}")
             seen.add(step.id)
         for assumption in self.assumptions:
             if assumption.parameter is not None and assumption.parameter not in names:
@@ -130,9 +159,10 @@ class Plan(Frozen):
         """The fingerprint of what acts: an approval names it, and any other plan differs in it.
 
         Covers steps with code hashes and arguments, parameter names, kinds, ranges and choices,
-        needs, limits and checks; not words, language, origin, model or default values.
+        needs, limits and checks; not words, language, origin, model or default values. Of
+        attachments it covers what they are called and must be, not what is in them.
         """
-        acts = {
+        acts: dict[str, Json] = {
             "schema": self.schema_number,
             "steps": [
                 {
@@ -155,13 +185,16 @@ class Plan(Frozen):
                     "kind": p.kind,
                     "minimum": p.minimum,
                     "maximum": p.maximum,
-                    "choices": list(p.choices),
+                    "choices": [] if p.kind == "column" else list(p.choices),
                     "unit": p.unit,
                 }
+                | ({"table": p.table, "takes": p.takes} if p.kind == "column" else {})
                 for p in sorted(self.parameters, key=lambda p: p.name)
             ],
             "checks": [c.model_dump(include={"name", "kind", "expect"}) for c in self.checks],
         }
+        if self.attachments:  # plans from before there were any keep their fingerprint
+            acts["attachments"] = [s.model_dump(exclude={"label"}) for s in self.attachments]
         return sha256(canonical_json(acts))
 
     @property

@@ -17,6 +17,7 @@ from intentos.program import GpuProgram
 from intentos.run import StepResult
 from intentos.types import (
     Artifact,
+    Attachment,
     Check,
     Estimate,
     Intent,
@@ -101,7 +102,7 @@ class Resident(Protocol):
 
 Trial = Callable[[Step, Mapping[str, Value]], Awaitable[StepResult]]
 """``await trial(step, values)`` runs code before approval: in isolation, at most two seconds, no
-needs, no attachments. Running out of time counts as ok."""
+needs; attachments are made-up ones of the same shape. Running out of time counts as ok."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +112,7 @@ class Table:
     run: str
     plan: Plan
     values: Mapping[str, Value]
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +125,8 @@ class PlanningContext:
     table: Table | None = None
     model: str | None = None
     """The name of the model to use; None: the configured one; ``none``: no model at all."""
+    jury: bool = False
+    """Where code is written for a number, several programs of different methods shall vote."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,13 @@ approval, whoever asks. Canceling keeps what is there and leaves no process behi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
+from intentos import intake
 from intentos.config import Settings
+from intentos.errors import UsageError
 from intentos.events import Event, LiveEvent
 from intentos.execution import Execution
 from intentos.plan import Plan
@@ -24,7 +27,7 @@ from intentos.protocols import (
 )
 from intentos.registry import Registry
 from intentos.store import Store
-from intentos.types import Intent, Need, Value, new_id
+from intentos.types import Attachment, Intent, Need, Value, new_id
 
 
 class Runtime:
@@ -57,6 +60,29 @@ class Runtime:
         if self._planner is not None:
             await self._planner.close()
 
+    async def take_in(self, paths: Sequence[Path]) -> tuple[Attachment, ...]:
+        """Return files as attachments of an intent; each is read in the sandbox and profiled.
+
+        Raises:
+            UsageError: one of them is not there, too large, or cannot be used.
+            ExecutorUnavailable: no sandbox works here, and nothing else may read them.
+        """
+        if len(paths) > intake.MAX_FILES:
+            raise UsageError("attachment.too_many", count=len(paths), limit=intake.MAX_FILES)
+        found: list[Attachment] = []
+        for path in paths:
+            keys = {attachment.key for attachment in found}
+            found.append(
+                await intake.take_in(
+                    path,
+                    settings=self._settings,
+                    store=self._store,
+                    registry=self._registry,
+                    taken=keys,
+                )
+            )
+        return tuple(found)
+
     async def propose(
         self,
         intent: Intent,
@@ -82,11 +108,13 @@ class Runtime:
         model: str | None = None,
         allow: frozenset[Need] = frozenset(),
         run_id: str | None = None,
+        jury: bool = False,
     ) -> AsyncIterator[Event]:
         """Yield the run's events from RunStarted to RunFinished.
 
         Without ``plan`` the planner makes one, with ``table`` as the conversation so far.
-        ``values`` overrule what the planner chose. Leaving the iteration early cancels the run.
+        ``values`` overrule what the planner chose. ``jury``: where code is written for a number,
+        several programs vote. Leaving the iteration early cancels the run.
 
         Raises:
             StoreError: the store cannot be written, so that nothing can be promised any more.
@@ -101,6 +129,7 @@ class Runtime:
             registry=self._registry,
             approver=self._approver,
             propose=self._propose,
+            jury=jury,
         )
         work = run.main(plan, dict(values or {}), parent_run, table, model)
         task = asyncio.create_task(work, name=f"run {run.run_id}")

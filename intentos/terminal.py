@@ -37,7 +37,7 @@ from intentos.plan_file import dump_plan, load_plan
 from intentos.protocols import Proposal
 from intentos.report import Timings
 from intentos.run import Run, RunStatus
-from intentos.types import Estimate, Language, Value
+from intentos.types import Attachment, Estimate, Language, Value
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -90,6 +90,28 @@ class Terminal:
         """Print a sentence of the catalogue."""
         self.pause()
         self.console.print(Text(self.say(code, **arguments)))
+
+    def attached(self, attachment: Attachment) -> None:
+        """Tell what was found in a file that a person handed in."""
+        profile = attachment.profile
+        names = [column.name for column in profile.columns]
+        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+        told = self.say(
+            f"attachment.taken_{profile.kind}",
+            name=attachment.name,
+            rows=profile.rows,
+            columns=len(names),
+            names=shown,
+            width=profile.width,
+            height=profile.height,
+            seconds=profile.seconds,
+            rate=profile.rate,
+            shape=" × ".join(map(str, profile.shape)),
+            count=profile.rows,
+        )
+        notes = [self.say(f"attachment.note_{note}") for note in profile.notes]
+        self.pause()
+        self.console.print(Text("; ".join([told, *notes])), soft_wrap=True)
 
     def stdout(self) -> Console:
         """Return a console for answers."""

@@ -99,6 +99,60 @@ class Artifact(Frozen):
     step_id: str
 
 
+class Column(Frozen):
+    """One column of a table that a person handed in; its cells are never in it."""
+
+    name: str = Field(min_length=1, max_length=60)
+    """Cleaned: no control characters, no marks that mean something to a model."""
+    type: Literal["integer", "number", "date", "text", "empty"]
+    missing: int = Field(0, ge=0)
+    minimum: float | str | None = None
+    """Of numbers, and of dates as ISO text."""
+    maximum: float | str | None = None
+    distinct: int | None = Field(None, ge=0)
+
+
+AttachmentKind = Literal["table", "image", "sound", "array", "document"]
+
+
+class Profile(Frozen):
+    """What is known about a file that a person handed in: all of it that a model ever sees."""
+
+    kind: AttachmentKind
+    media_type: str = Field(max_length=100)
+    rows: int = Field(0, ge=0)
+    columns: tuple[Column, ...] = Field((), max_length=1000)
+    """Of a table; of a document its keys."""
+    width: int = Field(0, ge=0)
+    """Pixels of an image."""
+    height: int = Field(0, ge=0)
+    rate: int = Field(0, ge=0)
+    """Samples a second of a sound."""
+    channels: int = Field(0, ge=0)
+    seconds: float = Field(0.0, ge=0)
+    shape: tuple[int, ...] = Field((), max_length=32)
+    dtype: str = Field("", max_length=20)
+    minimum: float | None = None
+    """Of an array."""
+    maximum: float | None = None
+    missing: int = Field(0, ge=0)
+    """Numbers of an array that are not finite."""
+    encoding: str = Field("", max_length=20)
+    notes: tuple[Literal["extension", "ragged", "unreadable", "cut", "scaled"], ...] = ()
+    """What had to be put right, as endings of message codes ``attachment.note_…``."""
+
+
+class Attachment(Artifact):
+    """A file that a person handed in with a wish, named by the hash of its bytes as they were."""
+
+    step_id: Literal["attachment"] = "attachment"
+    key: Name
+    """What steps call it."""
+    plain: Sha256
+    """The same content as steps get it: UTF-8 CSV with commas, PNG, 16-bit WAV, NPY, JSON."""
+    profile: Profile
+
+
 class Intent(Frozen):
     """What a person said."""
 
@@ -108,7 +162,7 @@ class Intent(Frozen):
     language: Language
     source: Literal["typed", "spoken", "api", "peer"] = "typed"
     conversation: str = Field(default_factory=new_id)
-    attachments: tuple[Artifact, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     created_at: datetime = Field(default_factory=now)
 
 
