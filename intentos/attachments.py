@@ -71,7 +71,10 @@ def fitted(plan: Plan, attachments: Sequence[Attachment]) -> Plan:
 
 def columns_for(parameter: Parameter, profile: Profile) -> list[str]:
     """Return the columns of a table that a parameter may be."""
-    return [c.name for c in profile.columns if c.type in _TAKES[parameter.takes]]
+    fitting = [c for c in profile.columns if c.type in _TAKES[parameter.takes]]
+    if parameter.takes == "ordered":  # time is what things are mostly seen over
+        fitting.sort(key=lambda column: column.type != "date")
+    return [column.name for column in fitting]
 
 
 def described(attachments: Iterable[Attachment]) -> str:

@@ -18,7 +18,7 @@ from intentos.documents import read_document, validate
 from intentos.errors import IntentOSError, InvalidPlan, NotFound
 from intentos.messages import placeholders
 from intentos.parameters import Parameter
-from intentos.plan import Assumption, CheckSpec, Plan, Step
+from intentos.plan import Assumption, CheckSpec, Plan, Slot, Step
 from intentos.registry import Registry
 from intentos.types import Frozen, Json, Name, Value, Words
 
@@ -59,6 +59,8 @@ class Recipe(Frozen):
     """One sentence: how the wish was understood. May hold ``{parameter}``."""
     assumptions: tuple[Assumption, ...] = ()
     parameters: tuple[Parameter, ...] = ()
+    attachments: tuple[Slot, ...] = ()
+    """Files that it works on; a parameter of the kind ``column`` is a column of one of them."""
     steps: tuple[Step, ...] = Field(min_length=1)
     checks: tuple[CheckSpec, ...] = ()
     answer: BothWords
@@ -90,6 +92,7 @@ class Recipe(Frozen):
             interpretation=Words(**self.interpretation.model_dump()),
             assumptions=self.assumptions,
             parameters=self.parameters,
+            attachments=self.attachments,
             steps=self.steps,
             checks=self.checks,
             answer=Words(**self.answer.model_dump()),
