@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from intentos.errors import ConfigError
 from intentos.types import DEFAULT_SEED, Frozen, Value
@@ -27,7 +27,13 @@ class Settings(Frozen):
     language: Literal["auto", "zh", "en"] = "auto"
     """Of messages; ``auto``: the language of the intent, else of the locale."""
     model: str = "embedded"
-    """``embedded``, ``none``, or the path of a GGUF file."""
+    """``embedded``, ``none``, the path of a GGUF file, or somebody else's model as litellm names
+    it, such as ``openai/gpt-4o``. Several by commas (a list in the file): each is asked where the
+    one before it fails."""
+    model_seconds: float = Field(default=120.0, gt=0, le=3600)
+    """How long one question to somebody else's model may take, with its repetitions."""
+    spend_per_day: float = Field(default=1.0, ge=0)
+    """US dollars that other people's models may cost in one day."""
     seed: int = Field(default=DEFAULT_SEED, ge=0, lt=2**63)
     adapter: str = ""
     """Part of a GPU adapter's name to prefer; empty: a discrete GPU, else what there is."""
@@ -36,6 +42,13 @@ class Settings(Frozen):
     wall_time: float = Field(default=0.0, ge=0)
     """Seconds a step may run at most; 0: what the plan says."""
     unsafe_no_sandbox: bool = False
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _by_commas(cls, value: object) -> object:
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            return ",".join(value)
+        return value
 
     @property
     def database(self) -> Path:

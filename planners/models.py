@@ -26,6 +26,7 @@ from .model import Choice, Completion, Model, Prompt, T, Typed
 from .model_file import ModelFile, inspect, sha256_of
 from .model_file import catalogue as catalogue
 from .profiles import EMBEDDED
+from .remote import RemoteModel
 
 CONTEXT = 4096
 """Tokens of prompt and answer together."""
@@ -38,7 +39,8 @@ _log = logging.getLogger(__name__)
 def open_model(name: str, settings: Settings) -> Model | None:
     """Return the model called ``name``; nothing is loaded before the first question.
 
-    ``none`` is no model, ``embedded`` the default, else a catalogue name or a path to a GGUF file.
+    ``none`` is no model, ``embedded`` the default, else a catalogue name, a path to a GGUF file,
+    or somebody else's model as litellm names it (``provider/model``).
 
     Raises:
         ModelUnavailable: the file is missing, truncated or not GGUF, the name is unknown, or
@@ -46,6 +48,8 @@ def open_model(name: str, settings: Settings) -> Model | None:
     """
     if name == "none":
         return None
+    if "/" in name and not name.endswith(".gguf"):
+        return RemoteModel(name, settings)
     pinned = next((m for m in catalogue() if name in ("embedded", m.name)), None)
     if pinned is None and not name.endswith(".gguf"):
         known = ", ".join(["none", "embedded", *(m.name for m in catalogue())])
