@@ -150,7 +150,10 @@ def recipes_check(
         proposal = planner.recipes.read(path)
         language = call.terminal.language
         intent = make_intent(
-            proposal.plan.title.text(language), conversation=new_id(), language=language
+            proposal.plan.title.text(language),
+            conversation=new_id(),
+            language=language,
+            attachments=await conversation.runtime.take_in_samples(proposal.samples),
         )
         options = Options(values=proposal.values)
         return await conversation.run(intent, options, call.terminal.show, plan=proposal.plan)

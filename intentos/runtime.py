@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from intentos import intake
 from intentos.config import Settings
+from intentos.consent import Consents, Discloser, Disclosure, Sent, permit
 from intentos.errors import UsageError
 from intentos.events import Event, LiveEvent
 from intentos.execution import Execution
@@ -34,12 +38,20 @@ class Runtime:
     """Runs intents and plans; one for each process, used from one event loop."""
 
     def __init__(
-        self, *, settings: Settings, store: Store, registry: Registry, approver: Approver
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        registry: Registry,
+        approver: Approver,
+        discloser: Discloser | None = None,
     ) -> None:
+        """``discloser`` is asked before anything leaves this machine; None: nobody can be."""
         self._settings = settings
         self._store = store
         self._registry = registry
         self._approver = approver
+        self._discloser = discloser
         self._planner: Planner | None = None
         self._warm: list[Resident] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -83,6 +95,14 @@ class Runtime:
             )
         return tuple(found)
 
+    async def take_in_samples(self, samples: Mapping[str, str]) -> tuple[Attachment, ...]:
+        """Return small tables, name → CSV, as attachments of those names."""
+        with TemporaryDirectory(prefix="intentos-") as folder:
+            paths = [Path(folder, f"{name}.csv") for name in samples]
+            for path, text in zip(paths, samples.values(), strict=True):
+                await asyncio.to_thread(path.write_text, text, "utf-8")
+            return await self.take_in(paths)
+
     async def propose(
         self,
         intent: Intent,
@@ -90,11 +110,11 @@ class Runtime:
         table: Table | None = None,
         model: str | None = None,
         emit: Callable[[LiveEvent], None] = lambda event: None,
+        send: frozenset[Sent] = frozenset(),
     ) -> Proposal:
         """Return a plan for the intent without running anything, not even a trial."""
-        return await self._propose(
-            intent, PlanningContext(trial=None, emit=emit, table=table, model=model)
-        )
+        context = PlanningContext(trial=None, emit=emit, table=table, model=model)
+        return await self._propose(intent, context, send=send)
 
     async def run(
         self,
@@ -109,12 +129,14 @@ class Runtime:
         allow: frozenset[Need] = frozenset(),
         run_id: str | None = None,
         jury: bool = False,
+        send: frozenset[Sent] = frozenset(),
     ) -> AsyncIterator[Event]:
         """Yield the run's events from RunStarted to RunFinished.
 
         Without ``plan`` the planner makes one, with ``table`` as the conversation so far.
         ``values`` overrule what the planner chose. ``jury``: where code is written for a number,
-        several programs vote. Leaving the iteration early cancels the run.
+        several programs vote. ``send``: what may go to somebody else's model without asking.
+        Leaving the iteration early cancels the run.
 
         Raises:
             StoreError: the store cannot be written, so that nothing can be promised any more.
@@ -128,7 +150,7 @@ class Runtime:
             store=self._store,
             registry=self._registry,
             approver=self._approver,
-            propose=self._propose,
+            propose=partial(self._propose, send=send),
             jury=jury,
         )
         work = run.main(plan, dict(values or {}), parent_run, table, model)
@@ -150,7 +172,19 @@ class Runtime:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([task])
 
-    async def _propose(self, intent: Intent, context: PlanningContext) -> Proposal:
+    async def _propose(
+        self, intent: Intent, context: PlanningContext, *, send: frozenset[Sent]
+    ) -> Proposal:
         if self._planner is None:
             self._planner = self._registry.planner(settings=self._settings)
-        return await self._planner.propose(intent, context)
+
+        async def disclose(host: str, model: str) -> None:
+            sent: list[Sent] = ["wish"]
+            if context.table is not None:
+                sent.append("plan")
+            if intent.attachments or (context.table and context.table.attachments):
+                sent.append("attachments")
+            disclosure = Disclosure(host=host, model=model, sent=tuple(sent))
+            await permit(disclosure, Consents(self._settings), self._discloser, send)
+
+        return await self._planner.propose(intent, replace(context, disclose=disclose))

@@ -67,12 +67,17 @@ class Recipe(Frozen):
     """Sentence over computed values and parameters, such as ``{mean_speed:.1f} km/h``."""
     test: dict[Name, Value] = {}
     """Values that make it small: ``recipes check`` and the tests run it with them."""
+    samples: dict[Name, str] = {}
+    """Small tables, as CSV, that stand in for attachments it cannot do without in such a run."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         plan = self._plan()
         plan.accept(self.test)
         names = plan.defaults.keys()
+        needed = {slot.name for slot in self.attachments if not slot.optional}
+        if needed != self.samples.keys():
+            raise ValueError("samples are for exactly the attachments that are not optional")
         for field in ("title", "interpretation"):
             words: Words = getattr(self, field)
             for name in placeholders(words.en) | placeholders(words.zh):

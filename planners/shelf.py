@@ -38,7 +38,9 @@ class RecipeShelf:
     def read(self, path: Path) -> Proposal:
         """Return a recipe file's plan with its small ``test`` values; raises InvalidPlan."""
         recipe = read_recipe(path)
-        return Proposal(plan=recipe.plan(self._registry), values=recipe.test)
+        return Proposal(
+            plan=recipe.plan(self._registry), values=recipe.test, samples=recipe.samples
+        )
 
     def _info(self, recipe: Recipe) -> RecipeInfo:
         return RecipeInfo(

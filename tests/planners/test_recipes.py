@@ -41,7 +41,8 @@ async def run_of(recipe: Recipe, plan: Plan, registry: Registry, settings: Setti
     runtime = Runtime(
         settings=settings, store=store, registry=registry, approver=ApproveAll("test")
     )
-    wish = Intent(text=recipe.phrasings.en[0], language="en")
+    files = await runtime.take_in_samples(recipe.samples)
+    wish = Intent(text=recipe.phrasings.en[0], language="en", attachments=files)
     events = [e async for e in runtime.run(wish, plan=plan, values=dict(recipe.test))]
     run = store.run(events[0].run_id)
     export(run, settings.home / "shown", store)
