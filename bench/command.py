@@ -79,6 +79,68 @@ def planner(
         record.add(out, record.cpu(), result)
 
 
+@app.command()
+def intents(
+    untouched: Annotated[bool, typer.Option("--untouched", help="Totals only.")] = False,
+    tuned: Annotated[bool, typer.Option("--tuned", help="The default.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Both parts; totals only.")] = False,
+    model: Annotated[str | None, typer.Option(help="embedded, none, or another.")] = None,
+    family: Annotated[str, typer.Option(help="Only families whose name contains this.")] = "",
+    match: Annotated[str, typer.Option(help="Only texts in which this pattern is found.")] = "",
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="Also work that no wish asked for.")
+    ] = False,
+    cold: Annotated[int, typer.Option(help="Also ask this many as processes of their own.")] = 0,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Ask every wish for real and judge what comes out."""
+    import asyncio
+    from importlib.util import find_spec
+
+    from rich.console import Console
+
+    if untouched + tuned + every > 1:
+        typer.echo("--untouched, --tuned, --all: one of them", err=True)
+        raise typer.Exit(2)
+    if find_spec("pydantic_evals") is None:
+        typer.echo("pydantic-evals is missing: pip install 'intentos-runtime[bench]'", err=True)
+        raise typer.Exit(4)
+
+    from . import cases, record, summary, wishes
+    from . import cold as cold_start
+
+    progress = Console(stderr=True, highlight=False)
+
+    def tell(what: str) -> None:
+        progress.print(f"… {what}", markup=False)
+
+    part: cases.Part | None = None if every else "untouched" if untouched else "tuned"
+    chosen = cases.choose(cases.every(), part=part, family=family, match=match)
+    if not chosen:
+        typer.echo(f"no case: --family {family!r}, --match {match!r}", err=True)
+        raise typer.Exit(2)
+    name, rows = asyncio.run(wishes.measure(chosen, model, full_size=full_size, tell=tell))
+    result: dict[str, Any] = {
+        "kind": "intents",
+        "model": name,
+        "part": part or "all",
+        "full_size": full_size,
+        **summary.summarise(rows),
+    }
+    if part == "tuned":
+        result["rows"] = summary.details(rows)
+    if cold:
+        result["cold"] = cold_start.measure(cold_start.pick(chosen, cold), model, tell)
+    device = record.gpu()
+    if out is not None:
+        record.add(out, device, result)
+    if json_:
+        typer.echo(json.dumps({"device": device, **result}, ensure_ascii=False))
+    else:
+        summary.show(Console(highlight=False), {"device": device, **result})
+
+
 def _show_kernels(console: Console, device: str, result: dict[str, Any]) -> None:
     from rich.table import Table
 
