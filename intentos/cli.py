@@ -23,6 +23,7 @@ import typer
 
 from intentos import config, messages
 from intentos.attachments import fitted
+from intentos.consent import Sent
 from intentos.console import without_controls
 from intentos.conversation import (
     Conversation,
@@ -71,7 +72,14 @@ Attach = Annotated[
 ]
 Jury = Annotated[bool, typer.Option("--jury", help="Let several programs vote on a number.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-ModelName = Annotated[str | None, typer.Option(help="embedded, none, or a GGUF file.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option(help="embedded, none, a GGUF file, provider/model; several by commas."),
+]
+Send = Annotated[
+    str,
+    typer.Option(help="What may go to a model elsewhere unasked: wish,plan,attachments."),
+]
 
 
 @app.command()
@@ -86,6 +94,7 @@ def ask(
     set_: Set = None,
     seed: Seed = None,
     model: ModelName = None,
+    send: Send = "",
     jury: Jury = False,
     out: Out = None,
     json_: Json = False,
@@ -94,6 +103,7 @@ def ask(
     call = Call(language=language_of(text), json_=json_, out=out)
     options = call.guard(lambda: _options(set_, seed, allow, model))
     options.jury = jury
+    options.send = call.guard(lambda: _sendable(send))
 
     async def work(conversation: Conversation) -> Run:
         options.attachments = await call.take_in(conversation, attach)
@@ -187,15 +197,19 @@ def plan(
     attach: Attach = None,
     set_: Set = None,
     model: ModelName = None,
+    send: Send = "",
 ) -> None:
     """Write the plan for a wish as YAML, without running anything."""
     call = Call(language=language_of(text), json_=False, out=None)
     options = call.guard(lambda: _options(set_, None, "", model))
+    sent = call.guard(lambda: _sendable(send))
 
     async def work(conversation: Conversation) -> tuple[Plan, Mapping[str, Value]]:
         attachments = await call.take_in(conversation, attach)
         intent = make_intent(text, conversation=new_id(), attachments=attachments)
-        proposal = await conversation.runtime.propose(intent, model=model, emit=call.terminal.show)
+        proposal = await conversation.runtime.propose(
+            intent, model=model, emit=call.terminal.show, send=sent
+        )
         plan = fitted(proposal.plan, attachments)
         return plan, plan.accept({**proposal.values, **options.values})
 
@@ -238,7 +252,8 @@ class Call:
 
     async def converse(self, work: Callable[[Conversation], Awaitable[T]], approver: Approver) -> T:
         """Open a conversation for some work and close it on every path."""
-        conversation = Conversation(self.settings, approver, called_at=self.at)
+        discloser = AskInTerminal(self.terminal, self._estimates) if _somebody_is_there() else None
+        conversation = Conversation(self.settings, approver, called_at=self.at, discloser=discloser)
         self._conversation = conversation
         _cancel_on_sigterm()
         try:
@@ -273,7 +288,7 @@ class Call:
     def _approver(self, yes: bool) -> Approver:
         if yes:
             return ApproveAll("--yes")
-        if sys.stdin.isatty() and sys.stderr.isatty():
+        if _somebody_is_there():
             return AskInTerminal(self.terminal, self._estimates)
         return AskNobody()
 
@@ -389,6 +404,19 @@ def _options(set_: list[str] | None, seed: int | None, allow: str, model: str | 
             raise UsageError("allow.unknown", need=need, known=", ".join(known))
     needs = frozenset(known[need] for need in wanted)
     return Options(values=assignments(set_ or []), seed=seed, allow=needs, model=model)
+
+
+def _sendable(text: str) -> frozenset[Sent]:
+    known: dict[str, Sent] = {sent: sent for sent in get_args(Sent)}
+    wanted = [sent.strip() for sent in text.split(",") if sent.strip()]
+    for sent in wanted:
+        if sent not in known:
+            raise UsageError("consent.unknown_sent", sent=sent, known=", ".join(known))
+    return frozenset(known[sent] for sent in wanted)
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _write(path: Path, text: str) -> None:

@@ -14,12 +14,14 @@ from rich.text import Text
 
 from intentos import cli, config, doctor
 from intentos.config import Settings
+from intentos.consent import Consents
 from intentos.conversation import Conversation, Options, make_intent
 from intentos.errors import ExecutorUnavailable
 from intentos.protocols import Planner, RecipeInfo
 from intentos.registry import Registry
 from intentos.report import Timings, last_named, report, results_folder
 from intentos.run import Run
+from intentos.spending import Spending
 from intentos.store import Store
 from intentos.terminal import Terminal
 from intentos.types import new_id
@@ -202,6 +204,41 @@ def models_pull(
         lambda: look.planner().models.pull(name, source=from_, progress=terminal.transfer),
     )
     terminal.note("models.ready", path=str(path))
+
+
+@models_app.command("providers")
+def models_providers(json_: Json = False) -> None:
+    """List who may be sent what without asking, and what was spent today."""
+    look = _Look()
+    allowed = cli.guard(look.terminal, Consents(look.settings).every)
+    spent, tokens = cli.guard(look.terminal, Spending(look.settings).today)
+    cap = look.settings.spend_per_day
+    if json_:
+        _print_json(
+            {
+                "providers": [consent.model_dump(mode="json") for consent in allowed],
+                "today": {"dollars": spent, "cap": cap, "unpriced_tokens": tokens},
+            }
+        )
+        return
+    say = look.terminal.say
+    for consent in allowed:
+        sent = "; ".join(say(f"consent.sent_{kind}") for kind in consent.sent)
+        date = f"{consent.at.astimezone():%Y-%m-%d}"
+        look.out.print(Text(say("models.provider", host=consent.host, sent=sent, date=date)))
+    if not allowed:
+        look.out.print(Text(say("models.no_providers")))
+    look.out.print(Text(say("models.spent", spent=f"{spent:.4f}", cap=f"{cap:g}", tokens=tokens)))
+
+
+@models_app.command("forget")
+def models_forget(
+    host: Annotated[str, typer.Argument(help="As `intentos models providers` lists it.")],
+) -> None:
+    """Ask again before anything goes to this provider."""
+    look = _Look()
+    cli.guard(look.terminal, lambda: Consents(look.settings).forget(host))
+    look.terminal.note("models.forgotten", host=host)
 
 
 @executors_app.callback(invoke_without_command=True)

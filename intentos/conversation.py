@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from intentos.config import Settings
+from intentos.consent import Discloser, Sent
 from intentos.errors import UsageError
 from intentos.events import Event, FrameDrawn, PlanProposed, RunFinished
 from intentos.plan import Plan
@@ -42,19 +43,32 @@ class Options:
     attachments: tuple[Attachment, ...] = ()
     """Of the first text and of all that follow it."""
     jury: bool = False
+    send: frozenset[Sent] = frozenset()
+    """What may go to somebody else's model without asking."""
 
 
 class Conversation:
     """Joins settings, store, registry and runtime, and runs one thing after another."""
 
-    def __init__(self, settings: Settings, approver: Approver, *, called_at: float) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        approver: Approver,
+        *,
+        called_at: float,
+        discloser: Discloser | None = None,
+    ) -> None:
         """Open the store; runs whose owner is gone are marked as interrupted on the way."""
         self.settings = settings
         self.store = Store(settings)
         self.store.sweep()
         self.registry = Registry(plugins=settings.plugins)
         self.runtime = Runtime(
-            settings=settings, store=self.store, registry=self.registry, approver=approver
+            settings=settings,
+            store=self.store,
+            registry=self.registry,
+            approver=approver,
+            discloser=discloser,
         )
         self.timings = Timings()
         self.runs: list[str] = []
@@ -124,6 +138,7 @@ class Conversation:
             parent_run=parent_run,
             run_id=run_id,
             jury=options.jury,
+            send=options.send,
         ):
             self._time(event)
             listen(event)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, assert_never
 from pydantic import Field, TypeAdapter
 
 from intentos.errors import StoreError
+from intentos.model_use import ModelUse
 from intentos.plan import Approval, Plan
 from intentos.run import Run, RunStatus, StepResult, StepStatus
 from intentos.types import Artifact, Badge, Check, Frozen, Intent, Problem, Value, now
@@ -47,6 +48,8 @@ class PlanProposed(_Durable):
     tokens: int = 0
     accounted: bool = False
     """Whether every number and content word of the intent ended in the plan."""
+    models: tuple[ModelUse, ...] = ()
+    """Models that were asked for it, in their order."""
 
 
 class TrialRan(_Durable):
@@ -259,6 +262,7 @@ def _changes(run: Run, event: DurableEvent) -> dict[str, object]:
                 "values": event.values,
                 "tokens": event.tokens,
                 "accounted": event.accounted,
+                "models": (*run.models, *event.models),
             }
         case TrialRan():
             return {}

@@ -178,6 +178,7 @@ class Execution:
                 values=accepted,
                 tokens=proposal.tokens,
                 accounted=proposal.accounted,
+                models=proposal.models,
             )
         )
         return plan, accepted

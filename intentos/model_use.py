@@ -24,4 +24,4 @@ class ModelUse(Frozen):
 def total_cost(uses: tuple[ModelUse, ...]) -> float | None:
     """Return the dollars of all together, or None where one of them is not known."""
     costs = [use.cost for use in uses]
-    return None if None in costs else sum(cost for cost in costs if cost is not None)
+    return None if None in costs else sum((cost for cost in costs if cost is not None), 0.0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from intentos.events import LiveEvent
+from intentos.model_use import ModelUse
 from intentos.plan import Approval, Plan, Step
 from intentos.program import GpuProgram
 from intentos.run import StepResult
@@ -127,6 +128,9 @@ class PlanningContext:
     """The name of the model to use; None: the configured one; ``none``: no model at all."""
     jury: bool = False
     """Where code is written for a number, several programs of different methods shall vote."""
+    disclose: Callable[[str, str], Awaitable[None]] | None = None
+    """``await disclose(host, model)`` before anything is sent to a model that is not here; raises
+    NotApproved where it may not be sent. None: nothing may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +143,10 @@ class Proposal:
     """Model tokens read and written."""
     accounted: bool = False
     """Every number and content word of the intent ended in the plan."""
+    samples: Mapping[str, str] = field(default_factory=dict)
+    """Of a recipe that is only tried: small tables, as CSV, for the files it cannot do without."""
+    models: tuple[ModelUse, ...] = ()
+    """Models that were asked, in their order."""
 
 
 @dataclass(frozen=True, kw_only=True)

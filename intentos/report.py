@@ -13,6 +13,7 @@ from typing import Any
 
 from intentos.config import Settings
 from intentos.errors import StoreError, UsageError
+from intentos.model_use import total_cost
 from intentos.run import Run, RunStatus
 from intentos.store import NO_SPACE, Store
 from intentos.types import Artifact, Problem
@@ -74,7 +75,18 @@ def report(
             "run_s": timings.run_s,
             "first_frame_s": timings.first_frame_s,
             "tokens": run.tokens,
+            "cost": total_cost(run.models),
         },
+        "models": [
+            {
+                "name": use.name,
+                "host": use.host or "here",
+                "tokens": use.tokens,
+                "cost": use.cost,
+                "why": use.why.text(language) if use.why else None,
+            }
+            for use in run.models
+        ],
         "executor": last.executor if last else None,
         "device": last.device if last else None,
         "where": last.node if last else "here",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from intentos.model_use import ModelUse
 from intentos.plan import Approval, Plan
 from intentos.types import (
     DEFAULT_SEED,
@@ -96,6 +97,7 @@ class Run(Frozen):
     seed: int = DEFAULT_SEED
     tokens: int = 0
     accounted: bool = False
+    models: tuple[ModelUse, ...] = ()
     status: RunStatus = RunStatus.PLANNING
     approval: Approval | None = None
     results: tuple[StepResult, ...] = ()

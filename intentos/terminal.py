@@ -20,11 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from intentos.checks import plain
+from intentos.consent import Disclosure
 from intentos.console import make_console
 from intentos.errors import IntentOSError
 from intentos.events import (
     Event,
     FrameDrawn,
+    PlanProposed,
     ProgressMade,
     RunFinished,
     RunQueued,
@@ -32,6 +34,7 @@ from intentos.events import (
     TrialRan,
 )
 from intentos.messages import message
+from intentos.model_use import ModelUse, total_cost
 from intentos.plan import Approval, Plan, Step
 from intentos.plan_file import dump_plan, load_plan
 from intentos.protocols import Proposal
@@ -71,10 +74,20 @@ class Terminal:
                 self._advance(f"{self.say('stage.running')} · {executor}", None)
             case TrialRan(seconds=seconds):
                 self._advance(self.say("stage.tried", seconds=seconds), None)
+            case PlanProposed(models=models) if any(use.host for use in models):
+                for use in models:
+                    self.note("models.used", **self._use(use))
+                    if use.why is not None:
+                        self.note("models.climbed", why=use.why.text(self.language))
             case RunFinished():
                 self.pause()
             case _:
                 pass
+
+    def _use(self, use: ModelUse) -> dict[str, object]:
+        here = self.say("models.here")
+        cost = self.say("models.cost_unknown") if use.cost is None else f"${use.cost:.4f}"
+        return {"name": use.name, "host": use.host or here, "tokens": use.tokens, "cost": cost}
 
     def transfer(self, done: int, total: int, source: str) -> None:
         """Show how much of something has arrived."""
@@ -151,6 +164,9 @@ class Terminal:
             facts.append(f"{timings.run_s:.1f} s")
         if run.tokens:
             facts.append(self.say("card.tokens", tokens=run.tokens))
+        if any(use.host for use in run.models):
+            cost = total_cost(run.models)
+            facts.append(self.say("models.cost_unknown") if cost is None else f"${cost:.4f}")
         return " · ".join([*facts, self.say("card.run", run=run.id)])
 
     def error(self, text: str) -> None:
@@ -326,6 +342,24 @@ class AskInTerminal:
                         return edited
                 case _:
                     terminal.console.print(terminal.say("card.answers"))
+
+    async def may_send(self, disclosure: Disclosure) -> bool:
+        """Return whether the person lets this much go to a model that is not on this machine."""
+        terminal = self._terminal
+        terminal.pause()
+        facts = {"host": disclosure.host, "model": disclosure.model}
+        terminal.console.print(Text(terminal.say("consent.going", **facts)))
+        for sent in disclosure.sent:
+            terminal.console.print(Text("  · " + terminal.say(f"consent.sent_{sent}")))
+        terminal.console.print(Text(terminal.say("consent.kept", **facts), style="dim"))
+        while True:
+            match _ask(terminal, terminal.say("consent.question")).strip().lower():
+                case "y" | "yes" | "是" | "好":
+                    return True
+                case "n" | "no" | "否" | "不":
+                    return False
+                case _:
+                    terminal.console.print(Text(terminal.say("consent.answers")))
 
     def _edit(self, plan: Plan, values: Mapping[str, Value]) -> Proposal | None:
         before = dump_plan(plan, values)

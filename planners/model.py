@@ -60,6 +60,8 @@ class Model(Protocol):
 
     name: str
     profile: Profile
+    host: str
+    """Where its questions go; empty: a process of this machine."""
 
     @property
     def process(self) -> int | None:

@@ -21,6 +21,7 @@ from typing import Any
 from intentos.config import Settings
 from intentos.errors import IntentOSError, ModelUnavailable, PlanningError
 from intentos.protocols import ModelInfo
+from intentos.spending import count
 
 from .model import Choice, Completion, Model, Prompt, T, Typed
 from .model_file import ModelFile, inspect, sha256_of
@@ -109,6 +110,7 @@ class EmbeddedModel:
     """
 
     profile = EMBEDDED
+    host = ""
 
     def __init__(self, path: Path, settings: Settings, *, sha256: str | None = None) -> None:
         """``sha256``: what the file must have; None: whatever it has."""
@@ -223,6 +225,7 @@ class EmbeddedModel:
                     worker.kill()
             if answer["kind"] == "error":
                 raise self._problem(answer)
+            count(self.name, "", answer["tokens"], 0.0)
             return answer
 
     async def _running(self) -> _Worker:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from intentos.consent import is_loopback
 from intentos.errors import ModelUnavailable
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -85,16 +85,6 @@ def provider_of(model: str) -> Provider:
     if parts.scheme not in ("http", "https") or not host:
         raise ModelUnavailable("remote.bad_address", variable=variable)
     return Provider(model=model, name=name, base=base, host=host)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine: ``localhost`` or an address such as 127.0.0.1."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def without_secrets(text: str) -> str:

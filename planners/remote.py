@@ -46,6 +46,7 @@ class RemoteModel:
         self.name = name
         self.profile = profile_of(name)
         self.provider = provider_of(name)
+        self.host = self.provider.host
         self._settings = settings
         self._form: Form = self.profile.form
 

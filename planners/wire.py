@@ -20,9 +20,9 @@ from typing import Any
 
 from intentos.config import Settings
 from intentos.errors import ModelUnavailable
+from intentos.spending import Spending, count
 
 from .provider import Provider, without_secrets
-from .spending import Spending, count
 
 CONNECT = 5.0
 """Seconds until a connection must stand."""

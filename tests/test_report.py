@@ -51,7 +51,14 @@ async def test_the_object_has_all_its_fields(settings: Settings, store: Store) -
     )
     assert found["values"]["x"] == {"value": 3.0, "unit": ""}
     assert found["plan"] == run.plan.digest  # type: ignore[union-attr]
-    assert found["timings"] == {"plan_s": None, "run_s": 1.0, "first_frame_s": None, "tokens": 0}
+    assert found["timings"] == {
+        "plan_s": None,
+        "run_s": 1.0,
+        "first_frame_s": None,
+        "tokens": 0,
+        "cost": 0.0,
+    }
+    assert found["models"] == []
     assert [a["name"] for a in found["artifacts"]] == ["a.txt", "values.json"]
     json.dumps(found, allow_nan=False)
 
