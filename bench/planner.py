@@ -25,6 +25,7 @@ from intentos.planners.generate import generate
 from intentos.planners.model import Model
 from intentos.planners.models import open_model
 from intentos.planners.planner import DefaultPlanner
+from intentos.planners.refusal import refuse
 from intentos.protocols import PlanningContext, StepContext, Table
 from intentos.registry import Registry
 from intentos.run import StepResult, StepStatus
@@ -88,6 +89,7 @@ class Bench:
                 return last[-1].model_copy(update={"status": StepStatus.OK, "error": None})
             return last[-1]
 
+        await refuse(intent, self._writer())
         proposal = await generate(intent, self._writer(), self._context(trial), lambda text: None)
         result = last[-1]
         if not (result.values or result.artifacts):
@@ -178,7 +180,7 @@ async def measure(kind: str, model: str | None, which: str, match: str) -> dict[
             try:
                 right, got = await ask(case)
             except IntentOSError as error:
-                right = bool(case.get("refused")) and error.code == "planning.cannot_know"
+                right = bool(case.get("refused")) and error.code.startswith("refused.")
                 got = f"{error.code}: {error}"
             seconds = round(time.monotonic() - started, 2)
             rows.append({"text": case["text"], "right": right, "got": got, "seconds": seconds})
