@@ -145,7 +145,11 @@ def _crowd_values(
     if a.scene != "door":
         return {"lane_order": Quantity(value=round(_lane_order(a, agents), 3))}
     passed = series["passed"]
-    values = {"passed": Quantity(value=round(float(passed[-1])))}
+    values = {
+        "passed": Quantity(value=round(float(passed[-1]))),
+        "inside": Quantity(value=int((agents[:, 0] < a.door_x).sum())),
+        "time": Quantity(value=round((len(passed) - 1) * seconds, 1), unit="s"),
+    }
     moving = np.flatnonzero(np.diff(passed) > 0)
     if moving.size > 1:
         # From the first who passes to the last.
