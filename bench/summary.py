@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NO_PLAN = "refused"
 """Origin of a wish for which there was no plan."""
+BROKE = "runtime.unexpected"
+"""Code of the error that tells of a bug."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Row:
             pair=case.pair,
             right=not wrong,
             wrong=wrong,
-            crashed=crashed,
+            crashed=crashed or (last.get("error") or {}).get("code") == BROKE,
             origin=last.get("origin") or NO_PLAN,
             badge=last.get("badge"),
             digest=last.get("plan"),

@@ -170,7 +170,7 @@ class Bench:
         return [
             Outcome(
                 report=self._report(run, case),
-                words=words(run.plan) if run.plan else "",
+                words=words(run.plan, run.values) if run.plan else "",
                 look=self._look(run),
                 tokens=times.tokens[place],
                 plan_s=times.plans[place],
@@ -199,10 +199,15 @@ class Bench:
         return seen
 
 
-def words(plan: Plan) -> str:
-    """Return a plan's title and interpretation in both languages."""
-    both = (plan.title, plan.interpretation)
-    return " ".join(text for each in both for text in (each.en, each.zh) if text)
+def words(plan: Plan, values: Mapping[str, Value]) -> str:
+    """Return a plan's title and interpretation in both languages, and the choices that it made."""
+    told = [
+        each.text(language, values)
+        for each in (plan.title, plan.interpretation)
+        for language in ("en", "zh")
+    ]
+    chosen = [f"{values[p.name]}" for p in plan.parameters if p.kind in ("choice", "text")]
+    return " ".join([*told, *chosen])
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import unicodedata
 import wave
@@ -14,19 +16,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from typer.testing import CliRunner
 
 from intentos import config
-from intentos.bench import cases, cold, looking, oracles, summary, wishes
+from intentos.bench import cases, cold, command, looking, oracles, summary, wishes
 from intentos.bench.cases import Case, Oracle
 from intentos.bench.looking import Look, look
 from intentos.bench.oracles import Outcome, judge, numbers_in
 from intentos.documents import read_document
 from intentos.errors import InvalidPlan
-from intentos.plan import Approval, Plan
+from intentos.parameters import Parameter
+from intentos.plan import Approval, Plan, Step
 from intentos.planners.library import Library, builtin_folder
 from intentos.protocols import Proposal
 from intentos.registry import Registry
-from intentos.types import Language
+from intentos.types import Language, Words
 
 ALIKE = 0.8
 """Share of common pieces from which two sentences count as one."""
@@ -496,6 +501,26 @@ def test_a_conversation_that_ends_early_is_wrong_where_it_ended() -> None:
     assert not found["2 reached"].value
 
 
+def test_a_plan_is_known_by_its_words_in_both_languages_and_by_its_choices() -> None:
+    step = Step(id="s", language="python", code="pass", arguments={"shape": "$shape"})
+    shape = Parameter(
+        name="shape", label=Words(en="shape"), kind="choice", default="klein", choices=("klein",)
+    )
+    plan = Plan(
+        title=Words(en="A surface", zh="曲面"),
+        interpretation=Words(en="Turn it {turns} times."),
+        parameters=(
+            shape,
+            Parameter(name="turns", label=Words(en="turns"), kind="integer", default=2),
+        ),
+        steps=(step,),
+        origin="generated",
+    )
+    found = wishes.words(plan, plan.accept({"turns": 3}))
+    for word in ("A surface", "曲面", "3 times", "klein"):
+        assert word in found
+
+
 async def test_a_wish_is_asked_for_real_and_judged() -> None:
     said = "what is the monthly payment of a loan of 200,000 at 6 % over 15 years"
     asked = case(says=(said,), oracles=(Oracle(numbers=(1687.71,)),))
@@ -504,6 +529,44 @@ async def test_a_wish_is_asked_for_real_and_judged() -> None:
     assert row.right, row.wrong
     assert (row.origin, row.tokens) == ("recipe", 0)
     assert 0 < row.plan_s[0] < 60
+
+
+def test_only_tuned_cases_are_told_with_their_words() -> None:
+    row = summary.Row.of(case(says=("draw a heart",)), wrong=["moves: 0 %"], outcomes=[outcome()])
+    result = {"device": "here", "model": "none", "part": "tuned", "full_size": False}
+    result |= summary.summarise([row])
+
+    def shown(**more: Any) -> str:
+        text = io.StringIO()
+        summary.show(Console(file=text, width=200), {**result, **more})
+        return text.getvalue()
+
+    assert "draw a heart" in shown(rows=summary.details([row]))
+    assert "moves: 0 %" in shown(rows=summary.details([row]))
+    assert "draw a heart" not in shown()
+    assert "wrong, by badge: plausible 1 of 1" in shown()
+
+
+def test_the_command_prints_totals_of_the_untouched_and_keeps_them(tmp_path: Path) -> None:
+    asked = next(
+        c for c in cases.every() if c.part == "untouched" and c.family.startswith("economics")
+    )
+    out = tmp_path / "results.json"
+    options = ["--untouched", "--model", "none", "--match", re.escape(asked.name), "-o", str(out)]
+    ended = CliRunner().invoke(command.app, ["intents", *options])
+    assert ended.exit_code == 0, ended.output
+    assert "origin: " in ended.stdout
+    assert "untouched cases" in ended.stdout
+    kept = json.loads(out.read_text("utf-8"))["measured"][0]
+    assert kept["total"]["of"] == 1
+    assert asked.name not in ended.output + out.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "options", [["--tuned", "--untouched"], ["--match", "no such wish at all"]]
+)
+def test_an_impossible_choice_of_cases_is_refused(options: list[str]) -> None:
+    assert CliRunner().invoke(command.app, ["intents", *options]).exit_code == 2
 
 
 def _recipe_with_work(library: Library) -> tuple[str, Plan]:
