@@ -18,11 +18,13 @@ _FUNCTIONS = (
     "sin cos tan asin acos atan arcsin arccos arctan sinh cosh tanh exp ln log log2 log10 lg sqrt "
     "cbrt abs floor ceil round min max sign mod atan2 hypot rand randn uniform normal"
 )
-_NAME = r"(?:[rR]\d|[A-Za-z]\d?)(?![A-Za-z_\d])"
+_NAME = r"(?:[A-Za-z]\d?|[xyzuv]{2,3})(?![A-Za-z_\d])"
 _TOKEN = re.compile(
     rf"(?P<function>(?:{'|'.join(sorted(_FUNCTIONS.split(), key=len, reverse=True))})(?=\s*[(\d])"
     r"|(?:sin|cos|tan|ln|log|exp|sqrt)(?=\s*[a-zθπ](?![a-z])))"
     r"|(?P<number>\d+(?:\.\d+)?(?:e[-+]?\d+)?|\.\d+)"
+    r"|(?P<rate>d[A-Za-z]\d?\s*/\s*dt(?![A-Za-z])|∂[A-Za-z]\d?\s*/\s*∂t|[A-Za-z]\d?['′](?=\s*=))"
+    r"|(?P<field>(?:lap|dx|dy|dxx|dyy)(?=\s*\()|∇²|∇\^2)"
     rf"|(?P<constant>pi(?![A-Za-z])|π|tau(?![A-Za-z]))|(?P<variable>{_NAME}|θ)"
     r"|(?P<operator>\*\*|[-+*/^×·÷−＋－＊／²³√]|(?<=\w)\s*%(?=\s*[\w(]))"
     r"|(?P<equals>=(?!=))|(?P<compare>[<>]=?|[≤≥])|(?P<open>[(（])|(?P<close>[)）])"
@@ -65,6 +67,9 @@ class Written:
     """As a parameter takes it; an equation is what must become zero."""
     start: int
     end: int
+    left: str = ""
+    """What stands before the sign of equality: "y", "f(x)", "dx/dt", "x'"."""
+    right: str = ""
 
 
 def written(text: str) -> list[Written]:
@@ -103,7 +108,9 @@ def _formulas(text: str) -> list[Written]:
             continue
         if (formula := _formula(run, plain)) is not None:
             body, start, end = formula
-            found.append(Written("formula", body, places[start], places[end - 1] + 1))
+            left, _, right = (part.strip() for part in plain[start:end].partition("="))
+            place = (places[start], places[end - 1] + 1)
+            found.append(Written("formula", body, *place, left if right else "", right))
         run = []
         # A word is skipped whole: its letters are no variables.
         word = re.compile(r"[A-Za-z_\d]+|.", re.DOTALL).match(plain, position)
@@ -136,7 +143,11 @@ def _formula(run: list[re.Match[str]], text: str) -> tuple[str, int, int] | None
     run = _trimmed(run)
     groups = [match.lastgroup for match in run]
     calls = "function" in groups or "bar" in groups
-    if not (calls or "operator" in groups) or not ("variable" in groups or "function" in groups):
+    rated = "rate" in groups and "equals" in groups
+    calls = calls or rated
+    if not (calls or "operator" in groups) or not (
+        "variable" in groups or "function" in groups or rated
+    ):
         return None
     if any(
         a.lastgroup == b.lastgroup == "number" for a, b in itertools.pairwise(run)

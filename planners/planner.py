@@ -1,4 +1,4 @@
-"""The built-in planner: recall, then generate; a follow-up revises what is on the table."""
+"""The built-in planner: recall, compose, generate; a follow-up revises what is on the table."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import replace
 from functools import cached_property
 
 from intentos.config import Settings
-from intentos.errors import PlanningError
+from intentos.errors import NotApproved, PlanningError
 from intentos.events import ProgressMade, TokenWritten
 from intentos.protocols import PlanningContext, Proposal, Table
 from intentos.queue import turn
 from intentos.registry import Registry
 from intentos.types import Intent
 
-from . import generate, recall, revise
+from . import attached, compose, generate, ladder, recall, refusal, revise
 from .library import Library, Recipe
 from .model import Model
 from .models import Models, open_model
@@ -32,7 +32,8 @@ NAMED = 3
 
 
 class DefaultPlanner:
-    """Stops at the first that fits: what is on the table, a recipe, a program by the model."""
+    """Stops at the first that fits: what is on the table, the person's own equations, a
+    recipe, formulas by the model, a program by the model."""
 
     name = "default"
 
@@ -51,11 +52,21 @@ class DefaultPlanner:
             PlanningError: nothing fits; the message says what would.
             ValueOutOfRange: a number that is clearly meant for a parameter is outside its range.
             ModelUnavailable: a model is needed and is not there.
+            NotApproved: the model is not on this machine, and nothing may be sent to it.
         """
+
+        async def attempt(name: str) -> Proposal:
+            return await self._propose(intent, replace(context, model=name))
+
         if not intent.text.strip():
             raise PlanningError("planning.empty")
+        names = ladder.rungs(context.model or self._settings.model)
+        return await ladder.climb(names, attempt, context.emit)
+
+    async def _propose(self, intent: Intent, context: PlanningContext) -> Proposal:
+        """Return what one model, or none, makes of the intent."""
         context.emit(ProgressMade(stage="stage.planning"))
-        hits = self._index.search(intent.text)
+        hits = self._hits(intent)
         spent = 0
         if context.table is not None:
             follows, spent = await self._follows(intent, context, context.table, hits)
@@ -66,10 +77,17 @@ class DefaultPlanner:
                     # Nothing in it is about what lies there, and it does not say so: a new wish.
                     if error.code != "planning.nothing_to_change" or revise.refers(intent.text):
                         raise
+        written = await compose.from_equations(intent, context, self._registry)
+        if written is not None:
+            return _with(spent, written)
         recalled, used = await self.recall(intent, context)
         if recalled is not None:
             return _with(spent, recalled)
-        return _with(spent + used, await self._generated(intent, context, hits))
+        composed, more = await self._composed(intent, context)
+        spent += used + more
+        if composed is not None:
+            return _with(spent, composed)
+        return _with(spent, await self._generated(intent, context, hits))
 
     async def recall(self, intent: Intent, context: PlanningContext) -> tuple[Proposal | None, int]:
         """Return the plan of the recipe that is meant, if there is one, and the tokens it took.
@@ -78,7 +96,7 @@ class DefaultPlanner:
             ValueOutOfRange: a number that is clearly meant for a parameter is outside its range.
             ModelUnavailable: a model is needed and is not there.
         """
-        recipe, used = await self._chosen(intent, context, self._index.search(intent.text))
+        recipe, used = await self._chosen(intent, context, self._hits(intent))
         if recipe is None:
             return None, used
         proposal = _with(used, await self._filled(intent, context, recipe, asked=used > 0))
@@ -94,6 +112,9 @@ class DefaultPlanner:
     def _index(self) -> Index:
         return Index(self.library.all())
 
+    def _hits(self, intent: Intent) -> list[Hit]:
+        return attached.hits(self._index, intent, self.library.all())
+
     async def _follows(
         self, intent: Intent, context: PlanningContext, table: Table, hits: list[Hit]
     ) -> tuple[bool, int]:
@@ -102,6 +123,8 @@ class DefaultPlanner:
         whole = recall.decisive(hits)
         if whole is not None and not (refers and whole.id == table.plan.recipe):
             return False, 0  # nearly a recipe's own words: a whole wish
+        if attached.changed(intent, table)[2]:
+            return True, 0  # it names other columns
         own = max((h.score for h in hits if h.recipe.id == table.plan.recipe), default=0.0)
         other = max((h.score for h in hits if h.recipe.id != table.plan.recipe), default=0.0)
         if revise.read(intent.text, table.plan).operations:
@@ -117,6 +140,9 @@ class DefaultPlanner:
             return await revise.follows(intent.text, table, model)
 
     async def _revised(self, intent: Intent, context: PlanningContext, table: Table) -> Proposal:
+        table, intent, other_columns = attached.changed(intent, table)
+        if other_columns and not revise.read(intent.text, table.plan).operations:
+            return Proposal(plan=table.plan, values=table.values)
         if self._no_model(context) or revise.read(intent.text, table.plan).plain:
             return await revise.revise(intent.text, table, None)
         async with self._model_turn(context) as model:
@@ -139,10 +165,28 @@ class DefaultPlanner:
         self, intent: Intent, context: PlanningContext, recipe: Recipe, *, asked: bool
     ) -> Proposal:
         """Return the recipe's plan; the model helps with values only where it was needed before."""
+        reading = attached.read(intent, recipe.plan(self._registry))
         if not asked:
-            return await recall.fill(intent.text, recipe, self._registry, None)
+            proposal = await recall.fill(reading.rest, recipe, self._registry, None)
+        else:
+            async with self._model_turn(context) as model:
+                proposal = await recall.fill(reading.rest, recipe, self._registry, model)
+        return attached.with_columns(proposal, reading)
+
+    async def _composed(
+        self, intent: Intent, context: PlanningContext
+    ) -> tuple[Proposal | None, int]:
+        """Return a plan of formulas, if the model can write one, and the tokens it took.
+
+        Raises:
+            PlanningError: the wish is for something that no program can know or do.
+        """
+        if self._no_model(context) or intent.attachments:  # no formula reads a file
+            return None, 0
         async with self._model_turn(context) as model:
-            return await recall.fill(intent.text, recipe, self._registry, model)
+            asked = await refusal.refuse(intent, model)
+            proposal, tokens = await compose.compose(intent, model, context, self._registry)
+        return (replace(proposal, tokens=0) if proposal else None), asked + tokens
 
     async def _generated(
         self, intent: Intent, context: PlanningContext, hits: list[Hit]
@@ -163,13 +207,24 @@ class DefaultPlanner:
 
     @asynccontextmanager
     async def _model_turn(self, context: PlanningContext) -> AsyncIterator[Model]:
-        """Hold the one model while the block runs; raises ModelUnavailable."""
+        """Hold the model while the block runs; there is one of those that are here.
+
+        Raises:
+            ModelUnavailable: it is not there.
+            NotApproved: it is elsewhere, and nothing may be sent to it.
+        """
         name = context.model or self._settings.model
         if name not in self._open:
             model = open_model(name, self._settings)
             if model is None:
                 raise PlanningError("planning.no_model")
             self._open[name] = model
+        if host := self._open[name].host:
+            if context.disclose is None:
+                raise NotApproved("consent.no_consent", host=host)
+            await context.disclose(host, name)
+            yield self._open[name]
+            return
         async with turn(self._settings, "model", context.emit):
             if self._open[name].process is None:
                 context.emit(ProgressMade(stage="stage.loading"))

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Task = Literal["choose", "fill", "compose", "python", "wgsl"]
-Form = Literal["native", "tool", "prompted"]
-"""How a typed answer is asked for: by a JSON schema, by a tool, or by words alone."""
+Form = Literal["native", "tool", "json", "words"]
+"""How a typed answer is asked for: by its JSON schema, by a tool, as some JSON, by words alone. The
+last two say in words what the JSON holds."""
 
 _ALL: frozenset[Task] = frozenset({"choose", "fill", "compose", "python", "wgsl"})
 
@@ -22,7 +23,7 @@ class Profile:
     """Sees more candidates, and fills all parameters in one typed call."""
     trusted: frozenset[Task] = frozenset({"choose", "fill", "python"})
     form: Form = "native"
-    """The first way to ask for a typed answer; a server that refuses it is asked by words."""
+    """The first way to ask for a typed answer; one that is refused is followed by a plainer one."""
     thinks: bool = False
     """Writes down its thoughts before the answer, which takes many tokens."""
     temperature: float | None = 0.0
@@ -42,7 +43,7 @@ EMBEDDED = Profile(family="embedded", trusted=frozenset({"choose", "fill", "comp
 
 _LARGE = Profile(family="large", large=True, trusted=_ALL)
 _MIDDLE = Profile(family="middle", trusted=frozenset({"choose", "fill", "compose", "python"}))
-_SMALL = Profile(family="small", form="prompted")
+_SMALL = Profile(family="small", form="json")
 
 # First match wins. Sizes are what a name says ("-7b", "-72b"); a name that says nothing and
 # belongs to no family below is taken for a small model, which costs speed and never correctness.
@@ -51,18 +52,18 @@ _FAMILIES: tuple[tuple[str, Profile], ...] = (
         r"(^|/)(o[1345](-|$)|gpt-5)",
         replace(_LARGE, family="openai-reasoning", thinks=True, temperature=None),
     ),
-    (r"gpt-oss", replace(_LARGE, family="gpt-oss", form="prompted", thinks=True)),
+    (r"gpt-oss", replace(_LARGE, family="gpt-oss", form="json", thinks=True)),
     (r"gpt-4|gpt-3\.5|chatgpt", replace(_LARGE, family="gpt")),
     (r"claude", replace(_LARGE, family="claude", form="tool", temperature=None)),
     (r"gemini", replace(_LARGE, family="gemini")),
     (
         r"deepseek.*(r1|reasoner)|qwq|magistral|thinking",
-        replace(_LARGE, family="thinking", form="prompted", thinks=True),
+        replace(_LARGE, family="thinking", form="json", thinks=True),
     ),
     # It thinks unless it is told not to; choosing and filling in need no thoughts.
     (
         r"qwen-?3(?!.*coder)(?!.*-(0\.6|1\.7|4)b)",
-        replace(_LARGE, family="qwen3", form="prompted", note="/no_think"),
+        replace(_LARGE, family="qwen3", form="json", note="/no_think"),
     ),
     (r"qwen-?3(?!.*coder)", replace(_SMALL, family="qwen3-small", note="/no_think")),
     (r"deepseek|kimi|moonshot|glm-[45]|grok", replace(_LARGE, family="open-large", form="tool")),
