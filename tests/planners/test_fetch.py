@@ -1,4 +1,4 @@
-"""Fetching: two sources, resumed, refused, and safe on a full disk."""
+"""Fetching: one source after another, resumed, refused, and safe on a full disk."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ import pytest
 
 from intentos.config import Settings
 from intentos.errors import ModelUnavailable, StoreError
+from intentos.planners import sources
 from intentos.planners.fetch import pull
 from intentos.planners.model_file import ModelFile, WheelParts
 
@@ -49,6 +50,7 @@ class Hub:
     def __init__(self) -> None:
         self.behaviour: list[str] = []
         self.content = CONTENT
+        self.path = f"/{FILE.hub}/resolve/main/{FILE.file}"
         self.ranges: list[str] = []
         """The Range header of every request, in order."""
         self.released = threading.Event()
@@ -65,7 +67,7 @@ class Hub:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        if request.path != f"/{FILE.hub}/resolve/main/{FILE.file}":
+        if request.path != self.path:
             request.send_error(404)
             return
         wanted = request.headers.get("Range", "")
@@ -101,6 +103,16 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     hub.server.shutdown()
     hub.server.server_close()
     thread.join()
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the loopback is there: nobody listens where ModelScope and the hub would be."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setattr(sources, "MODELSCOPE", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(sources, "HUB", f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture
@@ -153,7 +165,7 @@ def test_a_file_comes_whole_and_is_not_fetched_twice(hub: Hub, cache: Settings) 
     path = pull(FILE, cache, progress=lambda *what: seen.append(what))
     assert path.read_bytes() == CONTENT
     assert seen[-1][:2] == (len(CONTENT), len(CONTENT))
-    assert "someone/small-GGUF/small.gguf" in {source for _, _, source in seen}
+    assert "127.0.0.1/someone/small-GGUF/small.gguf" in {source for _, _, source in seen}
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
     assert pull(FILE, cache) == path
     assert hub.ranges == [""]
@@ -344,3 +356,79 @@ def test_a_disk_that_fills_up_meanwhile_loses_nothing(
     assert (small_disk / "small.gguf.part").stat().st_size >= 300_000
     assert pull(FILE, cache).read_bytes() == CONTENT
     assert hub.ranges[1].startswith("bytes=")
+
+
+@pytest.fixture
+def black_hole() -> Iterator[str]:
+    """An address on the loopback at which no connection is ever taken: its queue is full."""
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """An address at which connections stand and nothing is ever said."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(8)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("address", ["black_hole", "mute"])
+def test_an_address_that_never_answers_costs_seconds_and_the_next_source_serves(
+    address: str,
+    hub: Hub,
+    cache: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", request.getfixturevalue(address))
+    monkeypatch.setattr(sources, "MODELSCOPE", hub.url)
+    hub.path = f"/models/{FILE.hub}/resolve/master/{FILE.file}"
+    seen: list[str] = []
+    started = time.monotonic()
+    path = pull(FILE, cache, progress=lambda done, total, source: seen.append(source))
+    assert path.read_bytes() == CONTENT
+    assert time.monotonic() - started < 20
+    assert len(hub.ranges) == 1
+
+
+def test_the_sources_are_tried_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MODELSCOPE", "https://scope.example")
+    monkeypatch.setattr(sources, "HUB", "https://hub.example")
+    monkeypatch.setenv("HF_ENDPOINT", "https://user:secret@mirror.example/")
+    found = sources.on_the_web(FILE)
+    assert [source.url for source in found] == [
+        "https://user:secret@mirror.example/someone/small-GGUF/resolve/main/small.gguf",
+        "https://scope.example/models/someone/small-GGUF/resolve/master/small.gguf",
+        "https://hub.example/someone/small-GGUF/resolve/main/small.gguf",
+    ]
+    assert not any("secret" in source.name for source in found)
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+    assert len(sources.on_the_web(FILE)) == 2
+    monkeypatch.delenv("HF_ENDPOINT")
+    assert "scope.example" in sources.on_the_web(FILE)[0].name
+
+
+def test_a_mirror_with_other_bytes_is_passed_over(
+    hub: Hub, cache: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.content = bytes(len(CONTENT))
+    good = Hub()
+    thread = threading.Thread(target=good.server.serve_forever, args=(0.05,))
+    thread.start()
+    monkeypatch.setattr(sources, "HUB", good.url)
+    try:
+        assert pull(FILE, cache).read_bytes() == CONTENT
+    finally:
+        good.server.shutdown()
+        good.server.server_close()
+        thread.join()
+    assert len(hub.ranges) == len(good.ranges) == 1
