@@ -82,22 +82,21 @@ class RemoteModel:
         await ready()
         from pydantic_ai import NativeOutput, PromptedOutput, ToolOutput
 
-        forms: dict[Form, Any] = {
+        outputs: dict[Form, Any] = {
             "native": NativeOutput(kind, strict=False),
             "tool": ToolOutput(kind, name="answer"),
-            "prompted": PromptedOutput(kind),
+            "json": PromptedOutput(kind),
+            "words": PromptedOutput(kind),
         }
-        try:
-            value, replies = await self._run(prompt, forms[self._form], max_tokens)
-        except Refused as refused:
-            if self._form == "prompted":
-                raise self._refused(refused) from None
-            self._form = "prompted"
+        while True:
             try:
-                value, replies = await self._run(prompt, forms["prompted"], max_tokens)
-            except Refused as again:
-                raise self._refused(again) from None
-        return Typed(value=value, tokens=sum(reply.tokens for reply in replies))
+                value, replies = await self._run(prompt, outputs[self._form], max_tokens)
+            except Refused as refused:
+                if self._form == "words":
+                    raise self._refused(refused) from None
+                self._form = "words" if self._form == "json" else "json"
+                continue
+            return Typed(value=value, tokens=sum(reply.tokens for reply in replies))
 
     async def complete(
         self,
@@ -208,6 +207,11 @@ class RemoteModel:
                 "type": "json_schema",
                 "json_schema": {"name": name, "schema": schema},
             }
+        elif wanted.output_mode == "prompted" and self._form == "json":
+            options["response_format"] = {"type": "json_object"}
+            if wanted.output_object is not None and self.provider.here:
+                # Servers of one's own decode under it; others may refuse a field they don't know.
+                options["response_format"]["schema"] = wanted.output_object.json_schema
         elif info.output_tools:
             [tool] = info.output_tools
             options["tools"] = [

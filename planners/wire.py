@@ -29,6 +29,7 @@ CONNECT = 5.0
 TRIES = 3
 """How often a question is asked where the server is busy or its connection breaks."""
 _LONGEST_PAUSE = 10.0
+_FORM = re.compile("response_format|json_schema|tool_choice")
 _THOUGHTS = re.compile(r"\A\s*(?:<think(?:ing)?>)?.*?</think(?:ing)?>", re.DOTALL)
 
 
@@ -210,6 +211,7 @@ def _problem(provider: Provider, error: Exception) -> Exception:
 
 def _by_status(error: Exception, said: bool, who: dict[str, str]) -> Exception:
     """Return what the HTTP status means; ``said``: the server gave it, and not litellm."""
+    text = str(getattr(error, "message", error))
     match getattr(error, "status_code", None):
         case 401 | 403:
             return ModelUnavailable("remote.key", **who)
@@ -220,8 +222,9 @@ def _by_status(error: Exception, said: bool, who: dict[str, str]) -> Exception:
         case 429:
             return _Again(ModelUnavailable("remote.busy", **who), pause=_retry_after(error))
         case 400 | 422:
-            text = str(getattr(error, "message", error)).removeprefix("litellm.")
-            return Refused(without_secrets(text))
+            return Refused(without_secrets(text.removeprefix("litellm.")))
+        case int() if _FORM.search(text):  # some servers call an option unknown to them an error
+            return Refused(without_secrets(text.removeprefix("litellm.")))
         case int(status) if 300 <= status < 400:
             return ModelUnavailable("remote.redirect", **who)
         case int(status) if status >= 500 and said:

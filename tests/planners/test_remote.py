@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from pydantic import BaseModel
 
+from intentos import config
 from intentos.config import Settings
 from intentos.errors import ModelUnavailable
 from intentos.planners.model import Prompt
+from intentos.planners.model_file import DEFAULT
 from intentos.planners.models import open_model
 from intentos.planners.provider import provider_of
 from intentos.planners.remote import RemoteModel
@@ -133,17 +141,19 @@ async def test_a_server_without_schemas_is_asked_by_words(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_BASE", "http://127.0.0.1:1/v1")
     refusal = status(400, {"error": {"message": "response_format is not supported"}})
-    async with serving(refusal, completion('{"program": "a"}')) as server:
+    error = status(500, {"error": {"message": "response_format: input should be 'text'"}})
+    async with serving(refusal, error, completion('{"program": "a"}')) as server:
         monkeypatch.setenv("OPENAI_API_BASE", server.base)
         model = RemoteModel("openai/gpt-4o-like", settings)
         assert (await model.choose(CHOOSE, ["a", "b"])).name == "a"
         assert (await model.choose(CHOOSE, ["a", "b"])).name == "a"
-    first, second, third = server.questions
-    schema = first["response_format"]["json_schema"]["schema"]
+    by_schema, as_json, by_words, again = server.questions
+    schema = by_schema["response_format"]["json_schema"]["schema"]
     assert schema["properties"]["program"]["enum"] == ["a", "b"]
-    assert "response_format" not in second  # and it is remembered:
-    assert "response_format" not in third
-    assert '"program"' in second["messages"][0]["content"]
+    assert as_json["response_format"]["type"] == "json_object"
+    assert '"program"' in by_words["messages"][0]["content"]
+    assert "response_format" not in by_words
+    assert "response_format" not in again  # what the server takes is remembered
 
 
 GARBAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n\x00\xff<html>!"
@@ -164,7 +174,7 @@ GARBAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n\x0
         (status(429, Retry_After="0.01"), "remote.busy", 3),
         (status(500), "remote.broken", 3),
         (status(503), "remote.broken", 3),
-        (status(400, {"error": {"message": f"bad {CANARY} wish"}}), "remote.refused", 1),
+        (status(400, {"error": {"message": f"bad {CANARY} wish"}}), "remote.refused", 2),
         (status(307, Location="http://127.0.0.1:9/elsewhere"), "remote.redirect", 1),
     ],
 )
@@ -276,3 +286,67 @@ def test_an_address_that_is_none_names_its_variable(
     monkeypatch.setenv("OPENAI_API_BASE", address)
     with pytest.raises(ModelUnavailable, match="OPENAI_API_BASE"):
         provider_of("openai/local")
+
+
+@pytest.fixture(scope="session")
+def real_server() -> Iterator[str]:
+    """Return the address of llama-cpp-python's own server with the 1.5B model."""
+    here = config.load()
+    if not DEFAULT.present(here):
+        pytest.skip(f"the model is not at {DEFAULT.path(here)}")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = Path(__file__).with_name("llama_server.py")
+    command = [sys.executable, str(script), str(DEFAULT.path(here)), str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_a_real_server_chooses_and_fills_under_a_type(
+    real_server: str, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    patient = settings.model_copy(update={"model_seconds": 600})
+    model = opened(real_server, monkeypatch, patient)
+    prompt = Prompt(
+        system="Answer with JSON: the name of the program that is meant.",
+        user="heart: draws a heart\ntraffic: simulates cars on roads\nWish: 城市交通流量",
+        prefill='{"program": "',
+    )
+    choice = await model.choose(prompt, ["heart", "traffic"])
+    assert choice.name == "traffic"
+    assert choice.tokens > 40
+    asked = Prompt(system="You read lights.", user="The light is green for 25 seconds.")
+    answer = await model.typed(asked, Light, grammar="")
+    assert answer.value == Light(colour="green", seconds=25)
+
+
+def test_the_command_line_plans_with_a_real_server(
+    real_server: str, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setenv("OPENAI_API_BASE", real_server)
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    monkeypatch.setenv("INTENTOS_MODEL_SECONDS", "600")
+    command = [sys.executable, "-m", "intentos", "ask", "一个摆的周期是多少，绳子长 2 米"]
+    done = subprocess.run(
+        [*command, "--model", "openai/local", "--yes", "--json"], capture_output=True, text=True
+    )
+    told = json.loads(done.stdout)
+    assert told["status"] == "completed", done.stderr
+    assert told["plan"]
+    seen = [done.stdout, done.stderr]
+    kept = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    assert kept
+    assert not any(CANARY in text for text in seen)
+    assert not any(CANARY.encode() in data for data in kept)
