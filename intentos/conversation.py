@@ -97,15 +97,17 @@ class Conversation:
             for text in texts
         ]
         run: Run | None = None
+        table: Table | None = None
         for intent in intents:
             if run is not None:
                 between(run)
                 options = replace(options, values={})
+                table = table_of(run, table)
             run = await self.run(
                 intent,
                 options,
                 listen,
-                table=table_of(run) if run is not None else None,
+                table=table,
                 parent_run=run.id if run is not None else None,
             )
             if run.status is not RunStatus.COMPLETED:
@@ -196,11 +198,29 @@ def make_intent(
     )
 
 
-def table_of(run: Run) -> Table | None:
-    """Return what a run leaves on the table for the next intent."""
+def table_of(run: Run, earlier: Table | None = None) -> Table | None:
+    """Return what a run leaves on the table for the next intent; ``earlier`` lay there before.
+
+    A run that only brought back what had been there before takes what came since off the table.
+    """
     if run.plan is None:
         return None
-    return Table(run=run.id, plan=run.plan, values=run.values, attachments=run.intent.attachments)
+    back = earlier
+    while back is not None:
+        if back.plan.digest == run.plan.digest and dict(back.values) == run.values:
+            earlier = back.earlier
+            break
+        back = back.earlier
+    return Table(
+        run=run.id,
+        plan=run.plan,
+        values=run.values,
+        attachments=run.intent.attachments,
+        answer=run.answer,
+        quantities=run.quantities,
+        artifacts=run.artifacts,
+        earlier=earlier,
+    )
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Value]:

@@ -32,7 +32,7 @@ from intentos.events import (
     StepStarted,
     TrialRan,
 )
-from intentos.plan import ATTACHMENT, Approval, Plan, Step
+from intentos.plan import ATTACHMENT, RUN, Approval, Plan, Step
 from intentos.protocols import (
     Approver,
     Executor,
@@ -289,9 +289,18 @@ class Execution:
         return result
 
     def _attached(self, plan: Plan) -> dict[str, Path]:
-        """Return the files that the plan's attachments are, by the names that steps give them."""
+        """Return the files that no step makes, by the names that steps give them: the plan's
+        attachments, and what earlier runs left; raises NotFound for a run that is not here."""
         bound = bind(plan.attachments, self._intent.attachments)
-        return {f"{ATTACHMENT}/{slot}": self._store.path(a.plain) for slot, a in bound.items()}
+        files = {f"{ATTACHMENT}/{slot}": self._store.path(a.plain) for slot, a in bound.items()}
+        for source in {source for step in plan.steps for source in step.inputs.values()}:
+            origin, _, name = source.partition("/")
+            if origin.startswith(RUN):
+                earlier = self._store.run(origin.removeprefix(RUN))
+                for artifact in earlier.artifacts:
+                    if artifact.name == name:
+                        files[source] = self._store.path(artifact.id)
+        return files
 
     def _made_up(self, step: Step, folder: Path) -> dict[str, Path]:
         """Return stand-ins for what a step wants of a person's files."""

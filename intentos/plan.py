@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Self
@@ -50,7 +51,8 @@ class Step(Frozen):
     """Handed to the code as data; a string ``$name`` stands for the parameter of that name and, in
     a kernel's or a WGSL step's, ``@name`` for the input array of that name."""
     inputs: dict[Name, str] = {}
-    """Local name ← ``step_id/artifact name`` of an earlier step, or ``attachment/name``."""
+    """Local name ← ``step_id/artifact name`` of an earlier step, ``attachment/name``, or
+    ``run:id/artifact name`` of an earlier run."""
     outputs: tuple[str, ...] = ()
     needs: frozenset[Need] = frozenset()
     executor: str | None = None
@@ -96,7 +98,9 @@ class Slot(Frozen):
 
 
 ATTACHMENT = "attachment"
+RUN = "run:"
 """Where a step's input comes from that no step made."""
+_RUN_SOURCE = re.compile(rf"{RUN}[0-9a-z]{{26}}")
 
 
 class Plan(Frozen):
@@ -141,10 +145,11 @@ class Plan(Frozen):
             for source in step.inputs.values():
                 origin, slash, name = source.partition("/")
                 known = name in slots if origin == ATTACHMENT else origin in seen
+                known = known or bool(_RUN_SOURCE.fullmatch(origin))
                 if not (slash and known):
                     raise ValueError(
-                        f"step {step.id!r}: input {source!r} is not 'earlier_step/artifact' or "
-                        f"'{ATTACHMENT}/name' of an attachment"
+                        f"step {step.id!r}: input {source!r} is not 'earlier_step/artifact', "
+                        f"'{ATTACHMENT}/name' of an attachment or '{RUN}id/artifact'"
                     )
             if step.id == ATTACHMENT:
                 raise ValueError(f"a step cannot be called {ATTACHMENT!r}")

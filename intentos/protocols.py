@@ -114,6 +114,11 @@ class Table:
     plan: Plan
     values: Mapping[str, Value]
     attachments: tuple[Attachment, ...] = ()
+    answer: str = ""
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    artifacts: tuple[Artifact, ...] = ()
+    earlier: Table | None = None
+    """What lay there before; what was taken back is not among it."""
 
 
 @dataclass(frozen=True, kw_only=True)

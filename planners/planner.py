@@ -15,7 +15,7 @@ from intentos.queue import turn
 from intentos.registry import Registry
 from intentos.types import Intent
 
-from . import attached, compose, generate, ladder, recall, refusal, revise
+from . import attached, comparison, compose, generate, ladder, recall, refusal, revise
 from .library import Library, Recipe
 from .model import Model
 from .models import Models, open_model
@@ -69,6 +69,11 @@ class DefaultPlanner:
         hits = self._hits(intent)
         spent = 0
         if context.table is not None:
+            earlier = comparison.back(intent.text, context.table) or comparison.compare(
+                intent.text, context.table
+            )
+            if earlier is not None:
+                return earlier
             follows, spent = await self._follows(intent, context, context.table, hits)
             if follows:
                 try:
