@@ -25,6 +25,8 @@ _WEAK = frozenset(
     "visualize visualise visualization model nice beautiful".split()
 )
 _WEIGHT_OF_WEAK = 0.25
+_ENOUGH_SAID = 3.0
+"""Weight of words below which a text says too little to choose by: "make it", "show me"."""
 _CHINESE_STOP = re.compile(
     r"帮我|现在|然后|接着|接下来|请问|请|我想要?|想要|想看|想|给我|为我|让我|我|你|能不能|可以|能否|一下|看看|看|多少|什么|怎么样?"
     r"|怎样|如何|模拟|画出|画|绘制|显示|展示|演示|动画|生成|制作|做|计算|求出|求|算出|算|一个|一颗|一只|一条"
@@ -65,7 +67,8 @@ class Index:
             shared = self._weight(asked & entry.words)
             if shared > 0:
                 nearest = max(self._likeness(asked, phrase) for phrase in entry.phrases)
-                hits.append(Hit(entry.recipe, 0.6 * nearest + 0.4 * shared / whole))
+                said = min(1.0, whole / _ENOUGH_SAID)
+                hits.append(Hit(entry.recipe, said * (0.6 * nearest + 0.4 * shared / whole)))
         return sorted(hits, key=lambda hit: (-hit.score, hit.recipe.id))[:limit]
 
     def _likeness(self, asked: frozenset[str], phrase: frozenset[str]) -> float:
