@@ -1,7 +1,8 @@
 """Generate: where no recipe fits, the model writes Python for the sandbox.
 
 The numbers of the wish that the program names at its top become parameters. The program is looked
-over, tried for two seconds in the sandbox, and repaired once with the error at hand.
+over, tried for two seconds in the sandbox, and repaired twice at most with the error at hand. With
+a jury, other programs by other methods vote on a number.
 """
 
 from __future__ import annotations
@@ -9,73 +10,40 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
+from dataclasses import dataclass, replace
 
 from intentos.errors import PlanningError
 from intentos.messages import placeholders
 from intentos.parameters import Parameter
-from intentos.plan import Assumption, Plan, Step
+from intentos.plan import ATTACHMENT, Assumption, Plan, Slot, Step
 from intentos.protocols import PlanningContext, Proposal
 from intentos.run import StepResult, StepStatus
-from intentos.types import Intent, Json, Language, Limits, Quantity, Value, Words
+from intentos.types import Attachment, Intent, Json, Language, Limits, Quantity, Value, Words
 
-from . import numbers, static
-from .model import Model, Prompt
+from . import numbers, shader, static
+from .draft import Draft, write
+from .model import Model
 
-MAX_TOKENS = 400
-"""A program that is longer is beyond a small model: it mostly repeats itself."""
+ATTEMPTS = 3
+"""The first program and two repairs."""
 LIMITS = Limits(wall_time=60, memory_bytes=2 * 1024**3)
-# Lines that begin with "import" or "from" name one of static.MODULES; no other line begins so.
-_PROGRAM = r"""
-root ::= "Task: " task "\nAnswer: " answer "\n```python\n" import{0,8} codeline{1,60} "```"
-import ::= ("import " module (" as " name)? | "from " module " import " names) "\n"
-module ::= (MODULES) ("." name){0,2}
-name ::= [A-Za-z_] [A-Za-z0-9_]{0,30}
-names ::= name (" as " name)? (", " name (" as " name)?){0,8}
-codeline ::= (begin [^\n`]{0,160})? "\n"
-begin ::= [^if\n`] | "i" [^m\n`] | "im" [^p\n`] | "f" [^r\n`] | "fr" [^o\n`]
-""".replace("MODULES", " | ".join(f'"{name}"' for name in sorted(static.MODULES)))
-# English holds nothing Chinese; Chinese begins in Chinese, but for a formula or a number before it.
-_LINES: dict[Language, str] = {
-    "en": r"""
-task ::= [A-Z] line
-answer ::= line
-line ::= [^\n`\u2e80-\uffef]{2,300}
-""",
-    "zh": r"""
-task ::= han [^\n`]{2,300}
-answer ::= lead{0,24} han [^\n`]{1,300}
-lead ::= "{" [^{}\n`]{1,40} "}" | [A-Za-z]? [^A-Za-z{}\n`\u3400-\u9fff]
-han ::= [\u3400-\u9fff]
-""",
-}
-_DRAFT = re.compile(r"Task: (.*)\nAnswer: (.*)\n```python\n(.*?)(?:```|\Z)", re.DOTALL)
+TRIAL_SHARE = 0.1
+"""Of the work that a trial does, where a parameter says how much there is."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_WORK = re.compile(
+    r"(.*_)?(samples?|trials?|steps|iterations|points|runs|simulations|draws|throws)"
+)
+_WORK_FROM = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
-    """What the model wrote."""
+class Attempt:
+    """A program that a trial found nothing wrong with."""
 
-    task: str
-    answer: str
-    code: str
-    tokens: int
-    whole: bool = True
-    """False where it ran into ``MAX_TOKENS``."""
-
-
-def grammar(language: Language) -> str:
-    """Return the GBNF of an answer whose sentences are in that language."""
-    return _PROGRAM + _LINES[language]
-
-
-@cache
-def system() -> str:
-    """Return the constant part of the prompt."""
-    return resources.files(__package__).joinpath("prompts/generate.md").read_text("utf-8")
+    draft: Draft
+    plan: Plan
+    result: StepResult | None
+    """None where nothing may run before approval."""
 
 
 async def generate(
@@ -86,28 +54,61 @@ async def generate(
     *,
     near: Sequence[str] = (),
 ) -> Proposal:
-    """Return a plan with one Python step that the model wrote.
+    """Return a plan with one step that the model wrote, or with those of a jury.
 
     ``near``: titles of the nearest recipes, to be named where it comes to nothing.
 
     Raises:
-        PlanningError: neither the program nor its repair works; the message holds the last error.
+        PlanningError: neither the program nor its repairs work; the message holds the last error.
+        ModelUnavailable: the model cannot be used.
+    """
+    spent = 0
+    if shader.trusted(model) and not intent.attachments:
+        moving, spent = await shader.wanted(intent, model)
+        if moving:
+            proposal = await shader.shaded(intent, model, context, on_text)
+            return replace(proposal, tokens=proposal.tokens + spent)
+    attempt, tokens = await attempted(intent, model, context, on_text, near=near)
+    tokens += spent
+    plan = attempt.plan
+    if context.jury and context.trial is not None:
+        from .jury import vote
+
+        plan, more = await vote(attempt, intent, model, context, on_text)
+        tokens += more
+    return Proposal(plan=plan, values=plan.defaults, tokens=tokens)
+
+
+async def attempted(
+    intent: Intent,
+    model: Model,
+    context: PlanningContext,
+    on_text: Callable[[str], None],
+    *,
+    near: Sequence[str] = (),
+    hint: str = "",
+    attempts: int = ATTEMPTS,
+) -> tuple[Attempt, int]:
+    """Return a program that works, as far as a trial can tell, and the tokens that it took.
+
+    Raises:
+        PlanningError: none of the attempts works; the message holds the last error.
         ModelUnavailable: the model cannot be used.
     """
     complaint: str | None = None
     draft: Draft | None = None
-    slow: Plan | None = None
+    slow: Attempt | None = None
+    earlier: set[str] = set()
     tokens = 0
-    for _ in range(2):
-        draft = await write(
-            intent.text, intent.language, model, on_text, failed=draft, complaint=complaint
-        )
+    for _ in range(attempts):
+        draft = await write(intent, model, on_text, failed=draft, complaint=complaint, hint=hint)
         tokens += draft.tokens
-        if not draft.whole:
-            if slow is None:
-                raise given_up(None, near)
-            break
-        complaint = static.complaint(draft.code)
+        if not draft.whole and slow is None:
+            raise given_up(None, near)
+        if not draft.whole or draft.code in earlier:
+            break  # it has nothing new to say
+        earlier.add(draft.code)
+        complaint = static.complaint(draft.code, files=bool(intent.attachments))
         if complaint is not None:
             continue
         try:
@@ -116,49 +117,20 @@ async def generate(
             complaint = str(error)
             continue
         if context.trial is None:
-            return Proposal(plan=plan, values=plan.defaults, tokens=tokens)
-        result = await context.trial(plan.steps[0], plan.defaults)
+            return Attempt(draft=draft, plan=plan, result=None), tokens
+        result = await context.trial(plan.steps[0], _less_work(plan))
         complaint = _trouble(result)
         if complaint is None:
             plan = plan.model_copy(update={"answer": _answer(draft, plan, intent, result.values)})
+            attempt = Attempt(draft=draft, plan=plan, result=result)
             if result.values or result.artifacts:
-                return Proposal(plan=plan, values=plan.defaults, tokens=tokens)
+                return attempt, tokens
             # Out of time is no error, but a quicker program may be one line away.
-            slow = slow or plan
+            slow = slow or attempt
             complaint = "no result after two seconds: use a faster method, a loop or NumPy"
     if slow is not None:
-        return Proposal(plan=slow, values=slow.defaults, tokens=tokens)
+        return slow, tokens
     raise given_up(complaint or "", near)
-
-
-async def write(
-    text: str,
-    language: Language,
-    model: Model,
-    on_text: Callable[[str], None],
-    *,
-    failed: Draft | None = None,
-    complaint: str | None = None,
-) -> Draft:
-    """Return a program for the wish, or a better one than the one that failed."""
-    user = f"Wish: {' '.join(text.split())}"
-    if failed is not None:
-        user += (
-            f"\n\nThis program for it does not work:\n```python\n{failed.code}```\n"
-            f"Its error: {(complaint or '')[-500:]}\nWrite the whole answer again, corrected."
-        )
-    done = await model.complete(
-        Prompt(system=system(), user=user),
-        grammar=grammar(language),
-        shape=_DRAFT,
-        max_tokens=MAX_TOKENS,
-        on_text=on_text,
-    )
-    match = _DRAFT.match(done.text)
-    task, answer, code = match.groups() if match else (text, "", done.text)
-    return Draft(
-        task=task.strip(), answer=answer.strip(), code=code, tokens=done.tokens, whole=done.stopped
-    )
 
 
 def assemble(draft: Draft, intent: Intent, model: str) -> Plan:
@@ -174,11 +146,13 @@ def assemble(draft: Draft, intent: Intent, model: str) -> Plan:
     # range(1, n + 1) may be written with the sum done.
     written = {n + d for n in static.literals(draft.code) for d in (-1, 0, 1)}
     missing = [m for m in said if not m.weak and abs(m.number) not in written]
+    files = tuple(_slot(a) for a in intent.attachments if f"{a.key}" in draft.code)
     step = Step(
         id="compute",
         title=Words(en="Compute", zh="计算"),
         language="python",
-        code=static.with_parameters(draft.code, set(knobs)),
+        code=static.with_parameters(draft.code, {name: name for name in knobs}),
+        inputs={slot.name: f"{ATTACHMENT}/{slot.name}" for slot in files},
         limits=LIMITS,
     )
     template = _following(draft.task.replace("{", "{{").replace("}", "}}"), knobs)
@@ -187,6 +161,7 @@ def assemble(draft: Draft, intent: Intent, model: str) -> Plan:
         interpretation=_words(template, intent.language),
         assumptions=tuple(not_used(m.text) for m in missing),
         parameters=parameters,
+        attachments=files,
         steps=(step,),
         origin="generated",
         planner="default",
@@ -233,6 +208,24 @@ def _knob(name: str, number: int | float) -> Parameter:
         # A count stays a count; how far it may go is for the step's limits to say.
         minimum=0 if number >= 0 else None,
         aliases=(words,),
+        work=whole and number >= _WORK_FROM and _WORK.fullmatch(name) is not None,
+    )
+
+
+def _less_work(plan: Plan) -> dict[str, Value]:
+    """Return the values of a trial: those that scale the work are turned down."""
+    return plan.defaults | {
+        p.name: p.accept(max(1, round(float(p.default) * TRIAL_SHARE)))
+        for p in plan.parameters
+        if p.work
+    }
+
+
+def _slot(attachment: Attachment) -> Slot:
+    return Slot(
+        name=attachment.key,
+        label=Words(en=attachment.key, zh=attachment.key),
+        kind=attachment.profile.kind,
     )
 
 

@@ -6,18 +6,26 @@ The boundary is the sandbox. This only finds, in a millisecond, what would fail 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+Method = Literal["formula", "enumeration", "algebra", "sampling"]
 
 MODULES = frozenset(
-    "math cmath numpy scipy sympy matplotlib itertools functools collections fractions decimal "
-    "statistics random datetime calendar re string operator time heapq bisect textwrap".split()
+    "math cmath numpy scipy sympy matplotlib pandas networkx PIL itertools functools collections "
+    "fractions decimal statistics random datetime calendar re string operator time heapq bisect "
+    "textwrap json csv wave unicodedata".split()
 )
-_FORBIDDEN = frozenset(
-    "open exec eval compile __import__ input breakpoint globals locals vars".split()
-)
+_FORBIDDEN = frozenset("exec eval compile __import__ input breakpoint globals locals vars".split())
+_WANTS_FILES = "open"
 
 
-def complaint(code: str) -> str | None:
-    """Return what is wrong with a program, in words for the model, or None."""
+def complaint(code: str, *, files: bool = False) -> str | None:
+    """Return what is wrong with a program, in words for the model, or None.
+
+    ``files``: there are some for it to read.
+    """
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -26,6 +34,8 @@ def complaint(code: str) -> str | None:
     called = set()
     for node in ast.walk(tree):
         wrong = _wrong(node)
+        if isinstance(node, ast.Name) and node.id == _WANTS_FILES and not files:
+            wrong = "open cannot be used: there are no files"
         if wrong is not None:
             return f"line {getattr(node, 'lineno', 1)}: {wrong}"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -82,14 +92,16 @@ def constants(code: str) -> dict[str, int | float]:
     return found
 
 
-def with_parameters(code: str, names: set[str]) -> str:
-    """Return the program with those constants read from ``parameters``."""
+def with_parameters(code: str, names: Mapping[str, str]) -> str:
+    """Return the program with constants (name → parameter) read from ``parameters``."""
     lines = code.splitlines()
     for node in ast.parse(code).body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)]) if name in names:
                 start, end = node.lineno - 1, node.end_lineno or node.lineno
-                lines[start:end] = [f'{name} = parameters["{name}"]'] + [""] * (end - start - 1)
+                lines[start:end] = [f'{name} = parameters["{names[name]}"]'] + [""] * (
+                    end - start - 1
+                )
     return "\n".join(lines) + "\n"
 
 
@@ -102,6 +114,51 @@ def reported(code: str) -> list[str]:
             case ast.Call(func=ast.Name(id="report"), args=[ast.Constant(value=str(name)), *_]):
                 found.append(name)
     return list(dict.fromkeys(found))
+
+
+def renamed(code: str, names: Mapping[str, str]) -> str:
+    """Return the program with other names in the places where it reports under written ones."""
+    lines = code.splitlines()
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Call(
+                func=ast.Name(id="report"), args=[ast.Constant(value=str(name)) as place, *_]
+            ) if name in names and place.lineno == place.end_lineno:
+                line = lines[place.lineno - 1].encode()
+                before, after = line[: place.col_offset], line[place.end_col_offset :]
+                new = before + f'"{names[name]}"'.encode() + after
+                lines[place.lineno - 1] = new.decode()
+    return "\n".join(lines) + "\n"
+
+
+_CHANCE = re.compile(r"\b(random|choice|choices|shuffle|randint|default_rng|rng|sample)\b")
+_LOOPS = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_MANY = frozenset("range arange linspace permutations combinations product accumulate".split())
+
+
+def method(code: str) -> Method:
+    """Return by which kind of method a program comes to its result, told by its code alone."""
+    tree = ast.parse(code)
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    names |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    modules = {m.split(".")[0] for m in _imported(tree)}
+    if "random" in modules or any(_CHANCE.fullmatch(name) for name in names):
+        return "sampling"
+    if "sympy" in modules:
+        return "algebra"
+    if names & _MANY or any(isinstance(node, _LOOPS) for node in ast.walk(tree)):
+        return "enumeration"
+    return "formula"
+
+
+def _imported(tree: ast.AST) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(node.module or "")
+    return found
 
 
 def _stores(node: ast.Name) -> bool:

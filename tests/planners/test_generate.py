@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from intentos.plan import Step
-from intentos.planners.generate import Draft, assemble, generate, given_up, grammar, system
+from intentos.checks import badge, judge
+from intentos.config import Settings
+from intentos.errors import PlanningError
+from intentos.events import TrialRan
+from intentos.plan import Plan
+from intentos.planners.draft import Draft, grammar, system
+from intentos.planners.generate import assemble, generate, given_up
 from intentos.planners.model import Model, Prompt
-from intentos.protocols import PlanningContext, StepContext
+from intentos.planners.profiles import EMBEDDED
+from intentos.policy import ApproveAll
+from intentos.protocols import PlanningContext, Proposal
 from intentos.registry import Registry
 from intentos.run import StepResult, StepStatus
-from intentos.types import Artifact, Intent, Limits, Value, language_of, sha256
+from intentos.runtime import Runtime
+from intentos.store import Store
+from intentos.types import Intent, language_of
+
+from .recorded import Recorded
+from .trials import Trials
 
 
 def wish(text: str) -> Intent:
@@ -87,33 +97,171 @@ def test_giving_up_names_the_last_line_and_what_is_near() -> None:
 async def test_generates_tries_and_answers(
     model: Model, registry: Registry, tmp_path: Path
 ) -> None:
-    tried: list[StepResult] = []
-
-    async def trial(step: Step, values: Mapping[str, Value]) -> StepResult:
-        executor = registry.executor("sandbox")
-        folder = tmp_path / str(len(tried))
-        folder.mkdir()
-
-        async def save(name: str, data: bytes | Path, media_type: str) -> Artifact:
-            raw = data if isinstance(data, bytes) else await asyncio.to_thread(data.read_bytes)
-            return Artifact(
-                id=sha256(raw), name=name, media_type=media_type, size=len(raw), step_id=step.id
-            )
-
-        context = StepContext(
-            values=values, live=frozenset(), seed=1, inputs={}, workdir=folder,
-            limits=Limits(wall_time=20), emit=lambda event: None, save=save,
-        )  # fmt: skip
-        tried.append(await executor.execute(step, context))
-        return tried[-1]
-
+    trials = Trials(registry, tmp_path)
     written: list[str] = []
-    context = PlanningContext(trial=trial, emit=lambda event: None)
+    context = PlanningContext(trial=trials, emit=lambda event: None)
     intent = wish("前100个自然数的和是多少？")
     proposal = await generate(intent, model, context, written.append)
-    assert tried[-1].status is StepStatus.OK
-    assert tried[-1].started_at < datetime.now(UTC)
-    names = {**proposal.values, **{k: q.value for k, q in tried[-1].values.items()}}
+    last = trials.results[-1]
+    assert last.status is StepStatus.OK
+    names = {**proposal.values, **{k: q.value for k, q in last.values.items()}}
     assert "5050" in proposal.plan.answer.text("zh", names).replace(",", "")
     assert proposal.tokens > 0
     assert "".join(written).startswith("Task: ")
+
+
+SMALL = EMBEDDED
+
+
+def program(code: str, answer: str = "It is {total}.", task: str = "Do it.") -> str:
+    """Return an answer as a model writes it."""
+    return f"Task: {task}\nAnswer: {answer}\n```python\n{code}```"
+
+
+FORMULA = program('n = 100\nreport("total", n * (n + 1) // 2)\n')
+LOOP = program('last = 100\nreport("total", sum(range(1, last + 1)))\n')
+SHORT = program('last = 100\nreport("total", sum(range(1, last)))\n')
+BROKEN = program('n = 100\nreport("total", sumup(n))\n')
+CHANCE = program(
+    "import random\n\nn = 100\ntrials = 2000\n"
+    'report("total", n * (n + 1) * sum(random.random() for i in range(trials)) / trials)\n'
+)
+
+
+async def asked(
+    texts: list[str], registry: Registry, folder: Path, *, jury: bool = False, **more: Any
+) -> tuple[Proposal, Recorded, Trials]:
+    """Return what comes of recorded programs for the sum of the first hundred numbers."""
+    model, trials = Recorded(*texts, profile=SMALL), Trials(registry, folder)
+    context = PlanningContext(trial=trials, emit=lambda event: None, jury=jury)
+    intent = wish("what is the sum of the first 100 integers?")
+    return await generate(intent, model, context, lambda text: None, **more), model, trials
+
+
+async def test_two_repairs_hear_the_error(registry: Registry, tmp_path: Path) -> None:
+    worse = BROKEN.replace("sumup", "addup")
+    proposal, model, trials = await asked([BROKEN, worse, LOOP], registry, tmp_path)
+    assert "NameError: name 'sumup' is not defined" in model.asked[1].user
+    assert "NameError: name 'addup' is not defined" in model.asked[2].user
+    assert [r.status.value for r in trials.results] == ["failed", "failed", "ok"]
+    assert proposal.plan.defaults == {"last": 100}
+
+
+async def test_a_model_that_repeats_itself_is_not_asked_a_third_time(
+    registry: Registry, tmp_path: Path
+) -> None:
+    with pytest.raises(PlanningError, match="sumup"):
+        await asked([BROKEN, BROKEN], registry, tmp_path)
+
+
+async def test_a_trial_does_a_tenth_of_the_work(registry: Registry, tmp_path: Path) -> None:
+    code = 'samples = 5000\nreport("total", sum(1 for i in range(samples)))\n'
+    model, trials = Recorded(program(code), profile=SMALL), Trials(registry, tmp_path)
+    context = PlanningContext(trial=trials, emit=lambda event: None)
+    proposal = await generate(wish("count 5000 samples"), model, context, lambda text: None)
+    assert trials.values[0] == {"samples": 500}
+    assert proposal.values == {"samples": 5000}
+
+
+def judged(plan: Plan, results: list[StepResult], **values: Any) -> dict[str, str]:
+    """Return check → status."""
+    quantities = {n: q for result in results for n, q in result.values.items()}
+    found = judge(plan, {**plan.defaults, **values}, quantities)
+    return {check.name: f"{check.kind} {check.status}" for check in found}
+
+
+async def run_all(plan: Plan, trials: Trials, **values: Any) -> list[StepResult]:
+    """Run all steps of a plan."""
+    return [await trials(step, {**plan.defaults, **values}) for step in plan.steps]
+
+
+async def test_different_methods_that_agree_are_a_check(registry: Registry, tmp_path: Path) -> None:
+    texts = [FORMULA, LOOP, CHANCE]
+    proposal, model, trials = await asked(texts, registry, tmp_path, jury=True)
+    plan = proposal.plan
+    assert "brute force" in model.asked[1].user
+    assert [a.text.en for a in plan.assumptions][-1].startswith("3 of 3 programs agree: 5050")
+    methods = ["Compute by formula", "Compute by enumeration", "Compute by simulation"]
+    assert [step.title.en for step in plan.steps] == methods
+    # Random trials cannot tell 5050 from 5049: their vote is no independent check.
+    verdict = {"votes": "oracle passed", "votes_3": "generic passed"}
+    assert judged(plan, await run_all(plan, trials)) == verdict
+    # The vote is cast anew when a knob is turned: all programs read the same one.
+    assert plan.defaults == {"n": 100}
+    again = await run_all(plan, trials, n=10)
+    assert [next(iter(r.values.values())).value for r in again][:2] == [55, 55]
+    assert judged(plan, again, n=10) == verdict
+
+
+async def test_votes_of_one_method_are_no_oracle(registry: Registry, tmp_path: Path) -> None:
+    same = LOOP.replace("last", "top")
+    texts = [LOOP, same, BROKEN, BROKEN]
+    proposal, _, trials = await asked(texts, registry, tmp_path, jury=True)
+    verdict = judged(proposal.plan, await run_all(proposal.plan, trials))
+    assert verdict == {"votes": "generic passed"}
+    badges = {badge("generated", judge(proposal.plan, {}, {}), accounted=True)}
+    assert "verified" not in badges
+
+
+async def test_where_all_disagree_there_is_no_answer(registry: Registry, tmp_path: Path) -> None:
+    odd = program('n = 100\nreport("total", n * n)\n')
+    proposal, _, trials = await asked([odd, SHORT, CHANCE], registry, tmp_path, jury=True)
+    assert "disagree" in proposal.plan.assumptions[-1].text.en
+    verdict = judged(proposal.plan, await run_all(proposal.plan, trials))
+    assert list(verdict.values()) == ["oracle failed"], proposal.plan.steps
+
+
+async def test_the_majority_speaks(registry: Registry, tmp_path: Path) -> None:
+    texts = [SHORT, FORMULA, LOOP]
+    proposal, _, _ = await asked(texts, registry, tmp_path, jury=True)
+    # Two of the three say 5050: the first program, which forgot the last number, does not speak.
+    assert "2 of 3" in proposal.plan.assumptions[-1].text.en
+    assert "n * (n + 1)" in "".join(step.code for step in proposal.plan.steps)
+    assert "range(1, parameters" not in proposal.plan.steps[0].code
+
+
+async def test_a_text_is_not_voted_on(registry: Registry, tmp_path: Path) -> None:
+    text = program('report("total", "olleh")\n')
+    proposal, model, _ = await asked([text], registry, tmp_path, jury=True)
+    assert len(model.asked) == 1
+    assert len(proposal.plan.steps) == 1
+
+
+TABLE = "day,sales (€),place\n2024-05-01,12.5,A\n2024-05-02,,B\n2024-05-03,8,A\n"
+READS = program(
+    'import pandas as pd\n\ndata = pd.read_csv(inputs["shop"])\n'
+    'report("total", float(data["sales (€)"].mean()))\n',
+    answer="The mean is {total}.",
+)
+
+
+async def test_code_about_a_file_is_tried_on_a_made_up_one_and_run_on_the_real_one(
+    registry: Registry, settings: Settings, tmp_path: Path
+) -> None:
+    store = Store(settings)
+    model = Recorded(READS, READS, profile=SMALL)  # twice, where importing takes its time
+    planner = registry.planner(settings=settings)
+    runtime = Runtime(settings=settings, store=store, registry=registry,
+                      approver=ApproveAll("test"))  # fmt: skip
+    file = tmp_path / "shop.csv"
+    file.write_text(TABLE)
+    attachments = await runtime.take_in([file])
+    text = "what is the mean of the sales?"
+    intent = Intent(text=text, language="en", attachments=attachments)
+
+    async def propose(intent: Intent, context: PlanningContext) -> Proposal:
+        return await generate(intent, model, context, lambda text: None)
+
+    planner.propose = propose  # type: ignore[method-assign]
+    runtime._planner = planner
+    events = [event async for event in runtime.run(intent)]
+    run = store.run(events[0].run_id)
+    assert run.error is None
+    assert run.quantities["total"].value == 10.25
+    assert any(isinstance(event, TrialRan) and event.status == "ok" for event in events)
+    # The profile is what the model saw, and the plan names the file's place, not its content.
+    assert '"sales (€)" (number, 8 to 12.5, 1 missing)' in model.asked[0].user
+    assert "10.25" not in model.asked[0].user
+    assert run.plan is not None
+    assert run.plan.steps[0].inputs == {"shop": "attachment/shop"}
+    store.close()

@@ -29,7 +29,36 @@ def test_named_numbers_become_parameters() -> None:
     code = "limit = 10**6  # top\nn = 2; m = 3\nstep = -1\ni = 0\ni += 1\nreport('a', limit)\n"
     assert static.complaint(code) is None
     assert static.constants(code) == {"limit": 10**6, "step": -1}
-    changed = static.with_parameters(code, {"limit"})
+    changed = static.with_parameters(code, {"limit": "limit"})
     assert changed.splitlines()[0] == 'limit = parameters["limit"]'
     assert changed.splitlines()[1:] == code.splitlines()[1:]
     assert static.reported(code) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("code", "method"),
+    [
+        ("n = 5\nreport('a', n * (n + 1) // 2)", "formula"),
+        ("report('a', sum(k for k in range(9)))", "enumeration"),
+        ("t = 0\nwhile t < 9:\n    t += 1\nreport('a', t)", "enumeration"),
+        ("import itertools\nreport('a', len(list(itertools.permutations('abc'))))", "enumeration"),
+        ("import sympy\nreport('a', sympy.integrate('x', ('x', 0, 1)))", "algebra"),
+        ("import random\nreport('a', random.random())", "sampling"),
+        ("import numpy as np\nr = np.random.default_rng(1)\nreport('a', r.normal())", "sampling"),
+    ],
+)
+def test_the_code_tells_its_method(code: str, method: str) -> None:
+    assert static.method(code) == method
+
+
+def test_reports_can_be_renamed() -> None:
+    code = "x = 1; report('总和', x); report(\"b\", '总和')\nreport('总和', 2)\n"
+    assert static.renamed(code, {"总和": "total"}) == (
+        'x = 1; report("total", x); report("b", \'总和\')\nreport("total", 2)\n'
+    )
+
+
+def test_files_may_be_opened_where_there_are_some() -> None:
+    code = "import json\nreport('a', len(json.load(open(inputs['x']))))"
+    assert "no files" in (static.complaint(code) or "")
+    assert static.complaint(code, files=True) is None
