@@ -8,6 +8,7 @@ from typing import Any
 
 from intentos.errors import InvalidPlan
 from intentos.formula import evaluate, names_in
+from intentos.messages import message
 from intentos.plan import CheckSpec, Plan
 from intentos.types import Badge, Check, Quantity, Value
 
@@ -51,6 +52,17 @@ def answer(
         f"{name}{colon}{plain(quantity.value)}{' ' if quantity.unit else ''}{quantity.unit}"
         for name, quantity in quantities.items()
     )
+
+
+def presented(
+    answer: str, checks: Sequence[Check], values: Mapping[str, Value], language: str
+) -> str:
+    """Return the answer, or where a check failed the failure, with what is known all the same."""
+    failed = [c.title.text(language, values) or c.name for c in checks if c.status == "failed"]
+    if not failed:
+        return answer
+    stop = "；" if language == "zh" else "; "
+    return message("answer.failed", language, checks=stop.join(failed), computed=answer)
 
 
 def names_for(values: Mapping[str, Value], quantities: Mapping[str, Quantity]) -> dict[str, Any]:

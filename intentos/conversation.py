@@ -216,6 +216,7 @@ def table_of(run: Run, earlier: Table | None = None) -> Table | None:
         plan=run.plan,
         values=run.values,
         attachments=run.intent.attachments,
+        accounted=run.accounted,
         answer=run.answer,
         quantities=run.quantities,
         artifacts=run.artifacts,

@@ -169,6 +169,9 @@ class Execution:
             )
             proposal = await self._propose(self._intent, context)
         self._accounted = proposal.accounted
+        if table is not None and proposal.plan.digest == table.plan.digest:
+            # A change of values cannot make good what the plan left out before.
+            self._accounted = self._accounted and table.accounted
         plan = fitted(proposal.plan, self._intent.attachments)
         accepted = plan.accept({**proposal.values, **values})
         self._record(
@@ -177,7 +180,7 @@ class Execution:
                 plan=plan,
                 values=accepted,
                 tokens=proposal.tokens,
-                accounted=proposal.accounted,
+                accounted=self._accounted,
                 models=proposal.models,
             )
         )
@@ -197,9 +200,15 @@ class Execution:
             self._record(ApprovalRequested(run_id=self.run_id, plan_digest=plan.digest, why=why))
             decision = await self._approver.approve(plan, values, run=self.run_id, why=why)
             if isinstance(decision, Proposal):
-                plan = fitted(self._registry.pin(decision.plan), self._intent.attachments)
-                values = plan.accept(decision.values)
-                self._record(PlanProposed(run_id=self.run_id, plan=plan, values=values))
+                edited = fitted(self._registry.pin(decision.plan), self._intent.attachments)
+                # An edited plan's checks are as much the editor's as its steps.
+                self._accounted = self._accounted and edited.digest == plan.digest
+                plan, values = edited, edited.accept(decision.values)
+                self._record(
+                    PlanProposed(
+                        run_id=self.run_id, plan=plan, values=values, accounted=self._accounted
+                    )
+                )
                 continue
             if decision is None or not _approves(decision, plan):
                 self._record(PlanRejected(run_id=self.run_id, approval=decision))
@@ -225,11 +234,13 @@ class Execution:
         for check in judged:
             self._record(CheckJudged(run_id=self.run_id, check=check))
         await self._save_values(quantities, plan.steps[-1].id)
+        language = self._intent.language
+        answer = checks.answer(plan, values, quantities, language)
         return RunFinished(
             run_id=self.run_id,
             status=RunStatus.COMPLETED,
             badge=checks.badge(plan.origin, judged, accounted=self._accounted),
-            answer=checks.answer(plan, values, quantities, self._intent.language),
+            answer=checks.presented(answer, judged, values, language),
         )
 
     async def _step(

@@ -114,6 +114,8 @@ class Table:
     plan: Plan
     values: Mapping[str, Value]
     attachments: tuple[Attachment, ...] = ()
+    accounted: bool = False
+    """Whether everything that was said so far ended in the plan."""
     answer: str = ""
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     artifacts: tuple[Artifact, ...] = ()

@@ -19,6 +19,7 @@ KINDS = (
     "weather", "news", "prices", "facts", "writing", "translation", "advice", "action", "fortune",
 )  # fmt: skip
 
+
 @cache
 def system() -> str:
     """Return the constant part of the prompt."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from intentos.checks import answer, badge, judge
+from intentos.checks import answer, badge, judge, presented
 from intentos.plan import CheckSpec
 from intentos.types import Check, Quantity, Words
 
@@ -68,3 +68,21 @@ def test_the_answer_holds_the_numbers(template: Words, language: str, expected: 
     plan = plan_of("say hi", answer=template)
     quantities: dict[str, Any] = {"n": Quantity(value=78498)}
     assert answer(plan, {}, quantities, language) == expected
+
+
+def test_what_fails_its_checks_is_told_as_a_failure() -> None:
+    title = Words(en="Energy is kept", zh="能量守恒")
+    bad = Check(name="energy", title=title, kind="physical", status="failed")
+    for language, words in (("en", "Energy is kept"), ("zh", "能量守恒")):
+        told = presented("It is 5.", [check("oracle", "passed"), bad], {}, language)
+        assert told != "It is 5."
+        assert words in told
+        assert "It is 5." in told  # what is known all the same
+    assert presented("It is 5.", [check("oracle", "passed")], {}, "en") == "It is 5."
+
+
+@pytest.mark.parametrize("origin", ["recipe", "composed", "generated", "edited"])
+def test_nothing_unaccounted_for_is_verified(origin: str) -> None:
+    every = [check(kind, "passed") for kind in ("generic", "physical", "oracle")]
+    assert badge(origin, every, accounted=True) == "verified"
+    assert badge(origin, every, accounted=False) == "plausible"
