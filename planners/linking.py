@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -50,10 +51,12 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     text = _formulas(text, parameters, links)
     plain = numbers.normal(text)
     mentions = [m for m in numbers.read(text) if m.kind != "factor"]
+    mentions = _ranges(plain, mentions, parameters, links)
     candidates = [
         (evidence(plain, mention, parameter, mentions), -index, i)
         for i, mention in enumerate(mentions)
         for index, parameter in enumerate(parameters)
+        if parameter.name not in links.values
     ]
     taken: set[int] = set()
     for strength, index, i in sorted(candidates, reverse=True):
@@ -64,6 +67,7 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
         taken.add(i)
     rest = [m for i, m in enumerate(mentions) if i not in taken]
     rest = _only_one_place(rest, parameters, links)
+    rest = _counted(plain, rest, parameters, links)
     links.left = [m for m in rest if not _in_context(plain, m, context)]
     _quoted_text(text, parameters, links)
     _choices(text, parameters, links)
@@ -192,6 +196,71 @@ def _only_one_place(
             links.values[places[0].name] = accepted(said[0], places[0])
             rest = [m for m in rest if m is not said[0]]
     return rest
+
+
+_ENDS = (
+    ("low", "high"), ("lower", "upper"), ("start", "end"), ("left", "right"), ("from", "to"),
+    ("minimum", "maximum"), ("min", "max"), ("first", "last"), ("begin", "end"), ("start", "stop"),
+)  # fmt: skip
+_TO = re.compile(r"\s*(?:\band\b|\bto\b|到|至|和|~|～|–|—|(?<=\d)-|,(?=[^,]*\]))\s*")
+
+
+def _ranges(
+    text: str, mentions: list[Mention], parameters: Sequence[Parameter], links: Links
+) -> list[Mention]:
+    """Link "from 0 to 10", "between 2 and 5" and "在0到1之间" to two ends; return the rest."""
+    names = {p.name: p for p in parameters if p.kind in ("number", "integer")}
+    ends = [
+        (names[beginning], names[name])
+        for a, b in _ENDS
+        for name in names
+        if b in name.split("_") and (beginning := name.replace(b, a)) in names
+    ]
+    if not ends:
+        return mentions
+    said = [m for m in mentions if m.kind == "number"]
+    for one, other in itertools.pairwise(said):
+        between = text[one.end : other.start]
+        named = re.search(r"(?:between|from|in|\[|在|从)\s*$", text[: one.start], re.IGNORECASE)
+        closed = re.match(r"\s*(?:之间|间|\])", text[other.end :])
+        if not (_TO.fullmatch(between) and (named or closed)):
+            continue
+        low, high = ends[0]
+        pair = [value_for(one, low), value_for(other, high)]
+        if None in pair or not (_fits(pair[0], low) and _fits(pair[1], high)):  # type: ignore[arg-type]
+            continue
+        links.values[low.name], links.values[high.name] = accepted(one, low), accepted(other, high)
+        return [m for m in mentions if m is not one and m is not other]
+    return mentions
+
+
+_NOUN = re.compile(
+    r"\s*(?:[A-Za-z]{3,}|[个颗只辆条张幅次步圈层群位名座棵粒枚块台艘架根滴朵片对组行列格口家杯本支间]?[\u3400-\u9fff])"
+)
+
+
+def _counted(
+    text: str, rest: list[Mention], parameters: Sequence[Parameter], links: Links
+) -> list[Mention]:
+    """Link the one count that is left ("40 wells") to the one thing that is counted."""
+    counts = [
+        m for m in rest
+        if m.kind == "number" and m.unit is None and not m.weak and m.number == int(m.number)
+        and m.number >= 2 and _NOUN.match(text, m.end)
+    ]  # fmt: skip
+    places = [
+        p for p in parameters
+        if p.kind == "integer" and not p.unit and p.name not in ("frames", "size", "seed")
+    ]  # fmt: skip
+    if len(counts) != 1 or not places:
+        return rest
+    first = parameters[0]
+    place = places[0] if len(places) == 1 or places[0] is first else None
+    value = counts[0].number
+    if place is None or place.name in links.values or not _fits(value, place):
+        return rest
+    links.values[place.name] = accepted(counts[0], place)
+    return [m for m in rest if m is not counts[0]]
 
 
 def _in_context(text: str, mention: Mention, context: str) -> bool:

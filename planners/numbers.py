@@ -49,7 +49,7 @@ def read(text: str) -> list[Mention]:
     """Return every mention in the text, in order, without overlaps; longer ones win."""
     plain = normal(text)
     found: list[Mention] = []
-    for reader in (_factors, _colours, _digits, _chinese, _english):
+    for reader in (_parts, _factors, _colours, _digits, _chinese, _english):
         for mention in reader(plain):
             if not any(mention.start < m.end and m.start < mention.end for m in found):
                 found.append(mention)
@@ -59,6 +59,71 @@ def read(text: str) -> list[Mention]:
 def whole(number: float) -> int | float:
     """Return an int where the number is one."""
     return int(number) if number == int(number) and abs(number) < 1e15 else number
+
+
+# Parts: halves, fractions, tenths, multiples of pi ------------------------------------------------
+
+_CN_UNITS = "小时|钟头|分钟|天|年|个月|月|公里|米|斤|公斤|升|秒"
+_HALF = re.compile(
+    rf"(?P<cn>(?:(?P<n>[一二两三四五六七八九十]+|\d+)个?)?半个?(?=(?:{_CN_UNITS})))"
+    r"|(?P<en>\b(?:(?P<w>\d+|an?|one|two|three|four|five|six)\s+and\s+a\s+half|half(?:\s+of)?\s+an?"
+    r"|(?P<q>(?P<k>three\s+)?(?:a\s+)?quarters?\s+of\s+an?))(?=\s+(?P<u>[A-Za-z]+)))",
+    re.IGNORECASE,
+)
+_AND_HALF = re.compile(r"\b(?:an?|one)\s+(?P<u>[a-z]+)\s+and\s+a\s+half\b", re.IGNORECASE)
+_FRACTION = re.compile(r"(?<![\w./])(?P<a>\d{1,4})\s?/\s?(?P<b>\d{1,4})(?![\w./]|\s*[\w(]*[/^*])")
+_TENTHS = re.compile(
+    r"(?P<n>[一二两三四五六七八九]|\d(?:\.\d)?)成(?P<half>半)?(?![为了本立功人都长熟])"
+)
+_PI = re.compile(
+    r"(?<![\w.])(?P<n>\d+(?:\.\d+)?)?\s?(?:π|pi\b)(?:\s?/\s?(?P<d>\d+))?", re.IGNORECASE
+)
+
+
+def _parts(text: str) -> list[Mention]:
+    found = []
+    for match in _HALF.finditer(text):
+        value = _half_value(match)
+        start, end = match.span()
+        unit, stop = read_unit(text, start, end)
+        if value is not None and unit is not None:
+            found.append(_number(text, value, start, stop, unit))
+    for match in _AND_HALF.finditer(text):
+        unit = read_unit(f"1 {match['u']}", 0, 1)[0]
+        if unit is not None:
+            found.append(_number(text, 1.5, match.start(), match.end(), unit))
+    for match in _TENTHS.finditer(text):
+        tens = _CN_DIGIT.get(match["n"]) if match["n"] in _CN_DIGIT else float(match["n"])
+        if tens is not None:
+            value = 10 * tens + (5 if match["half"] else 0)
+            percent = read_unit("0%", 0, 1)[0]
+            found.append(_number(text, value, match.start(), match.end(), percent))
+    for match in _PI.finditer(text):
+        if match["n"] or match["d"]:
+            value = float(match["n"] or 1) * math.pi / float(match["d"] or 1)
+            found.append(Mention("number", value, *match.span(), match.group()))
+    for match in _FRACTION.finditer(text):
+        below = float(match["b"])
+        proper = below and float(match["a"]) < below
+        if proper and not re.match(r"\s*(?:shop|service|club)", text[match.end() :]):
+            value = float(match["a"]) / below
+            found.append(Mention("number", value, *match.span(), match.group()))
+    return found
+
+
+def _half_value(match: re.Match[str]) -> float | None:
+    if match["cn"]:
+        said = match["n"]
+        if said is None:
+            return 0.5
+        whole_part = float(said) if said.isascii() else _chinese_value(said)
+        return None if whole_part is None else whole_part + 0.5
+    if match["q"]:
+        return 0.75 if match["k"] else 0.25
+    if match["w"]:
+        word = match["w"].lower()
+        return 1.5 if word in ("a", "an") else float(word if word.isdigit() else _ONES[word]) + 0.5
+    return 0.5
 
 
 # Digits ------------------------------------------------------------------------------------------

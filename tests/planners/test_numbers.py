@@ -172,3 +172,34 @@ def test_converts_between_units_of_one_kind_only() -> None:
     assert convert(0, by_name()["K"], "°C") == -273.15
     assert convert(100, by_name()["deg"], "°C") == 100  # "100 degrees" of heat
     assert convert(1, by_name()["km"], "s") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("half an hour", [(0.5, "h")]),
+        ("an hour and a half", [(1.5, "h")]),
+        ("a quarter of an hour", [(0.25, "h")]),
+        ("一个半小时", [(1.5, "h")]),
+        ("半年", [(0.5, "year")]),
+        ("两周", [(2, "week")]),
+        ("三成半的人", [(35, "%")]),
+        ("6成", [(60, "%")]),
+        ("3/4 of the people", [0.75]),
+        ("π/4", [pytest.approx(0.785398, abs=1e-6)]),
+        ("10 kΩ and 1 μF at 220V", [(10, "kΩ"), (1, "µF"), (220, "V")]),
+        ("9.8 m/s²", [(9.8, "m/s^2")]),
+        ("华氏98度", [(98, "°F")]),
+        ("50 degrees Celsius", [(50, "°C")]),
+        ("0.1摩尔每升", [(0.1, "mol/l")]),
+        ("500纳米", [(500, "nm")]),
+        ("6 feet", [(6, "ft")]),
+        ("12 rpm", [(12, "rpm")]),
+        ("3d garden", []),
+        ("3 H2O", [3]),
+        ("24/7 shop", [24, 7]),
+        ("半个苹果", []),
+    ],
+)
+def test_parts_and_more_units(text: str, expected: list[object]) -> None:
+    assert said(text) == expected
