@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Task = Literal["choose", "fill", "compose", "python", "wgsl"]
-Form = Literal["native", "tool", "json", "words"]
-"""How a typed answer is asked for: by its JSON schema, by a tool, as some JSON, by words alone. The
-last two say in words what the JSON holds."""
+Form = Literal["native", "json", "words"]
+"""How a typed answer is asked for: by its JSON schema (of which litellm makes a tool where those are
+all that a provider knows), as some JSON, or by words alone; the last two describe the JSON."""
 
 _ALL: frozenset[Task] = frozenset({"choose", "fill", "compose", "python", "wgsl"})
 
@@ -54,7 +54,7 @@ _FAMILIES: tuple[tuple[str, Profile], ...] = (
     ),
     (r"gpt-oss", replace(_LARGE, family="gpt-oss", form="json", thinks=True)),
     (r"gpt-4|gpt-3\.5|chatgpt", replace(_LARGE, family="gpt")),
-    (r"claude", replace(_LARGE, family="claude", form="tool", temperature=None)),
+    (r"claude", replace(_LARGE, family="claude", temperature=None)),
     (r"gemini", replace(_LARGE, family="gemini")),
     (
         r"deepseek.*(r1|reasoner)|qwq|magistral|thinking",
@@ -66,7 +66,7 @@ _FAMILIES: tuple[tuple[str, Profile], ...] = (
         replace(_LARGE, family="qwen3", form="json", note="/no_think"),
     ),
     (r"qwen-?3(?!.*coder)", replace(_SMALL, family="qwen3-small", note="/no_think")),
-    (r"deepseek|kimi|moonshot|glm-[45]|grok", replace(_LARGE, family="open-large", form="tool")),
+    (r"deepseek|kimi|moonshot|glm-[45]|grok", replace(_LARGE, family="open-large")),
     (r"qwen.*(max|plus|coder-480b)|mistral-(large|medium)|command-(r|a)|llama-?4", _LARGE),
     (r"(^|[^\d.])(2[4-9]|[3-9]\d|\d{3})b\b", replace(_LARGE, family="by-size")),
     (r"(^|[^\d.])(7|8|9|1\d|2[0-3])b\b|devstral|codestral|mistral-small", _MIDDLE),

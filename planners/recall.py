@@ -21,12 +21,12 @@ from pydantic import BaseModel, Field, create_model
 
 from intentos.errors import ValueOutOfRange
 from intentos.parameters import Parameter
-from intentos.plan import Plan
+from intentos.plan import Assumption, Plan
 from intentos.protocols import Proposal
 from intentos.registry import Registry
 from intentos.types import Value
 
-from . import numbers
+from . import accounting, filling, numbers
 from .generate import not_used
 from .library import Recipe
 from .linking import Links, accepted, link, occurrences, value_for
@@ -119,12 +119,16 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
     links = link(text, plan.parameters, context=_context(recipe))
     _factors(text, plan.parameters, links)
     tokens = 0
-    if model is not None:
+    guessed: tuple[Assumption, ...] = ()
+    if model is not None and model.profile.large and plan.parameters:
+        guessed, tokens = await filling.fill(text, plan, links, model)
+    elif model is not None:
         tokens += await _ask_numbers(text, plan, links, model)
         tokens += await _ask_choices(text, recipe, plan, links, model)
     dropped = tuple(not_used(m.text) for m in links.unused)
-    plan = plan.model_copy(update={"assumptions": (*plan.assumptions, *dropped)})
-    accounted = not dropped and not strange(text, recipe, links.values)
+    plan = plan.model_copy(update={"assumptions": (*plan.assumptions, *guessed, *dropped)})
+    accounted = not (dropped or guessed or strange(text, recipe, links.values))
+    accounted = accounted and not accounting.left_out(text, plan.parameters, links)
     return Proposal(plan=plan, values=links.values, tokens=tokens, accounted=accounted)
 
 

@@ -80,11 +80,10 @@ class RemoteModel:
             NotApproved: the day's spending would be passed.
         """
         await ready()
-        from pydantic_ai import NativeOutput, PromptedOutput, ToolOutput
+        from pydantic_ai import NativeOutput, PromptedOutput
 
         outputs: dict[Form, Any] = {
             "native": NativeOutput(kind, strict=False),
-            "tool": ToolOutput(kind, name="answer"),
             "json": PromptedOutput(kind),
             "words": PromptedOutput(kind),
         }
@@ -212,15 +211,6 @@ class RemoteModel:
             if wanted.output_object is not None and self.provider.here:
                 # Servers of one's own decode under it; others may refuse a field they don't know.
                 options["response_format"]["schema"] = wanted.output_object.json_schema
-        elif info.output_tools:
-            [tool] = info.output_tools
-            options["tools"] = [
-                {
-                    "type": "function",
-                    "function": {"name": tool.name, "parameters": tool.parameters_json_schema},
-                }
-            ]
-            options["tool_choice"] = {"type": "function", "function": {"name": tool.name}}
         return options
 
     def _refused(self, refused: Refused) -> ModelUnavailable:
@@ -231,7 +221,7 @@ class RemoteModel:
 
 def _messages(messages: Sequence[ModelMessage], info: AgentInfo) -> list[dict[str, Any]]:
     """Return the conversation as the chat completions API has it."""
-    from pydantic_ai.messages import ModelRequest, RetryPromptPart, TextPart, ToolCallPart
+    from pydantic_ai.messages import ModelRequest, RetryPromptPart, TextPart
 
     said: list[dict[str, Any]] = []
     if info.instructions:
@@ -240,11 +230,8 @@ def _messages(messages: Sequence[ModelMessage], info: AgentInfo) -> list[dict[st
         role = "user" if isinstance(message, ModelRequest) else "assistant"
         parts: list[str] = []
         for part in message.parts:
-            # A tool's call and the complaint about it go as words: every provider takes those.
             if isinstance(part, RetryPromptPart):
                 parts.append(part.model_response())
-            elif isinstance(part, ToolCallPart):
-                parts.append(part.args_as_json_str())
             elif isinstance(part, TextPart) or part.part_kind == "user-prompt":
                 parts.append(str(part.content))
         said.append({"role": role, "content": "\n".join(parts)})
@@ -252,13 +239,9 @@ def _messages(messages: Sequence[ModelMessage], info: AgentInfo) -> list[dict[st
 
 
 def _response(reply: Reply, info: AgentInfo) -> ModelResponse:
-    """Return a reply as pydantic-ai knows it; JSON where a tool was wanted counts as its call."""
-    from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+    """Return a reply as pydantic-ai knows it; of JSON that was wanted without the words around."""
+    from pydantic_ai.messages import ModelResponse, TextPart
 
-    if info.output_tools:
-        arguments = reply.tool if reply.tool is not None else _json_in(reply.text)
-        if arguments is not None:
-            return ModelResponse(parts=[ToolCallPart(info.output_tools[0].name, arguments)])
     text = reply.text
     if info.model_request_parameters.output_object is not None:
         text = _json_in(text) or text

@@ -38,9 +38,7 @@ class Reply:
     """What the model said."""
 
     text: str
-    """Without its thoughts."""
-    tool: str | None
-    """JSON arguments of the tool that it called."""
+    """Without its thoughts; the arguments where it calls a tool instead of answering."""
     tokens: int
     stopped: bool
     """False where it ran into the limit of tokens."""
@@ -141,16 +139,15 @@ def _reply(provider: Provider, answer: Any) -> Reply:
         message = choice.message
         text = message.content or ""
         calls = message.tool_calls or []
-        tool = calls[0].function.arguments if calls else None
+        text = text or (calls[0].function.arguments if calls else "")
         usage = getattr(answer, "usage", None)
         tokens = int(getattr(usage, "total_tokens", 0) or 0)
     except (AttributeError, IndexError, TypeError, ValueError):
         raise _Again(ModelUnavailable("remote.nonsense", **_who(provider))) from None
-    if not isinstance(text, str) or (tool is not None and not isinstance(tool, str)):
+    if not isinstance(text, str):
         raise _Again(ModelUnavailable("remote.nonsense", **_who(provider)))
     return Reply(
         text=_THOUGHTS.sub("", text).strip() if "</think" in text else text,
-        tool=tool,
         tokens=tokens or len(text) // 2,
         stopped=choice.finish_reason != "length",
     )
@@ -161,7 +158,7 @@ def _most(
 ) -> float | None:
     """Return the dollars that a question costs at most; no token is shorter than two bytes."""
     size = sum(len(str(message.get("content", "")).encode()) for message in messages)
-    size += len(str(options.get("response_format", "")) + str(options.get("tools", "")))
+    size += len(str(options.get("response_format", "")))
     return _price(litellm, provider, size // 2 + 100, int(options.get("max_tokens", 1000)))
 
 
