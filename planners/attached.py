@@ -52,7 +52,7 @@ def hits(index: Index, intent: Intent, recipes: Sequence[Recipe]) -> list[Hit]:
             raise PlanningError(f"attachment.missing_{slot.kind}")
         return usable[:HITS]
     taking = {recipe.id for recipe in recipes if takes(recipe, intent.attachments)}
-    found = [hit for hit in index.search(_without_files(intent), EVERY) if hit.recipe.id in taking]
+    found = [hit for hit in index.search(_without_names(intent), EVERY) if hit.recipe.id in taking]
     scored = {hit.recipe.id for hit in found}
     rest = [Hit(r, 0.0) for r in recipes if r.id in taking - scored]
     return [*found, *rest][:HITS]
@@ -150,6 +150,16 @@ def _apart(plan: Plan, found: dict[str, Value]) -> dict[str, Value]:
             if free:
                 values[parameter.name] = free[0]
     return values
+
+
+def _without_names(intent: Intent) -> str:
+    """Return the text without what files and columns are called: that says what it is about, and
+    not what shall be done with it."""
+    text = _without_files(intent)
+    columns = {c.name for a in intent.attachments for c in a.profile.columns}
+    for start, end, _ in _mentions(text, columns):
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def _without_files(intent: Intent) -> str:
