@@ -8,7 +8,7 @@ from typing import Literal
 
 Task = Literal["choose", "fill", "compose", "python", "wgsl"]
 Form = Literal["native", "json", "words"]
-"""How a typed answer is asked for: by its JSON schema (of which litellm makes a tool where those are
+"""How a typed answer is asked for: by its JSON schema (litellm makes a tool of it where those are
 all that a provider knows), as some JSON, or by words alone; the last two describe the JSON."""
 
 _ALL: frozenset[Task] = frozenset({"choose", "fill", "compose", "python", "wgsl"})
