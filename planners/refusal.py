@@ -18,6 +18,8 @@ COMPUTE = "compute"
 KINDS = (
     "weather", "news", "prices", "facts", "writing", "translation", "advice", "action", "fortune",
 )  # fmt: skip
+CLEAR = 0.7
+"""Log-odds between the two likeliest reasons from which the first is told and not a general one."""
 
 
 @cache
@@ -38,6 +40,8 @@ async def refuse(intent: Intent, model: Model) -> int:
     text = " ".join(intent.text.split())[:600]
     prompt = Prompt(system=system(), user=f"Wish: {text}", prefill='{"kind": "')
     choice = await model.choose(prompt, [COMPUTE, *KINDS])
-    if choice.name != COMPUTE:
-        raise PlanningError(f"refused.{choice.name}")
-    return choice.tokens
+    if choice.name == COMPUTE:
+        return choice.tokens
+    others = [odds for name, odds in choice.odds.items() if name not in (COMPUTE, choice.name)]
+    clear = choice.odds[choice.name] - max(others) > CLEAR
+    raise PlanningError(f"refused.{choice.name if clear else 'unknowable'}")
