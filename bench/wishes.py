@@ -132,7 +132,7 @@ class Bench:
     """One resident program that is asked one case after the other."""
 
     def __init__(self, home: Path, model: str | None, *, full_size: bool) -> None:
-        self.settings = config.load().model_copy(update={"home": home})
+        self.settings = config.load().model_copy(update={"home": home, "learn": False})
         self.model = model or self.settings.model
         self._options = Options(model=model)
         self._examiner: Examiner

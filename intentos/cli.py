@@ -16,6 +16,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, TextIO, TypeVar, get_args
 
@@ -31,10 +32,11 @@ from intentos.conversation import (
     assignments,
     make_intent,
 )
-from intentos.errors import IntentOSError, UsageError
+from intentos.errors import IntentOSError, StoreError, UsageError
 from intentos.plan import Plan
 from intentos.plan_file import dump_plan, read_plan
 from intentos.policy import ApproveAll, AskNobody, choose_executor
+from intentos.preferences import LANGUAGE, Preferences
 from intentos.protocols import Approver
 from intentos.report import (
     SCHEMA,
@@ -134,6 +136,7 @@ def run(
     call = Call(language=None, json_=json_, out=out)
     found = call.guard(lambda: read_plan(plan))
     options = call.guard(lambda: _options(set_, seed, allow, None))
+    options.chosen = frozenset(options.values)
     options.values = {**found.values, **options.values}
     if found.edited:
         call.terminal.note(
@@ -173,6 +176,7 @@ def rerun(
         earlier = conversation.store.run(run)
         if earlier.plan is None:
             raise UsageError("rerun.no_plan", run=earlier.id)
+        options.chosen = frozenset(options.values)
         options.values = {**earlier.values, **options.values}
         options.seed = earlier.seed if seed is None else seed
         call.terminal.language = earlier.intent.language
@@ -219,7 +223,7 @@ def plan(
     if output is None:
         typer.echo(document, nl=False)
         return
-    call.guard(lambda: _write(output, document))
+    call.guard(lambda: write_text(output, document))
     call.terminal.console.print(call.terminal.card(proposed, values))
     call.terminal.note("plan.written", path=str(output))
 
@@ -236,8 +240,14 @@ class Call:
         self._out = out
         self.settings = self.guard(config.load)
         self._conversation: Conversation | None = None
-        if self.settings.language != "auto":
-            self.terminal.language = self.settings.language
+        if self.settings.language != "auto" or language is None:
+            self.terminal.language = language_for(self.settings)
+
+    @property
+    def conversation(self) -> Conversation:
+        """What the call has opened."""
+        assert self._conversation is not None
+        return self._conversation
 
     def guard(self, action: Callable[[], T]) -> T:
         """Return what the action returns; an error is told and ends the process."""
@@ -355,6 +365,16 @@ def guard(terminal: Terminal, action: Callable[[], T], *, json_: bool = False) -
         raise typer.Exit(130) from None
 
 
+def language_for(settings: config.Settings) -> Language:
+    """Return the language of what is no answer to a sentence: as set, liked, or the system's."""
+    if settings.language != "auto":
+        return settings.language
+    liked = None
+    with suppress(StoreError):  # `intentos preferences` tells of a damaged file
+        liked = Preferences(settings).every().get(LANGUAGE)
+    return system_language() if liked is None else ("zh" if liked.value == "zh" else "en")
+
+
 def system_language() -> Language:
     """Return the language of the person's system."""
     chosen = os.environ.get("INTENTOS_LANGUAGE", "")
@@ -368,11 +388,13 @@ def system_language() -> Language:
 
 def main(called_at: float) -> None:
     """Run the command line; ``called_at`` is when the process was called, in seconds."""
-    from intentos import cli_look
+    from intentos import cli_keep, cli_look, cli_preferences
 
     _open_streams()
     Call.at = called_at
     cli_look.register(app)
+    cli_keep.register(app, cli_look.recipes_app)
+    app.add_typer(cli_preferences.app, name="preferences")
     warnings.showwarning = _show_warning
     try:
         app()
@@ -419,7 +441,8 @@ def _somebody_is_there() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file that a person asked for, whole; raises UsageError where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.tmp")

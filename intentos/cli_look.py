@@ -15,7 +15,6 @@ from rich.text import Text
 from intentos import cli, config, doctor
 from intentos.config import Settings
 from intentos.consent import Consents
-from intentos.conversation import Conversation, Options, make_intent
 from intentos.errors import ExecutorUnavailable
 from intentos.protocols import Planner, RecipeInfo
 from intentos.registry import Registry
@@ -24,7 +23,6 @@ from intentos.run import Run
 from intentos.spending import Spending
 from intentos.store import Store
 from intentos.terminal import Terminal
-from intentos.types import new_id
 
 recipes_app = typer.Typer(help="The library of recipes.", rich_markup_mode=None)
 models_app = typer.Typer(help="Language models.", rich_markup_mode=None)
@@ -138,29 +136,6 @@ def recipes_search(
     """Find recipes by what they do."""
     look = _Look()
     _show_recipes(look, look.planner().recipes.search(text), json_)
-
-
-@recipes_app.command("check")
-def recipes_check(
-    path: Annotated[Path, typer.Argument(help="A recipe file.")], json_: Json = False
-) -> None:
-    """Read a recipe file and run it at its small test size, with its checks."""
-    call = cli.Call(language=None, json_=json_, out=None)
-
-    async def work(conversation: Conversation) -> Run:
-        planner = conversation.registry.planner(settings=conversation.settings)
-        proposal = planner.recipes.read(path)
-        language = call.terminal.language
-        intent = make_intent(
-            proposal.plan.title.text(language),
-            conversation=new_id(),
-            language=language,
-            attachments=await conversation.runtime.take_in_samples(proposal.samples),
-        )
-        options = Options(values=proposal.values)
-        return await conversation.run(intent, options, call.terminal.show, plan=proposal.plan)
-
-    call.run(work, yes=True)
 
 
 @models_app.callback(invoke_without_command=True)
@@ -301,8 +276,7 @@ class _Look:
         self.terminal = Terminal(cli.system_language())
         self.out = self.terminal.stdout()
         self.settings: Settings = config.load()
-        if self.settings.language != "auto":
-            self.terminal.language = self.settings.language
+        self.terminal.language = cli.language_for(self.settings)
 
     def say(self, code: str) -> str:
         return self.terminal.say(code)

@@ -42,6 +42,8 @@ class Settings(Frozen):
     wall_time: float = Field(default=0.0, ge=0)
     """Seconds a step may run at most; 0: what the plan says."""
     unsafe_no_sandbox: bool = False
+    learn: bool = True
+    """Whether what a person chooses becomes the default next time."""
 
     @field_validator("model", mode="before")
     @classmethod

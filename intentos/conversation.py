@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from intentos.config import Settings
 from intentos.consent import Discloser, Sent
-from intentos.errors import UsageError
+from intentos.errors import NotFound, UsageError
 from intentos.events import Event, FrameDrawn, PlanProposed, RunFinished
 from intentos.plan import Plan
 from intentos.protocols import Approver, Table
@@ -45,6 +45,8 @@ class Options:
     jury: bool = False
     send: frozenset[Sent] = frozenset()
     """What may go to somebody else's model without asking."""
+    chosen: frozenset[str] | None = None
+    """Which values the person has just set; see :meth:`Runtime.run`."""
 
 
 class Conversation:
@@ -141,6 +143,7 @@ class Conversation:
             run_id=run_id,
             jury=options.jury,
             send=options.send,
+            chosen=options.chosen,
         ):
             self._time(event)
             listen(event)
@@ -222,6 +225,17 @@ def table_of(run: Run, earlier: Table | None = None) -> Table | None:
         artifacts=run.artifacts,
         earlier=earlier,
     )
+
+
+def lineage(store: Store, run: Run) -> list[Run]:
+    """Return the runs that a run came from, the first one first, and itself."""
+    found = [run]
+    while (parent := found[0].parent_run) is not None and all(r.id != parent for r in found):
+        try:
+            found.insert(0, store.run(parent))
+        except NotFound:  # what it came from is no longer there
+            break
+    return found
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Value]:

@@ -7,15 +7,16 @@ import shutil
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from intentos import checks, policy
+from intentos.answer_units import UNITS, in_units
 from intentos.attachments import bind, fitted
 from intentos.config import Settings
-from intentos.errors import ExecutorError, IntentOSError, NotApproved
+from intentos.errors import ExecutorError, IntentOSError, NotApproved, StoreError
 from intentos.events import (
     ApprovalRequested,
     ArtifactSaved,
@@ -33,6 +34,7 @@ from intentos.events import (
     TrialRan,
 )
 from intentos.plan import ATTACHMENT, RUN, Approval, Plan, Step
+from intentos.preferences import How, Preferences
 from intentos.protocols import (
     Approver,
     Executor,
@@ -83,7 +85,9 @@ class Execution:
         approver: Approver,
         propose: Propose,
         jury: bool = False,
+        chosen: frozenset[str] = frozenset(),
     ) -> None:
+        """``chosen``: names of values that the person has set, and that may be remembered."""
         self.run_id = run_id
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._live_waiting = 0
@@ -97,6 +101,7 @@ class Execution:
         self._propose = propose
         self._jury = jury
         self._accounted = False
+        self._chosen: dict[str, How] = dict.fromkeys(chosen, "set")
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
 
@@ -172,6 +177,8 @@ class Execution:
         if table is not None and proposal.plan.digest == table.plan.digest:
             # A change of values cannot make good what the plan left out before.
             self._accounted = self._accounted and table.accounted
+        said: dict[str, How] = dict.fromkeys(_said(proposal, table), "words")
+        self._chosen = said | self._chosen
         plan = fitted(proposal.plan, self._intent.attachments)
         accepted = plan.accept({**proposal.values, **values})
         self._record(
@@ -203,7 +210,9 @@ class Execution:
                 edited = fitted(self._registry.pin(decision.plan), self._intent.attachments)
                 # An edited plan's checks are as much the editor's as its steps.
                 self._accounted = self._accounted and edited.digest == plan.digest
-                plan, values = edited, edited.accept(decision.values)
+                before, values = values, edited.accept(decision.values)
+                self._chosen |= {n: "edited" for n, v in values.items() if before.get(n) != v}
+                plan = edited
                 self._record(
                     PlanProposed(
                         run_id=self.run_id, plan=plan, values=values, accounted=self._accounted
@@ -236,12 +245,25 @@ class Execution:
         await self._save_values(quantities, plan.steps[-1].id)
         language = self._intent.language
         answer = checks.answer(plan, values, quantities, language)
+        liked = await asyncio.to_thread(self._remember, plan, values)
         return RunFinished(
             run_id=self.run_id,
             status=RunStatus.COMPLETED,
             badge=checks.badge(plan.origin, judged, accounted=self._accounted),
-            answer=checks.presented(answer, judged, values, language),
+            answer=checks.presented(in_units(answer, liked), judged, values, language),
         )
+
+    def _remember(self, plan: Plan, values: Mapping[str, Value]) -> dict[str, str]:
+        """Learn from what was chosen, and return the units that the person likes."""
+        preferences = Preferences(self._settings)
+        # A memory that cannot be read or written is told of by `intentos preferences`; the result
+        # that is there already is worth more than it.
+        with suppress(StoreError):
+            if self._settings.learn:
+                text = self._intent.text
+                preferences.learn(plan, self._chosen, values, run=self.run_id, wish=text)
+            return {n: str(p.value) for n, p in preferences.every().items() if n in UNITS}
+        return {}
 
     async def _step(
         self,
@@ -387,6 +409,18 @@ class Execution:
         elif self._live_waiting < LIVE_EVENTS_WAITING:
             self._live_waiting += 1
             self._queue.put_nowait(event.model_copy(update={"run_id": self.run_id}))
+
+
+def _said(proposal: Proposal, table: Table | None) -> list[str]:
+    """Return the names of values that the words of the wish have set."""
+    before: Mapping[str, Value] = {}
+    if table is not None and table.plan.digest == proposal.plan.digest:
+        before = table.values  # a change of what lay there names all values
+    return [
+        name
+        for name, value in proposal.values.items()
+        if name not in proposal.preferred and before.get(name) != value
+    ]
 
 
 def _approves(decision: Approval, plan: Plan) -> bool:

@@ -15,7 +15,7 @@ from intentos.events import LiveEvent
 from intentos.model_use import ModelUse
 from intentos.plan import Approval, Plan, Step
 from intentos.program import GpuProgram
-from intentos.run import StepResult
+from intentos.run import Run, StepResult
 from intentos.types import (
     Artifact,
     Attachment,
@@ -154,6 +154,8 @@ class Proposal:
     """Of a recipe that is only tried: small tables, as CSV, for the files it cannot do without."""
     models: tuple[ModelUse, ...] = ()
     """Models that were asked, in their order."""
+    preferred: frozenset[str] = frozenset()
+    """Names of values that come from earlier choices of the person, not from this wish."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +185,17 @@ class Recipes(Protocol):
 
     def read(self, path: Path) -> Proposal:
         """Return a recipe file's plan with its small ``test`` values; raises InvalidPlan."""
+        ...
+
+    def save(
+        self, run: Run, name: str, wishes: Sequence[str], *, replace: bool = False
+    ) -> RecipeInfo:
+        """Keep what a completed run did as a recipe of the person's own; ``wishes``: what was said
+        on the way to it. Raises UsageError: it has not completed, or the name is bad or taken."""
+        ...
+
+    def template(self, name: str) -> tuple[str, str]:
+        """Return the id and the text of a recipe to fill in; raises UsageError for a bad name."""
         ...
 
 

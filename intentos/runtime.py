@@ -130,12 +130,15 @@ class Runtime:
         run_id: str | None = None,
         jury: bool = False,
         send: frozenset[Sent] = frozenset(),
+        chosen: frozenset[str] | None = None,
     ) -> AsyncIterator[Event]:
         """Yield the run's events from RunStarted to RunFinished.
 
         Without ``plan`` the planner makes one, with ``table`` as the conversation so far.
         ``values`` overrule what the planner chose. ``jury``: where code is written for a number,
         several programs vote. ``send``: what may go to somebody else's model without asking.
+        ``chosen``: which of the values the person has just set, and so may be remembered; None: all
+        of them where a plan is made anew, none where one is handed in.
         Leaving the iteration early cancels the run.
 
         Raises:
@@ -152,6 +155,7 @@ class Runtime:
             approver=self._approver,
             propose=partial(self._propose, send=send),
             jury=jury,
+            chosen=(frozenset() if plan else frozenset(values or {})) if chosen is None else chosen,
         )
         work = run.main(plan, dict(values or {}), parent_run, table, model)
         task = asyncio.create_task(work, name=f"run {run.run_id}")

@@ -20,10 +20,9 @@ from intentos.messages import placeholders
 from intentos.parameters import Parameter
 from intentos.plan import Assumption, CheckSpec, Plan, Slot, Step
 from intentos.registry import Registry
-from intentos.types import Frozen, Json, Name, Value, Words
+from intentos.types import Frozen, Json, Name, Origin, Value, Words
 
 CACHE_FORMAT = 1
-OWN = "own"
 
 
 class RecipeWarning(UserWarning):
@@ -43,19 +42,29 @@ Phrasing = Annotated[str, Field(min_length=2, max_length=200)]
 class Phrasings(Frozen):
     """How people ask for it."""
 
+    en: tuple[Phrasing, ...] = ()
+    zh: tuple[Phrasing, ...] = ()
+
+
+class ManyPhrasings(Phrasings):
+    """Enough of them for a wish in other words to be found, in both languages."""
+
     en: tuple[Phrasing, ...] = Field(min_length=4)
     zh: tuple[Phrasing, ...] = Field(min_length=4)
 
 
 class Recipe(Frozen):
-    """A plan with knobs, as a file: what it is called, how it is asked for, what it does."""
+    """A plan with knobs, as a file: what it is called, how it is asked for, what it does.
+
+    A person's own recipe may be in one language, with one phrasing.
+    """
 
     schema_number: Literal[1] = Field(1, alias="schema")
     id: Name
-    title: BothWords
-    description: BothWords
+    title: Words
+    description: Words = Words()
     phrasings: Phrasings
-    interpretation: BothWords
+    interpretation: Words
     """One sentence: how the wish was understood. May hold ``{parameter}``."""
     assumptions: tuple[Assumption, ...] = ()
     parameters: tuple[Parameter, ...] = ()
@@ -63,12 +72,20 @@ class Recipe(Frozen):
     """Files that it works on; a parameter of the kind ``column`` is a column of one of them."""
     steps: tuple[Step, ...] = Field(min_length=1)
     checks: tuple[CheckSpec, ...] = ()
-    answer: BothWords
+    answer: Words = Words()
     """Sentence over computed values and parameters, such as ``{mean_speed:.1f} km/h``."""
     test: dict[Name, Value] = {}
     """Values that make it small: ``recipes check`` and the tests run it with them."""
     samples: dict[Name, str] = {}
     """Small tables, as CSV, that stand in for attachments it cannot do without in such a run."""
+    origin: Origin = "recipe"
+    """Where what a person saved came from; saving makes nothing more trustworthy."""
+    model: str | None = None
+    """The model that wrote what was saved."""
+    base: Name | None = None
+    """The recipe that was on the table when this one was saved from it."""
+    saved: str | None = None
+    """The run that it was saved from."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -76,14 +93,20 @@ class Recipe(Frozen):
         plan.accept(self.test)
         names = plan.defaults.keys()
         needed = {slot.name for slot in self.attachments if not slot.optional}
-        if needed != self.samples.keys():
+        if self.samples.keys() - needed:
             raise ValueError("samples are for exactly the attachments that are not optional")
+        for field in ("title", "interpretation"):
+            if not (getattr(self, field).en or getattr(self, field).zh):
+                raise ValueError(f"{field} is empty in both languages")
+        if not (self.phrasings.en or self.phrasings.zh):
+            raise ValueError("phrasings: say at least once how it is asked for")
         for field in ("title", "interpretation"):
             words: Words = getattr(self, field)
             for name in placeholders(words.en) | placeholders(words.zh):
                 if name not in names:
                     raise ValueError(f"{field} uses {{{name}}}, which is no parameter")
-        if placeholders(self.answer.en) != placeholders(self.answer.zh):
+        both = self.answer.en and self.answer.zh
+        if both and placeholders(self.answer.en) != placeholders(self.answer.zh):
             raise ValueError("the answers in the two languages use different names")
         return self
 
@@ -101,10 +124,31 @@ class Recipe(Frozen):
             steps=self.steps,
             checks=self.checks,
             answer=Words(**self.answer.model_dump()),
-            origin="recipe",
+            origin=self.origin,
             recipe=self.id,
             planner="default",
+            model=self.model,
         )
+
+
+class HouseRecipe(Recipe):
+    """A recipe for everybody: in both languages, with many phrasings, tested with its samples."""
+
+    title: BothWords
+    description: BothWords
+    phrasings: ManyPhrasings
+    interpretation: BothWords
+    answer: BothWords
+    origin: Literal["recipe"] = "recipe"
+    base: None = None
+    saved: None = None
+
+    @model_validator(mode="after")
+    def _testable(self) -> Self:
+        needed = {slot.name for slot in self.attachments if not slot.optional}
+        if needed != self.samples.keys():
+            raise ValueError("samples are for exactly the attachments that are not optional")
+        return self
 
 
 def builtin_folder() -> Path:
@@ -112,13 +156,13 @@ def builtin_folder() -> Path:
     return Path(__file__).parent / "recipes"
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Return the recipe that a file holds.
+def read_recipe(path: Path, *, own: bool = False) -> Recipe:
+    """Return the recipe that a file holds; ``own``: one that only its person uses.
 
     Raises:
         InvalidPlan: it is no recipe; the message names file, line and what is wrong.
     """
-    return _recipe(_read(path), path)
+    return _recipe(_read(path), path, own=own)
 
 
 class Library:
@@ -133,15 +177,23 @@ class Library:
         self._settings = settings
         self._cache = _Cache(settings.cache / "recipes.json")
         self._recipes: dict[str, Recipe] | None = None
+        self._every: tuple[Recipe, ...] = ()
         self._sources: dict[str, Path] = {}
+        self._own_files: tuple[tuple[str, int, int], ...] = ()
 
     def all(self) -> tuple[Recipe, ...]:
-        """Return every recipe, by id.
+        """Return every recipe, by id: the same tuple until the person's own ones change.
 
         Raises:
             InvalidPlan: a built-in recipe is broken, or two have one id.
         """
-        return tuple(self._load().values())
+        self._load()
+        return self._every
+
+    def own(self) -> tuple[Recipe, ...]:
+        """Return the recipes in the person's own folder, by id."""
+        folder = self._settings.recipes
+        return tuple(r for r in self.all() if self._sources[r.id].parent == folder)
 
     def get(self, id: str) -> Recipe:
         """Return one recipe; raises NotFound."""
@@ -156,11 +208,14 @@ class Library:
         return self._sources[id]
 
     def _load(self) -> dict[str, Recipe]:
-        if self._recipes is None:
+        # Another process may save one meanwhile; those of the house stay as they are.
+        own_files = tuple(_stamped(path) for path in self._own_paths())
+        if self._recipes is None or own_files != self._own_files:
+            self._own_files = own_files
             found: dict[str, Recipe] = {}
-            for path, strict in self._files():
+            for path, strict, own in self._files():
                 try:
-                    recipe = _recipe(self._cache.read(path), path)
+                    recipe = _recipe(self._cache.read(path), path, own=own)
                     if recipe.id in found:
                         first = str(self._sources[recipe.id])
                         raise InvalidPlan(
@@ -175,15 +230,21 @@ class Library:
                 self._sources[recipe.id] = path
             self._cache.write()
             self._recipes = dict(sorted(found.items()))
+            self._every = tuple(self._recipes.values())
         return self._recipes
 
-    def _files(self) -> Iterable[tuple[Path, bool]]:
+    def _own_paths(self) -> list[Path]:
+        return sorted(self._settings.recipes.glob("*.yaml"))
+
+    def _files(self) -> Iterable[tuple[Path, bool, bool]]:
         builtin = builtin_folder()
         folders = [builtin]
         folders += [f for f in self._registry.recipe_folders().values() if f != builtin]
-        for folder in (*folders, self._settings.recipes):
+        for folder in folders:
             for path in sorted(folder.glob("*.yaml")):
-                yield path, folder == builtin
+                yield path, folder == builtin, False
+        for path in self._own_paths():
+            yield path, False, True
 
 
 class _Cache:
@@ -232,12 +293,20 @@ def _text(path: Path) -> str:
         raise InvalidPlan("document.unreadable", source=str(path), what=str(error)) from error
 
 
-def _recipe(data: dict[str, Json], path: Path) -> Recipe:
+def _stamped(path: Path) -> tuple[str, int, int]:
+    with suppress(OSError):  # it may be gone by now
+        state = path.stat()
+        return path.name, state.st_size, state.st_mtime_ns
+    return path.name, 0, 0
+
+
+def _recipe(data: dict[str, Json], path: Path, *, own: bool) -> Recipe:
+    kind = Recipe if own else HouseRecipe
     try:
-        recipe = Recipe.model_validate(data)
+        recipe = kind.model_validate(data)
     except ValueError:
         # Once more with the text at hand, which tells the line.
-        recipe = validate(Recipe, data, text=_text(path), source=str(path))
+        recipe = validate(kind, data, text=_text(path), source=str(path))
     if recipe.id != path.stem:
         raise InvalidPlan("recipe.file_name", source=str(path), id=recipe.id)
     return recipe

@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import cached_property
 
 from intentos.config import Settings
 from intentos.errors import NotApproved, PlanningError
 from intentos.events import ProgressMade, TokenWritten
+from intentos.preferences import Preferences
 from intentos.protocols import PlanningContext, Proposal, Table
 from intentos.queue import turn
 from intentos.registry import Registry
 from intentos.types import Intent
 
-from . import attached, comparison, compose, generate, ladder, recall, refusal, revise
+from . import (
+    attached,
+    comparison,
+    compose,
+    generate,
+    ladder,
+    preferences,
+    recall,
+    refusal,
+    revise,
+    saved,
+)
 from .library import Library, Recipe
 from .model import Model
 from .models import Models, open_model
@@ -41,8 +52,9 @@ class DefaultPlanner:
         self._registry = registry
         self._settings = settings
         self._open: dict[str, Model] = {}
+        self._indexed: tuple[tuple[Recipe, ...], Index] | None = None
         self.library = Library(registry, settings)
-        self.recipes = RecipeShelf(self.library, registry)
+        self.recipes = RecipeShelf(self.library, registry, settings.recipes)
         self.models = Models(settings)
 
     async def propose(self, intent: Intent, context: PlanningContext) -> Proposal:
@@ -61,20 +73,29 @@ class DefaultPlanner:
         if not intent.text.strip():
             raise PlanningError("planning.empty")
         names = ladder.rungs(context.model or self._settings.model)
-        return await ladder.climb(names, attempt, context.emit)
+        proposal = await ladder.climb(names, attempt, context.emit)
+        recipe = proposal.plan.recipe
+        if any(own.id == recipe and own.saved for own in self.library.own()):
+            return proposal  # its values are what they chose
+        return preferences.preferred(proposal, Preferences(self._settings))
 
     async def _propose(self, intent: Intent, context: PlanningContext) -> Proposal:
         """Return what one model, or none, makes of the intent."""
         context.emit(ProgressMade(stage="stage.planning"))
         hits = self._hits(intent)
         spent = 0
+        own = saved.meant(intent.text, self.library.own())
+        if own is not None and (context.table is None or own.id != context.table.plan.recipe):
+            return await self._saved(intent, context, own)
         if context.table is not None:
             earlier = comparison.back(intent.text, context.table) or comparison.compare(
                 intent.text, context.table
             )
             if earlier is not None:
                 return earlier
-            follows, spent = await self._follows(intent, context, context.table, hits)
+            follows = own is not None  # it lies there, and is called by its name
+            if not follows:
+                follows, spent = await self._follows(intent, context, context.table, hits)
             if follows:
                 try:
                     return _with(spent, await self._revised(intent, context, context.table))
@@ -113,12 +134,17 @@ class DefaultPlanner:
         for model in models:
             await model.close()
 
-    @cached_property
-    def _index(self) -> Index:
-        return Index(self.library.all())
-
     def _hits(self, intent: Intent) -> list[Hit]:
-        return attached.hits(self._index, intent, self.library.all())
+        every = self.library.all()
+        if self._indexed is None or self._indexed[0] is not every:  # one was saved meanwhile
+            self._indexed = every, Index(every)
+        return saved.one_of_each(attached.hits(self._indexed[1], intent, every))
+
+    async def _saved(self, intent: Intent, context: PlanningContext, recipe: Recipe) -> Proposal:
+        """Return the plan of what the person saved, with the values that the text gives."""
+        text = saved.without_marks(intent.text)
+        rest = intent.model_copy(update={"text": text})
+        return await self._filled(rest, context, recipe, asked=False)
 
     async def _follows(
         self, intent: Intent, context: PlanningContext, table: Table, hits: list[Hit]

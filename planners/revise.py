@@ -167,7 +167,7 @@ async def revise(text: str, table: Table, model: Model | None) -> Proposal:
     used_numbers = [o.value for o in operations]
     notes += [not_used(m.text) for m in reading.unused if m.value not in used_numbers]
     # Assumptions are words, not acts: the digest stays, and so does an approval.
-    kept = tuple(a for a in plan.assumptions if not _is_note(a))
+    kept = tuple(a for a in plan.assumptions if not is_note(a))
     if (*kept, *notes) != plan.assumptions:
         plan = plan.model_copy(update={"assumptions": (*kept, *notes)})
     return Proposal(plan=plan, values=values, tokens=tokens, accounted=not notes)
@@ -421,7 +421,8 @@ def _possible(operation: Operation, table: Table) -> bool:
     return True
 
 
-def _is_note(assumption: Assumption) -> bool:
+def is_note(assumption: Assumption) -> bool:
+    """Return whether an assumption speaks of one text only, and not of the plan."""
     text = assumption.text
     return text.zh.endswith(("没有用到。", "所以取了这个值。"))
 

@@ -1,0 +1,120 @@
+"""The commands that keep things: save a run as a recipe, and write and check recipes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from intentos import cli
+from intentos.conversation import Conversation, lineage
+from intentos.errors import UsageError
+from intentos.knobs import Turned, turned
+from intentos.policy import ApproveAll
+from intentos.protocols import RecipeInfo
+from intentos.report import exit_code, report, results_folder
+from intentos.run import RunStatus
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def register(app: typer.Typer, recipes: typer.Typer) -> None:
+    """Add the commands to the command line, and to those of recipes."""
+    app.command()(save)
+    recipes.command("new")(recipes_new)
+    recipes.command("check")(recipes_check)
+
+
+def save(
+    run: Annotated[str, typer.Argument(help="A run's id, its beginning or end, or `last`.")],
+    name: Annotated[str, typer.Option("--as", help="What to call it; ask for it by this name.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write over what you saved under this name.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Keep what a run did as a recipe of your own, to be asked for by its name."""
+    call = cli.Call(language=None, json_=json_, out=None)
+
+    async def work(conversation: Conversation) -> RecipeInfo:
+        found = conversation.store.run(run)
+        call.terminal.language = found.intent.language
+        wishes = [earlier.intent.text for earlier in lineage(conversation.store, found)]
+        planner = conversation.registry.planner(settings=conversation.settings)
+        return planner.recipes.save(found, name, wishes, replace=replace)
+
+    kept = call.guard(lambda: asyncio.run(call.converse(work, ApproveAll("save"))))
+    if json_:
+        document = {"id": kept.id, "title": kept.title.model_dump(), "source": str(kept.source)}
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    title = kept.title.text(call.terminal.language)
+    told = call.terminal.say("save.saved", name=title, path=str(kept.source))
+    call.terminal.stdout().print(Text(told), soft_wrap=True)
+
+
+def recipes_new(
+    name: Annotated[str, typer.Argument(help="What the recipe is called.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")] = None,
+) -> None:
+    """Write a small recipe that works, with a word on each part, to be filled in."""
+    call = cli.Call(language=None, json_=False, out=None)
+
+    async def work(conversation: Conversation) -> Path:
+        planner = conversation.registry.planner(settings=conversation.settings)
+        id, text = planner.recipes.template(name)
+        path = output or Path(f"{id}.yaml")
+        if path.stem != id:
+            raise UsageError("save.file_name", path=str(path), id=id)
+        if path.exists():
+            raise UsageError("save.file_there", path=str(path))
+        cli.write_text(path, text)
+        return path
+
+    path = call.guard(lambda: asyncio.run(call.converse(work, ApproveAll("new"))))
+    folder = str(call.settings.recipes)
+    told = call.terminal.say("save.template", path=str(path), folder=folder)
+    call.terminal.stdout().print(Text(told), soft_wrap=True)
+
+
+def recipes_check(
+    path: Annotated[Path, typer.Argument(help="A recipe file.")], json_: Json = False
+) -> None:
+    """Run a recipe at its small test size with its checks, and once more for each knob turned."""
+    call = cli.Call(language=None, json_=json_, out=None)
+
+    async def work(conversation: Conversation) -> tuple[Turned, ...]:
+        planner = conversation.registry.planner(settings=conversation.settings)
+        proposal = planner.recipes.read(path)
+        return await turned(proposal, conversation, call.terminal.show, call.terminal.language)
+
+    found = call.guard(lambda: asyncio.run(call.converse(work, ApproveAll("recipes check"))))
+    conversation = call.conversation
+    first = conversation.store.run(conversation.runs[0])
+    call.terminal.pause()
+    paths = results_folder(first, call.settings, conversation.store)
+    if json_:
+        language = call.terminal.language
+        document = report(
+            first,
+            paths=paths,
+            timings=conversation.timings,
+            runs=conversation.runs,
+            language=language,
+        )
+        document["knobs"] = [knob.as_json(language) for knob in found]
+        typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    else:
+        call.terminal.result(first, paths, conversation.timings)
+        for knob in found:
+            told = knob.text(call.terminal.language)
+            style = "green" if knob.good else "red"
+            call.terminal.stdout().print(Text(f"  {told}", style=style), soft_wrap=True)
+    if first.error is not None:
+        call.terminal.error(first.error.text(call.terminal.language))
+    good = first.status is not RunStatus.COMPLETED or all(knob.good for knob in found)
+    raise typer.Exit(exit_code(first) or (0 if good else 1))
