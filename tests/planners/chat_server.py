@@ -16,7 +16,8 @@ from typing import Any
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
+Answer = Callable[[dict[str, Any], asyncio.StreamWriter], Coroutine[None, None, None]]
+"""What to write for a question."""
 
 
 @dataclass
@@ -50,7 +51,7 @@ async def serving(*answers: Answer) -> AsyncIterator[ChatServer]:
             server.questions.append(json.loads(body))
             server.asked.set()
             answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-            answering = asyncio.create_task(answer(reader, writer))
+            answering = asyncio.create_task(answer(server.questions[-1], writer))
             gone = asyncio.create_task(reader.read(1))
             await asyncio.wait([answering, gone], return_when=asyncio.FIRST_COMPLETED)
             if not answering.done():
@@ -79,7 +80,7 @@ async def serving(*answers: Answer) -> AsyncIterator[ChatServer]:
 def raw(data: bytes) -> Answer:
     """Write these bytes and close."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(question: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         writer.write(data)
         await writer.drain()
 
@@ -121,19 +122,37 @@ def recording(name: str) -> Sequence[Answer]:
     return [status(entry.get("status", 200), entry["body"]) for entry in document["responses"]]
 
 
-async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def stall(question: dict[str, Any], writer: asyncio.StreamWriter) -> None:
     """Never answer."""
     await asyncio.Event().wait()
 
 
-async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def close(question: dict[str, Any], writer: asyncio.StreamWriter) -> None:
     """Close the connection without a word."""
 
 
-async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def trickle(question: dict[str, Any], writer: asyncio.StreamWriter) -> None:
     """Begin an answer that never ends, a byte at a time."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{")
     while True:
         writer.write(b" ")
         await writer.drain()
         await asyncio.sleep(0.05)
+
+
+def by_schema(preferred: Sequence[str], text: str) -> Answer:
+    """Answer a question that has a schema with the first of the preferred names that it allows and
+    null for what may be null, and any other with the text."""
+
+    async def answer(question: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        said = text
+        if wanted := question.get("response_format", {}).get("json_schema"):
+            said = json.dumps(
+                {
+                    name: next((p for p in preferred if p in field.get("enum", ())), None)
+                    for name, field in wanted["schema"]["properties"].items()
+                }
+            )
+        await completion(said)(question, writer)
+
+    return answer
