@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from intentos.plan import Step
 from intentos.planners import static
+from intentos.registry import Registry
+from intentos.run import StepStatus
+
+from .trials import Trials
 
 
 @pytest.mark.parametrize(
@@ -62,3 +69,13 @@ def test_files_may_be_opened_where_there_are_some() -> None:
     code = "import json\nreport('a', len(json.load(open(inputs['x']))))"
     assert "no files" in (static.complaint(code) or "")
     assert static.complaint(code, files=True) is None
+
+
+async def test_every_module_that_may_be_imported_is_in_the_sandbox(
+    registry: Registry, tmp_path: Path
+) -> None:
+    code = "".join(f"import {name}\n" for name in sorted(static.MODULES)) + "report('a', 1)\n"
+    assert static.complaint(code) is None
+    result = await Trials(registry, tmp_path)(Step(id="a", language="python", code=code), {})
+    assert result.stderr == ""
+    assert result.status is StepStatus.OK
