@@ -31,7 +31,7 @@ from .generate import not_used
 from .library import Recipe
 from .linking import Links, accepted, link, occurrences, value_for
 from .model import Model, Prompt
-from .search import Hit, terms, without_values
+from .search import Hit, terms, without_formulas, without_values
 
 NONE = "none"
 SHORT_LIST = 6
@@ -42,7 +42,9 @@ SURE = 0.85
 SURE_MARGIN = 0.12
 """How far the next recipe must be behind it."""
 ENOUGH = 0.36
-"""Score that a choice without any model takes, with half the margin."""
+"""Score from which a text that speaks of what lies there may be a wish of its own."""
+LIKELY = 0.5
+"""Chance that a choice without any model takes."""
 SEARCH_WEIGHT = 8.0
 """What a search score of 1 adds to a candidate's log-probability, where candidates are compared."""
 THRESHOLD = 0.75
@@ -68,12 +70,16 @@ class Choice:
 
 def decisive(hits: Sequence[Hit]) -> Recipe | None:
     """Return the recipe that search alone is sure of."""
-    return _leader(hits, SURE, SURE_MARGIN)
+    best = sorted(hits, key=lambda hit: -hit.score)[:2]
+    if not best or best[0].score < SURE:
+        return None
+    close = len(best) > 1 and best[0].score - best[1].score < SURE_MARGIN
+    return None if close else best[0].recipe
 
 
 def without_model(hits: Sequence[Hit]) -> Recipe | None:
     """Return the recipe that search takes where no model can be asked."""
-    return _leader(hits, ENOUGH, SURE_MARGIN / 2)
+    return hits[0].recipe if hits and hits[0].chance >= LIKELY else None
 
 
 @cache
@@ -140,15 +146,7 @@ def strange(text: str, recipe: Recipe, values: Mapping[str, Value] = {}) -> list
         words += [word for group in parameter.choice_aliases.values() for word in group]
         known |= {t for word in words for t in terms(word.replace("_", " "))}
     known |= {t for value in values.values() for t in terms(str(value))}
-    return [t for t in terms(without_values(text)) if t not in known]
-
-
-def _leader(hits: Sequence[Hit], enough: float, margin: float) -> Recipe | None:
-    if not hits or hits[0].score < enough:
-        return None
-    if len(hits) > 1 and hits[0].score - hits[1].score < margin:
-        return None
-    return hits[0].recipe
+    return [t for t in terms(without_values(without_formulas(text))) if t not in known]
 
 
 def _context(recipe: Recipe) -> str:
