@@ -8,8 +8,9 @@ the wall time, a worker that is silent), the worker's whole session is killed an
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +22,7 @@ from intentos.config import load as load_settings
 from intentos.errors import ExecutorError, IntentOSError, InvalidProgram, NotApproved, StoreError
 from intentos.events import FrameDrawn, ProbeRead, ProgressMade
 from intentos.plan import Step
-from intentos.program import DTYPES, GpuProgram
+from intentos.program import DTYPES, GpuProgram, Pass, entry_points
 from intentos.program import load as load_program
 from intentos.protocols import Evidence, Kernel, StepContext
 from intentos.registry import Registry
@@ -36,6 +37,7 @@ from intentos.types import (
     Quantity,
     Value,
     Words,
+    canonical_json,
     now,
 )
 
@@ -85,6 +87,8 @@ class FrameExecutor:
         self._adapter = adapter
         self._silence = silence
         self._spare: Spare | None = None
+        self._sized: tuple[bytes, Estimate] = b"", Estimate()
+        """The step that was last made ready, and what it needs."""
 
     @cached_property
     def adapter(self) -> str:
@@ -111,14 +115,17 @@ class FrameExecutor:
             await spare.close()
 
     def estimate(self, step: Step, values: Mapping[str, Value]) -> Estimate:
-        """Return the memory that the program's buffers take; the time is not known."""
-        try:
-            nothing = InputArrays({}, Path())
-            program = self._prepare(step, values, frozenset(), nothing, pinned=False).program
-        except IntentOSError:
-            # The step itself will say what is wrong, or its inputs are not there yet.
-            return Estimate()
-        return Estimate(memory_bytes=program.memory_bytes)
+        """Return the memory that the program's buffers take, and how many invocations it has."""
+        name = canonical_json([step.code_hash, step.resolved_arguments(values)])
+        if name != self._sized[0]:
+            try:
+                nothing = InputArrays({}, Path())
+                program = self._prepare(step, values, frozenset(), nothing, pinned=False).program
+            except IntentOSError:
+                # The step itself will say what is wrong, or its inputs are not there yet.
+                return Estimate()
+            self._sized = name, _size(program)
+        return self._sized[1]
 
     async def execute(self, step: Step, context: StepContext) -> StepResult:
         """Draw the step's frames under the context's limits.
@@ -200,6 +207,8 @@ class FrameExecutor:
             work = await asyncio.to_thread(
                 self._prepare, step, context.values, context.live, arrays
             )
+            name = canonical_json([step.code_hash, step.resolved_arguments(context.values)])
+            self._sized = name, _size(work.program)
             _refuse_excess(work.program, context)
             await worker.send(await asyncio.to_thread(_job, work, step, context, drawn.raw))
             await self._follow(worker, work.program, step, context, drawn)
@@ -237,6 +246,22 @@ class FrameExecutor:
                     drawn.distinct = message["distinct"]
                     drawn.outputs = {n: Path(path) for n, path in message["outputs"].items()}
                     return
+
+
+def _size(program: GpuProgram) -> Estimate:
+    """Return memory and work: invocations of all passes, and the pixels that become a film."""
+    groups = {
+        entry: math.prod(size) if size else 64
+        for entry, size in entry_points(program.source).items()
+    }
+
+    def invocations(passes: Iterable[Pass]) -> int:
+        return sum(math.prod(p.dispatch) * groups[p.entry] * p.repeat for p in passes)
+
+    rounds = (program.frames - 1) * program.steps_per_frame
+    work = invocations(program.start) + rounds * invocations(program.step)
+    work += program.frames * (invocations(program.draw) + program.width * program.height)
+    return Estimate(memory_bytes=program.memory_bytes, work=float(work))
 
 
 def frames_judged(program: GpuProgram, drawn: Drawn) -> Check:

@@ -35,7 +35,7 @@ from intentos.conversation import (
 from intentos.errors import IntentOSError, StoreError, UsageError
 from intentos.plan import Plan
 from intentos.plan_file import dump_plan, read_plan
-from intentos.policy import ApproveAll, AskNobody, choose_executor
+from intentos.policy import ApproveAll, AskNobody
 from intentos.preferences import LANGUAGE, Preferences
 from intentos.protocols import Approver
 from intentos.report import (
@@ -262,7 +262,7 @@ class Call:
 
     async def converse(self, work: Callable[[Conversation], Awaitable[T]], approver: Approver) -> T:
         """Open a conversation for some work and close it on every path."""
-        discloser = AskInTerminal(self.terminal, self._estimates) if _somebody_is_there() else None
+        discloser = self._asks() if _somebody_is_there() else None
         conversation = Conversation(self.settings, approver, called_at=self.at, discloser=discloser)
         self._conversation = conversation
         _cancel_on_sigterm()
@@ -299,19 +299,19 @@ class Call:
         if yes:
             return ApproveAll("--yes")
         if _somebody_is_there():
-            return AskInTerminal(self.terminal, self._estimates)
+            return self._asks()
         return AskNobody()
 
-    def _estimates(self, plan: Plan, values: Mapping[str, Value]) -> dict[str, Estimate]:
-        assert self._conversation is not None
-        registry = self._conversation.registry
-        unsafe = self.settings.unsafe_no_sandbox
-        return {
-            step.id: choose_executor(step, registry, unsafe_no_sandbox=unsafe).estimate(
-                step, values
-            )
-            for step in plan.steps
-        }
+    def _asks(self) -> AskInTerminal:
+        async def estimate(
+            plan: Plan, values: Mapping[str, Value], run: str
+        ) -> dict[str, Estimate]:
+            return await self.conversation.runtime.estimate(run, plan, values)
+
+        def parent(plan: Plan) -> tuple[Plan, Mapping[str, Value]] | None:
+            return self.conversation.store.plan(plan.parent) if plan.parent else None
+
+        return AskInTerminal(self.terminal, estimate, parent)
 
     def _tell(self, run: Run, conversation: Conversation) -> None:
         store = conversation.store

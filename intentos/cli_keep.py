@@ -1,4 +1,4 @@
-"""The commands that keep things: save a run as a recipe, and write and check recipes."""
+"""The commands that keep and compare: save a run, tell two apart, write and check recipes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from intentos import cli
+from intentos import cli, diff
 from intentos.conversation import Conversation, lineage
 from intentos.errors import UsageError
 from intentos.knobs import Turned, turned
@@ -18,6 +18,7 @@ from intentos.policy import ApproveAll
 from intentos.protocols import RecipeInfo
 from intentos.report import exit_code, report, results_folder
 from intentos.run import RunStatus
+from intentos.store import Store
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
@@ -25,6 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 def register(app: typer.Typer, recipes: typer.Typer) -> None:
     """Add the commands to the command line, and to those of recipes."""
     app.command()(save)
+    app.command("diff")(diff_command)
     recipes.command("new")(recipes_new)
     recipes.command("check")(recipes_check)
 
@@ -55,6 +57,42 @@ def save(
     title = kept.title.text(call.terminal.language)
     told = call.terminal.say("save.saved", name=title, path=str(kept.source))
     call.terminal.stdout().print(Text(told), soft_wrap=True)
+
+
+def diff_command(
+    before: Annotated[str, typer.Argument(help="A run, or a plan file.")],
+    after: Annotated[str, typer.Argument(help="Another run, or a plan file.")],
+    json_: Json = False,
+) -> None:
+    """Show what two runs or plans differ in; exit 0: nothing, 1: something."""
+    call = cli.Call(language=None, json_=json_, out=None)
+
+    def work() -> tuple[diff.Side, diff.Side]:
+        store = Store(call.settings)
+        try:
+            return diff.side(before, store), diff.side(after, store)
+        finally:
+            store.close()
+
+    old, new = call.guard(work)
+    sections = diff.compare(old, new)
+    language = call.terminal.language
+    if json_:
+        document = {
+            "same": not sections,
+            "before": {"name": old.name, "plan": old.plan.digest},
+            "after": {"name": new.name, "plan": new.plan.digest},
+            "sections": [
+                {"kind": s.title.partition(".")[2], "step": s.about, "lines": list(s.lines)}
+                for s in sections
+            ],
+        }
+        typer.echo(json.dumps(document, ensure_ascii=False))
+    elif sections:
+        call.terminal.difference(diff.text(sections, old.name, new.name, language))
+    else:
+        call.terminal.note("diff.same")
+    raise typer.Exit(1 if sections else 0)
 
 
 def recipes_new(

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import get_args
 
 from intentos import checks, policy
-from intentos.answer_units import UNITS, in_units
+from intentos.answer_units import in_units
 from intentos.attachments import bind, fitted
 from intentos.config import Settings
-from intentos.errors import ExecutorError, IntentOSError, NotApproved, StoreError
+from intentos.errors import ExecutorError, IntentOSError, NotApproved
+from intentos.estimates import Durations, estimated, probed
 from intentos.events import (
     ApprovalRequested,
     ArtifactSaved,
@@ -34,7 +35,7 @@ from intentos.events import (
     TrialRan,
 )
 from intentos.plan import ATTACHMENT, RUN, Approval, Plan, Step
-from intentos.preferences import How, Preferences
+from intentos.preferences import How, remember, said
 from intentos.protocols import (
     Approver,
     Executor,
@@ -51,6 +52,7 @@ from intentos.store import Store
 from intentos.types import (
     Artifact,
     Check,
+    Estimate,
     Intent,
     Limits,
     Need,
@@ -177,8 +179,8 @@ class Execution:
         if table is not None and proposal.plan.digest == table.plan.digest:
             # A change of values cannot make good what the plan left out before.
             self._accounted = self._accounted and table.accounted
-        said: dict[str, How] = dict.fromkeys(_said(proposal, table), "words")
-        self._chosen = said | self._chosen
+        words: dict[str, How] = dict.fromkeys(said(proposal, table), "words")
+        self._chosen = words | self._chosen
         plan = fitted(proposal.plan, self._intent.attachments)
         accepted = plan.accept({**proposal.values, **values})
         self._record(
@@ -233,6 +235,8 @@ class Execution:
         for step in plan.steps:
             result = await self._step(step, values, live, inputs)
             self._record(StepFinished(run_id=self.run_id, result=result))
+            if result.status is StepStatus.OK:
+                await asyncio.to_thread(self._keep_time, plan, step, values, result)
             quantities |= result.values
             judged += result.checks
             inputs |= {f"{step.id}/{a.name}": self._store.path(a.id) for a in result.artifacts}
@@ -245,25 +249,16 @@ class Execution:
         await self._save_values(quantities, plan.steps[-1].id)
         language = self._intent.language
         answer = checks.answer(plan, values, quantities, language)
-        liked = await asyncio.to_thread(self._remember, plan, values)
+        wish, chosen = self._intent.text, self._chosen
+        liked = await asyncio.to_thread(
+            remember, self._settings, plan, chosen, values, run=self.run_id, wish=wish
+        )
         return RunFinished(
             run_id=self.run_id,
             status=RunStatus.COMPLETED,
             badge=checks.badge(plan.origin, judged, accounted=self._accounted),
             answer=checks.presented(in_units(answer, liked), judged, values, language),
         )
-
-    def _remember(self, plan: Plan, values: Mapping[str, Value]) -> dict[str, str]:
-        """Learn from what was chosen, and return the units that the person likes."""
-        preferences = Preferences(self._settings)
-        # A memory that cannot be read or written is told of by `intentos preferences`; the result
-        # that is there already is worth more than it.
-        with suppress(StoreError):
-            if self._settings.learn:
-                text = self._intent.text
-                preferences.learn(plan, self._chosen, values, run=self.run_id, wish=text)
-            return {n: str(p.value) for n, p in preferences.every().items() if n in UNITS}
-        return {}
 
     async def _step(
         self,
@@ -294,12 +289,39 @@ class Execution:
                     replace(context, live=live, inputs=inputs, save=self._saver(step.id)),
                 )
 
-    async def _trial(self, step: Step, values: Mapping[str, Value]) -> StepResult:
-        """Run code before approval: isolated, two seconds, no needs, nothing kept."""
+    def _keep_time(
+        self, plan: Plan, step: Step, values: Mapping[str, Value], result: StepResult
+    ) -> None:
+        durations = Durations(self._settings)
+        with suppress(IntentOSError):  # nobody knows the executor any more: nothing to learn
+            executor = self._registry.executor(result.executor)
+            work = executor.estimate(step, values).work
+            durations.add(durations.size(plan, step, values, executor, work), result.seconds)
+
+    async def estimate(self, plan: Plan, values: Mapping[str, Value]) -> dict[str, Estimate]:
+        """Return what each step will cost, from earlier runs; where nothing is known of it, from
+        a probe with little of the work, of two seconds at most."""
+        executors = {
+            step.id: await self._choose(step, unsafe_no_sandbox=True) for step in plan.steps
+        }
+        durations = Durations(self._settings)
+        found = await asyncio.to_thread(estimated, plan, values, executors, durations)
+        for step in plan.steps:
+            # With files of another size, or none yet, a probe would tell of other work.
+            alone = not step.inputs and not step.needs - {"gpu"}
+            if found[step.id].seconds is None and alone and not self._settings.unsafe_no_sandbox:
+                seconds = await probed(plan, step, values, self._trial, TRIAL_SECONDS)
+                found[step.id] = found[step.id].model_copy(update={"seconds": seconds})
+        return found
+
+    async def _trial(
+        self, step: Step, values: Mapping[str, Value], seconds: float = TRIAL_SECONDS
+    ) -> StepResult:
+        """Run code before approval: isolated, two seconds at most, no needs, nothing kept."""
         if step.needs - {"gpu"}:
             raise NotApproved("policy.trial_needs", needs=", ".join(sorted(step.needs)))
         executor = await self._choose(step)
-        limits = step.limits.model_copy(update={"wall_time": TRIAL_SECONDS})
+        limits = step.limits.model_copy(update={"wall_time": seconds})
         started = time.monotonic()
 
         async with self._gpu_turn(step):
@@ -409,18 +431,6 @@ class Execution:
         elif self._live_waiting < LIVE_EVENTS_WAITING:
             self._live_waiting += 1
             self._queue.put_nowait(event.model_copy(update={"run_id": self.run_id}))
-
-
-def _said(proposal: Proposal, table: Table | None) -> list[str]:
-    """Return the names of values that the words of the wish have set."""
-    before: Mapping[str, Value] = {}
-    if table is not None and table.plan.digest == proposal.plan.digest:
-        before = table.values  # a change of what lay there names all values
-    return [
-        name
-        for name, value in proposal.values.items()
-        if name not in proposal.preferred and before.get(name) != value
-    ]
 
 
 def _approves(decision: Approval, plan: Plan) -> bool:

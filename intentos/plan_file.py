@@ -12,7 +12,7 @@ from pydantic import Field
 from intentos.documents import MAX_CHARACTERS, read_document, validate, write_document
 from intentos.errors import InvalidPlan
 from intentos.plan import Plan
-from intentos.types import Value
+from intentos.types import Value, new_id
 
 SCHEMA = 1
 
@@ -67,7 +67,9 @@ def load_plan(text: str, source: str) -> PlanFile:
         plan=plan, values=document.values, recorded_digest=document.digest_when_written
     )
     if found.edited:
-        edited = plan.model_copy(update={"origin": "edited", "recipe": None})
+        # Another plan, which came from the one that was written.
+        changes = {"origin": "edited", "recipe": None, "id": new_id(), "parent": plan.id}
+        edited = plan.model_copy(update=changes)
         found = PlanFile(plan=edited, values=document.values, recorded_digest=found.recorded_digest)
     plan.accept(found.values)
     return found

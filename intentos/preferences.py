@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from intentos.config import Settings
 from intentos.errors import StoreError, UsageError
 from intentos.parameters import Parameter
 from intentos.plan import Plan
+from intentos.protocols import Proposal, Table
 from intentos.types import Frozen, Name, Value, now
 
 SCHEMA = 1
@@ -148,6 +149,40 @@ class Preferences:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self._path.with_suffix(".lock")):
             yield
+
+
+def remember(
+    settings: Settings,
+    plan: Plan,
+    chosen: Mapping[str, How],
+    values: Mapping[str, Value],
+    *,
+    run: str,
+    wish: str,
+) -> dict[str, str]:
+    """Learn from a completed run, and return the units that the person likes, by quantity.
+
+    A memory that cannot be read or written is told of by ``intentos preferences``; the result that
+    is there already is worth more than it.
+    """
+    preferences = Preferences(settings)
+    with suppress(StoreError):
+        if settings.learn:
+            preferences.learn(plan, chosen, values, run=run, wish=wish)
+        return {n: str(p.value) for n, p in preferences.every().items() if n in UNITS}
+    return {}
+
+
+def said(proposal: Proposal, table: Table | None) -> list[str]:
+    """Return the names of values that the words of a wish have set."""
+    before: Mapping[str, Value] = {}
+    if table is not None and table.plan.digest == proposal.plan.digest:
+        before = table.values  # a change of what lay there names all values
+    return [
+        name
+        for name, value in proposal.values.items()
+        if name not in proposal.preferred and before.get(name) != value
+    ]
 
 
 def is_taste(parameter: Parameter) -> bool:

@@ -54,6 +54,11 @@ class StepResult(Frozen):
     started_at: datetime
     finished_at: datetime
 
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.finished_at - self.started_at).total_seconds()
+
 
 class RunStatus(StrEnum):
     """Where a run stands."""

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from intentos import intake
 from intentos.config import Settings
 from intentos.consent import Consents, Discloser, Disclosure, Sent, permit
-from intentos.errors import UsageError
+from intentos.errors import NotFound, UsageError
 from intentos.events import Event, LiveEvent
 from intentos.execution import Execution
 from intentos.plan import Plan
@@ -31,7 +31,7 @@ from intentos.protocols import (
 )
 from intentos.registry import Registry
 from intentos.store import Store
-from intentos.types import Attachment, Intent, Need, Value, new_id
+from intentos.types import Attachment, Estimate, Intent, Need, Value, new_id
 
 
 class Runtime:
@@ -55,6 +55,7 @@ class Runtime:
         self._planner: Planner | None = None
         self._warm: list[Resident] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, Execution] = {}
 
     async def warm(self) -> None:
         """Keep processes ready, for programs that stay: a step's first frame comes sooner."""
@@ -160,6 +161,7 @@ class Runtime:
         work = run.main(plan, dict(values or {}), parent_run, table, model)
         task = asyncio.create_task(work, name=f"run {run.run_id}")
         self._tasks[run.run_id] = task
+        self._runs[run.run_id] = run
         try:
             while (event := await run.next_event()) is not None:
                 yield event
@@ -167,6 +169,22 @@ class Runtime:
         finally:
             await self.cancel(run.run_id)
             del self._tasks[run.run_id]
+            del self._runs[run.run_id]
+
+    async def estimate(
+        self, run_id: str, plan: Plan, values: Mapping[str, Value]
+    ) -> dict[str, Estimate]:
+        """Return what each step of a plan will cost that a person is asked about in a living run.
+
+        Where earlier runs say nothing of it, a little of the work is tried, as a trial is: isolated
+        and for two seconds at most.
+
+        Raises:
+            NotFound: no such run is going on in this process.
+        """
+        if run_id not in self._runs:
+            raise NotFound("store.no_run", name=run_id)
+        return await self._runs[run_id].estimate(plan, values)
 
     async def cancel(self, run_id: str) -> None:
         """Stop a run: model, processes and GPU; what it has finished stays."""

@@ -21,10 +21,17 @@ from pydantic import ValidationError
 
 from intentos.config import Settings
 from intentos.errors import NotFound, StoreError
-from intentos.events import DurableEvent, PlanApproved, RunInterrupted, durable, fold
-from intentos.plan import Approval
+from intentos.events import (
+    DurableEvent,
+    PlanApproved,
+    PlanProposed,
+    RunInterrupted,
+    durable,
+    fold,
+)
+from intentos.plan import Approval, Plan
 from intentos.run import Run
-from intentos.types import Artifact, new_id
+from intentos.types import Artifact, Value, new_id
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -166,6 +173,19 @@ class Store:
             approval = Approval.model_validate_json(body)
             if approval.scope != "once" and approval.decision == "approve":
                 return approval
+        return None
+
+    def plan(self, id: str) -> tuple[Plan, dict[str, Value]] | None:
+        """Return the plan of that id with the values it was last proposed with, if there is one."""
+        rows = self._rows(
+            "SELECT body FROM events WHERE kind = 'plan_proposed' "
+            "AND json_extract(body, '$.plan.id') = ? ORDER BY at DESC LIMIT 1",
+            id,
+        )
+        for (body,) in rows:
+            proposed = durable.validate_json(body)
+            if isinstance(proposed, PlanProposed):
+                return proposed.plan, proposed.values
         return None
 
     @contextmanager

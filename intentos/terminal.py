@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from rich.text import Text
 from intentos.checks import plain
 from intentos.consent import Disclosure
 from intentos.console import make_console
+from intentos.diff import Side, compare
 from intentos.errors import IntentOSError
 from intentos.events import (
     Event,
@@ -40,7 +42,7 @@ from intentos.plan_file import dump_plan, load_plan
 from intentos.protocols import Proposal
 from intentos.report import Timings
 from intentos.run import Run, RunStatus
-from intentos.types import Attachment, Estimate, Language, Value
+from intentos.types import Attachment, Estimate, Language, Value, new_id
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -56,6 +58,8 @@ class Terminal:
         self.console = make_console(stderr=True)
         self._progress: Progress | None = None
         self._stage = ""
+        self._first_frame: tuple[int, float] | None = None
+        """Its index and when it came."""
 
     def say(self, code: str, /, **arguments: object) -> str:
         """Return a sentence of the catalogue."""
@@ -69,7 +73,9 @@ class Terminal:
             case ProgressMade(stage=stage, fraction=fraction):
                 self._advance(self.say(stage), fraction)
             case FrameDrawn(index=index, count=count):
-                self._advance(self.say("stage.drawing"), (index + 1) / count)
+                self._advance(
+                    self.say("stage.drawing") + self._left(index, count), (index + 1) / count
+                )
             case StepStarted(executor=executor):
                 self._advance(f"{self.say('stage.running')} · {executor}", None)
             case TrialRan(seconds=seconds):
@@ -92,6 +98,26 @@ class Terminal:
     def transfer(self, done: int, total: int, source: str) -> None:
         """Show how much of something has arrived."""
         self._advance(f"{self.say('stage.fetching')} · {source}", done / total if total else None)
+
+    def _left(self, index: int, count: int) -> str:
+        """Return how long the other frames will take, once a second of them has been seen."""
+        if not self.console.is_terminal:
+            return ""  # a log has one line for each stage
+        moment = time.monotonic()
+        if index == 0 or self._first_frame is None:
+            self._first_frame = (index, moment)
+        first, since = self._first_frame
+        if moment - since < 1.0 or index <= first:
+            return ""
+        seconds = (moment - since) / (index - first) * (count - 1 - index)
+        return " · " + self.say("stage.left", span=self._span(seconds))
+
+    def _span(self, seconds: float) -> str:
+        if seconds < 9.5:
+            return self.say("card.seconds", number=f"{max(seconds, 0.1):.1f}")
+        if seconds < 100:
+            return self.say("card.seconds", number=f"{seconds:.0f}")
+        return self.say("card.minutes", number=f"{seconds / 60:.0f}")
 
     def pause(self) -> None:
         """Take the progress line away, so that something else can be said."""
@@ -129,6 +155,14 @@ class Terminal:
     def stdout(self) -> Console:
         """Return a console for answers."""
         return make_console()
+
+    def difference(self, unified: str) -> None:
+        """Print a unified diff as an answer, in colours where the reader is a person."""
+        self.pause()
+        out = self.stdout()
+        for line in unified.splitlines():
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+            out.print(Text(line, style=style), soft_wrap=True)
 
     def result(self, run: Run, paths: Mapping[str, Path], timings: Timings) -> None:
         """Print what came out: the answer, how far it can be trusted, and where things lie."""
@@ -212,8 +246,10 @@ class Terminal:
         *,
         estimates: Mapping[str, Estimate] | None = None,
         whole_code: bool = False,
+        parent: tuple[Plan, Mapping[str, Value]] | None = None,
     ) -> RenderableType:
-        """Return the plan as a person reads it before saying yes."""
+        """Return the plan as a person reads it before saying yes; where it came from another plan,
+        with what is different: first what it may touch, then the code."""
         language = self.language
         parts: list[RenderableType] = [
             Text(self.say("card.understood", text=plan.interpretation.text(language, values)))
@@ -224,11 +260,30 @@ class Terminal:
             parts += [Text(), self._parameters(plan, values)]
         for number, step in enumerate(plan.steps, start=1):
             parts += [Text(), *self._step(number, step, whole_code)]
+        if parent is not None:
+            parts += [Text(), *self._changes(*parent, plan, values)]
         parts += [Text(), Text(self._needs(plan)), Text(self._estimate(estimates or {}))]
         origin = self.say(f"origin.{plan.origin}")
         # Text, as a plan's own words are no markup.
         title = Text.assemble((plan.title.text(language, values), "bold"), f"  ({origin})")
         return Panel(Group(*parts), title=title, title_align="left", subtitle=plan.digest[:12])
+
+    def _changes(
+        self, old: Plan, old_values: Mapping[str, Value], plan: Plan, values: Mapping[str, Value]
+    ) -> list[RenderableType]:
+        from rich.syntax import Syntax
+
+        before = Side(name=old.id, plan=old, values=old_values)
+        sections = compare(before, Side(name=plan.id, plan=plan, values=values))
+        title = old.title.text(self.language, old_values)
+        head = self.say("diff.from" if sections else "diff.words_only", title=title)
+        parts: list[RenderableType] = [Text(head, style="bold")]
+        if all(section.title != "diff.needs" for section in sections):
+            parts.append(Text(self.say("diff.same_needs")))
+        for section in sections:
+            parts.append(Text(self.say(section.title, step=section.about), style="cyan"))
+            parts.append(Syntax("\n".join(section.lines), "diff", word_wrap=True))
+        return parts
 
     def explain(self, plan: Plan, values: Mapping[str, Value]) -> RenderableType:
         """Return everything about a plan: whole code, limits, checks, what approval means."""
@@ -301,23 +356,33 @@ class Terminal:
         memory = [e.memory_bytes for e in estimates.values() if e.memory_bytes is not None]
         known = []
         if seconds and len(seconds) == len(estimates):
-            known.append(f"{sum(seconds):.1f} s")
+            known.append(self.say("card.about", span=self._span(sum(seconds))))
         if memory:
-            known.append(f"{max(memory) / 1024**2:.0f} MB")
+            megabytes = max(memory) / 1024**2
+            known.append(f"{megabytes:.0f} MB" if megabytes >= 1 else f"{megabytes:.1f} MB")
         if not known:
             return self.say("card.estimate_unknown")
+        known.append(self.say("card.here"))
+        if len(seconds) < len(estimates):
+            known.append(self.say("card.time_unknown"))
         return self.say("card.estimate", text=" · ".join(known))
 
 
-EstimatePlan = Callable[[Plan, Mapping[str, Value]], Mapping[str, Estimate]]
+EstimatePlan = Callable[[Plan, Mapping[str, Value], str], Awaitable[Mapping[str, Estimate]]]
+"""``await estimate(plan, values, run)`` returns what each step will cost, as far as is known."""
+ParentOf = Callable[[Plan], tuple[Plan, Mapping[str, Value]] | None]
 
 
 class AskInTerminal:
     """Shows the plan and asks y / n / e / x until there is a decision."""
 
-    def __init__(self, terminal: Terminal, estimate: EstimatePlan) -> None:
+    def __init__(
+        self, terminal: Terminal, estimate: EstimatePlan, parent: ParentOf = lambda plan: None
+    ) -> None:
+        """``parent``: finds the plan that another one came from."""
         self._terminal = terminal
         self._estimate = estimate
+        self._parent = parent
 
     async def approve(
         self, plan: Plan, values: Mapping[str, Value], *, run: str, why: str
@@ -325,7 +390,10 @@ class AskInTerminal:
         """Return the person's decision; end of input or Ctrl-C cancels."""
         terminal = self._terminal
         terminal.pause()
-        terminal.console.print(terminal.card(plan, values, estimates=self._estimate(plan, values)))
+        estimates = await self._estimate(plan, values, run)
+        terminal.pause()
+        card = terminal.card(plan, values, estimates=estimates, parent=self._parent(plan))
+        terminal.console.print(card)
         terminal.console.print(Text(terminal.say(why), style="dim"))
         while True:
             reply = _ask(terminal, terminal.say("card.question"))
@@ -378,7 +446,10 @@ class AskInTerminal:
             difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
         )
         self._terminal.console.print(Syntax(diff, "diff"))
-        return Proposal(plan=found.plan, values=found.values)
+        edited = found.plan
+        if edited.digest != plan.digest:
+            edited = edited.model_copy(update={"id": new_id(), "parent": plan.id})
+        return Proposal(plan=edited, values=found.values)
 
 
 def _decision(plan: Plan, decision: str) -> Approval:

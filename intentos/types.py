@@ -203,6 +203,8 @@ class Estimate(Frozen):
     memory_bytes: int | None = None
     tokens: int | None = None
     where: str = "here"
+    work: float | None = None
+    """How much there is to do, in the executor's own unit: the time of one step grows with it."""
 
 
 def language_of(text: str) -> Language:
