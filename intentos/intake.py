@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import re
@@ -79,7 +80,23 @@ async def take_in(
 
 @cache
 def _code() -> str:
-    return resources.files("intentos").joinpath("intake_step.py").read_text("utf-8")
+    """Return the modules that read files as one text: the sandbox has none of ours."""
+    texts = [
+        resources.files("intentos").joinpath(f"{name}.py").read_text("utf-8")
+        for name in ("intake_text", "intake_table", "intake_step")
+    ]
+    return "from __future__ import annotations\n" + "\n".join(map(_alone, texts))
+
+
+def _alone(text: str) -> str:
+    """Return a module's text without what it imports of ours, which stands before it."""
+    lines = text.splitlines()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ImportFrom):
+            if (node.module or "").split(".")[0] in ("intentos", "__future__"):
+                start, end = node.lineno - 1, node.end_lineno or node.lineno
+                lines[start:end] = [""] * (end - start)
+    return "\n".join(lines)
 
 
 def _stored(path: Path, name: str, store: Store) -> Artifact:

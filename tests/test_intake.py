@@ -22,7 +22,8 @@ from intentos.attachments import described
 from intentos.config import Settings
 from intentos.errors import UsageError
 from intentos.intake import take_in
-from intentos.intake_step import Refused, clean_name, read
+from intentos.intake_step import read
+from intentos.intake_text import Refused, clean_name
 from intentos.registry import Registry
 from intentos.store import Store
 from intentos.types import Attachment
