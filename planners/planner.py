@@ -17,6 +17,7 @@ from intentos.types import Intent
 
 from . import (
     attached,
+    change,
     comparison,
     compose,
     generate,
@@ -100,8 +101,14 @@ class DefaultPlanner:
                 try:
                     return _with(spent, await self._revised(intent, context, context.table))
                 except PlanningError as error:
+                    if error.code != "planning.nothing_to_change":
+                        raise
+                    changed, used = await self._changed(intent, context, context.table)
+                    spent += used
+                    if changed is not None:
+                        return _with(spent, changed)
                     # Nothing in it is about what lies there, and it does not say so: a new wish.
-                    if error.code != "planning.nothing_to_change" or revise.refers(intent.text):
+                    if revise.refers(intent.text):
                         raise
         written = await compose.from_equations(intent, context, self._registry)
         if written is not None:
@@ -178,6 +185,19 @@ class DefaultPlanner:
             return await revise.revise(intent.text, table, None)
         async with self._model_turn(context) as model:
             return await revise.revise(intent.text, table, model)
+
+    async def _changed(
+        self, intent: Intent, context: PlanningContext, table: Table
+    ) -> tuple[Proposal | None, int]:
+        """Return what the model makes of its own program for a follow-up, and the tokens."""
+        if self._no_model(context) or not change.possible(table.plan):
+            return None, 0
+
+        def told(text: str) -> None:
+            context.emit(TokenWritten(text=text))
+
+        async with self._model_turn(context) as model:
+            return await change.change(intent, table, model, context, self._registry, told)
 
     async def _chosen(
         self, intent: Intent, context: PlanningContext, hits: list[Hit]
