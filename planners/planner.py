@@ -204,6 +204,7 @@ class DefaultPlanner:
     ) -> tuple[Recipe | None, int]:
         """Return the recipe that is meant, if any, and the tokens it took to know."""
         recipe = recall.decisive(hits)
+        hits = saved.offered(intent.text, hits, self.library.own())
         if recipe is not None or not hits:
             return recipe, 0
         if self._no_model(context):

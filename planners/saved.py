@@ -23,6 +23,8 @@ from .search import Hit, terms, without_values
 
 MAX_NAME = 80
 MAX_PHRASING = 200
+OFFERED = 4
+"""Own recipes that a model is shown besides what search finds."""
 _ID = 56
 _TRIAL_SHARE = 10
 """What ``recipes check`` divides the work of a saved plan by, where no recipe says how."""
@@ -153,6 +155,18 @@ def meant(text: str, recipes: Sequence[Recipe]) -> Recipe | None:
     if not scored or (len(scored) > 1 and scored[0][0] - scored[1][0] < 0.05):
         return None
     return scored[0][1]
+
+
+def offered(text: str, hits: Sequence[Hit], recipes: Sequence[Recipe]) -> list[Hit]:
+    """Return the hits with the person's own recipes among the first, where the text speaks of
+    something saved: in the other language no word of it may be shared, and only a model knows."""
+    found = list(hits)
+    if _SAVED.search(text) is None:
+        return found
+    there = {hit.recipe.id for hit in found[:OFFERED]}
+    more = [Hit(recipe, 0.0) for recipe in recipes if recipe.id not in there][:OFFERED]
+    ids = {hit.recipe.id for hit in more}
+    return [*found[:1], *more, *(hit for hit in found[1:] if hit.recipe.id not in ids)]
 
 
 def without_marks(text: str) -> str:
