@@ -23,6 +23,7 @@ from typing import Annotated, TextIO, TypeVar, get_args
 import typer
 
 from intentos import config, messages
+from intentos.asking import AskInTerminal
 from intentos.attachments import fitted
 from intentos.consent import Sent
 from intentos.console import without_controls
@@ -48,7 +49,7 @@ from intentos.report import (
     results_folder,
 )
 from intentos.run import Run, RunStatus
-from intentos.terminal import AskInTerminal, Terminal
+from intentos.terminal import Terminal
 from intentos.types import Attachment, Estimate, Language, Need, Value, language_of, new_id
 
 T = TypeVar("T")

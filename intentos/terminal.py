@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import difflib
-import os
-import shlex
-import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from intentos.checks import plain
-from intentos.consent import Disclosure
 from intentos.console import make_console
 from intentos.diff import Side, compare
-from intentos.errors import IntentOSError
 from intentos.events import (
     Event,
     FrameDrawn,
@@ -37,12 +27,10 @@ from intentos.events import (
 )
 from intentos.messages import message
 from intentos.model_use import ModelUse, total_cost
-from intentos.plan import Approval, Plan, Step
-from intentos.plan_file import dump_plan, load_plan
-from intentos.protocols import Proposal
+from intentos.plan import Plan, Step
 from intentos.report import Timings
 from intentos.run import Run, RunStatus
-from intentos.types import Attachment, Estimate, Language, Value, new_id
+from intentos.types import Attachment, Estimate, Language, Value
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -366,126 +354,3 @@ class Terminal:
         if len(seconds) < len(estimates):
             known.append(self.say("card.time_unknown"))
         return self.say("card.estimate", text=" · ".join(known))
-
-
-EstimatePlan = Callable[[Plan, Mapping[str, Value], str], Awaitable[Mapping[str, Estimate]]]
-"""``await estimate(plan, values, run)`` returns what each step will cost, as far as is known."""
-ParentOf = Callable[[Plan], tuple[Plan, Mapping[str, Value]] | None]
-
-
-class AskInTerminal:
-    """Shows the plan and asks y / n / e / x until there is a decision."""
-
-    def __init__(
-        self, terminal: Terminal, estimate: EstimatePlan, parent: ParentOf = lambda plan: None
-    ) -> None:
-        """``parent``: finds the plan that another one came from."""
-        self._terminal = terminal
-        self._estimate = estimate
-        self._parent = parent
-
-    async def approve(
-        self, plan: Plan, values: Mapping[str, Value], *, run: str, why: str
-    ) -> Approval | Proposal | None:
-        """Return the person's decision; end of input or Ctrl-C cancels."""
-        terminal = self._terminal
-        terminal.pause()
-        estimates = await self._estimate(plan, values, run)
-        terminal.pause()
-        card = terminal.card(plan, values, estimates=estimates, parent=self._parent(plan))
-        terminal.console.print(card)
-        terminal.console.print(Text(terminal.say(why), style="dim"))
-        while True:
-            reply = _ask(terminal, terminal.say("card.question"))
-            match reply.strip().lower():
-                case "y" | "yes" | "是" | "好":
-                    return _decision(plan, "approve")
-                case "n" | "no" | "否" | "不":
-                    return _decision(plan, "reject")
-                case "x":
-                    terminal.console.print(terminal.explain(plan, values))
-                case "e":
-                    edited = self._edit(plan, values)
-                    if edited is not None:
-                        return edited
-                case _:
-                    terminal.console.print(terminal.say("card.answers"))
-
-    async def may_send(self, disclosure: Disclosure) -> bool:
-        """Return whether the person lets this much go to a model that is not on this machine."""
-        terminal = self._terminal
-        terminal.pause()
-        facts = {"host": disclosure.host, "model": disclosure.model}
-        terminal.console.print(Text(terminal.say("consent.going", **facts)))
-        for sent in disclosure.sent:
-            terminal.console.print(Text("  · " + terminal.say(f"consent.sent_{sent}")))
-        terminal.console.print(Text(terminal.say("consent.kept", **facts), style="dim"))
-        while True:
-            match _ask(terminal, terminal.say("consent.question")).strip().lower():
-                case "y" | "yes" | "是" | "好":
-                    return True
-                case "n" | "no" | "否" | "不":
-                    return False
-                case _:
-                    terminal.console.print(Text(terminal.say("consent.answers")))
-
-    def _edit(self, plan: Plan, values: Mapping[str, Value]) -> Proposal | None:
-        before = dump_plan(plan, values)
-        try:
-            after = _in_editor(before)
-            if after == before:
-                self._terminal.console.print(self._terminal.say("card.unchanged"))
-                return None
-            found = load_plan(after, "plan.yaml")
-        except IntentOSError as error:
-            self._terminal.error(error.text(self._terminal.language))
-            return None
-        from rich.syntax import Syntax
-
-        diff = "\n".join(
-            difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
-        )
-        self._terminal.console.print(Syntax(diff, "diff"))
-        edited = found.plan
-        if edited.digest != plan.digest:
-            edited = edited.model_copy(update={"id": new_id(), "parent": plan.id})
-        return Proposal(plan=edited, values=found.values)
-
-
-def _decision(plan: Plan, decision: str) -> Approval:
-    return Approval.model_validate(
-        {"plan_digest": plan.digest, "decision": decision, "by": "terminal", "scope": "plan"}
-    )
-
-
-def _ask(terminal: Terminal, question: str) -> str:
-    # asyncio turns the first Ctrl-C into a cancellation that a blocking read would never see.
-    # So it does with SIGTERM, whose handler would wait for the answer.
-    earlier = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        terminal.console.print(Text(question, style="bold"), end=" ")
-        return input()
-    except (KeyboardInterrupt, EOFError):
-        terminal.console.print()
-        raise asyncio.CancelledError from None
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-
-
-def _in_editor(text: str) -> str:
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    if sys.platform == "win32" and editor == "vi":
-        editor = "notepad"
-    with tempfile.TemporaryDirectory(prefix="intentos-") as folder:
-        path = Path(folder) / "plan.yaml"
-        path.write_text(text, "utf-8")
-        try:
-            subprocess.run([*shlex.split(editor), str(path)], check=True)
-            return path.read_text("utf-8")
-        except (OSError, subprocess.CalledProcessError, ValueError) as error:
-            # ValueError: quotes in EDITOR that do not match, or a file that is not UTF-8.
-            raise IntentOSError("card.no_editor", editor=editor, what=str(error)) from error
