@@ -140,6 +140,9 @@ def test_edit_shows_the_difference_and_asks_about_the_new_plan(tmp_path: Path) -
         assert someone.sees(QUESTION)
         assert "+" in someone.seen
         assert "edited by hand" in someone.seen
+        # What is asked about is the difference: of what it may touch, and of what acts.
+        for part in ("Changed from", "may touch what the earlier one", "-limit = 1000"):
+            assert part in someone.seen, part
         someone.types("y\n")
         assert someone.sees("25 prime numbers")
         assert someone.leaves() == 0
