@@ -48,9 +48,14 @@ _SPOKEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          "/"),
     )
 )  # fmt: skip
+# In "1, 2, 3 and 4, 5, 6" the word stands between two lists, in "1, 2 and 3" within one.
+_JOIN = r"(?:and\s+|和)(?!\s*[-−]?\d+(?:\.\d+)?\s*[,，、])"
 _LIST = re.compile(
-    r"(?<![\w.])[-−]?\d+(?:\.\d+)?(?:\s*(?:[,，、;；]\s*(?:and\s+|和)?|\s+(?:and\s+)?|和)"
+    rf"(?<![\w.])[-−]?\d+(?:\.\d+)?(?:\s*(?:[,，、;；]\s*(?:{_JOIN})?|\s+(?:{_JOIN})?|{_JOIN})"
     r"(?<!\d)[-−]?\d+(?:\.\d+)?){2,}(?![\w%])"
+)
+_MATRIX = re.compile(
+    r"\[\s*\[[-−\d.,，\s]+\](?:\s*[,，;；]?\s*\[[-−\d.,，\s]+\])*\s*\]|\[[-−\d.,，\s]+(?:[;；][-−\d.,，\s]+)+\]"
 )
 _PAIRS = re.compile(
     r"[(（]\s*[-−]?\d+(?:\.\d+)?\s*[,，]\s*[-−]?\d+(?:\.\d+)?\s*[)）]"
@@ -76,7 +81,7 @@ def written(text: str) -> list[Written]:
     """Return the formulas and lists of a text, in order."""
     found = [
         Written("list", _clean(m.group()), m.start(), m.end())
-        for form in (_PAIRS, _LIST)
+        for form in (_MATRIX, _PAIRS, _LIST)
         for m in form.finditer(numbers.normal(text))
     ]
     taken = [(w.start, w.end) for w in found]
@@ -204,6 +209,11 @@ def _clean(text: str) -> str:
         .replace("and", ",")
         .replace("和", ",")
     )
+    if "[" in plain:
+        rows = re.findall(
+            r"[-\d.][-\d., ]*", re.sub(r"\]\s*,?\s*\[", "\n", text).replace(";", "\n")
+        )
+        return "; ".join(" ".join(re.findall(r"-?\d+(?:\.\d+)?", row)) for row in rows)
     if "(" in plain:
         pairs = re.findall(r"\(([^()]*)\)", plain)
         return "; ".join(re.sub(r"\s*,\s*", ", ", pair.strip()) for pair in pairs)

@@ -12,7 +12,7 @@ from intentos.parameters import Parameter
 from intentos.types import Value
 
 from . import numbers
-from .formulas import Written, written
+from .formulas import written
 from .numbers import Mention
 from .search import stem, terms, without_values
 from .units import convert
@@ -284,13 +284,22 @@ def _formulas(text: str, parameters: Sequence[Parameter], links: Links) -> str:
         "formula": [p for p in parameters if p.kind == "expression"],
         "list": [p for p in parameters if p.kind == "text" and _LIST.fullmatch(str(p.default))],
     }
-    found: list[Written] = written(text)
-    for item in found:
-        if not places[item.kind]:
+    for kind, parameter in [(kind, p) for kind, group in places.items() for p in group]:
+        items = [item for item in written(text) if item.kind == kind]
+        several = ";" in str(parameter.default) and len(places[kind]) == 1
+        systems = "=" in str(parameter.default) and several
+        if systems:
+            items = [item for item in items if item.right]
+        if not items:
             continue
-        parameter = places[item.kind].pop(0)
-        links.values[parameter.name] = parameter.accept(item.text)
-        text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
+        taken = items if several and (kind == "list" or systems) else items[:1]
+        if systems:
+            value = "; ".join(f"{item.left} = {item.right}" for item in taken)
+        else:
+            value = "; ".join(item.text for item in taken)
+        links.values[parameter.name] = parameter.accept(value)
+        for item in taken:
+            text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
     return text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from intentos.errors import ValueOutOfRange
+from intentos.planners.library import builtin_folder, read_recipe
 from intentos.planners.linking import link
 
 from .plans import HEART, HEAT, TRAFFIC
@@ -62,3 +63,27 @@ def test_out_of_range_names_the_range() -> None:
 
 def test_a_length_is_no_speed() -> None:
     assert link("drive 60 km", TRAFFIC.parameters).values == {}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "text", "values"),
+    [
+        ("linear_system", "solve 2x + 3y = 8 and x - y = 1",
+         {"equations": "2x + 3y = 8; x - y = 1"}),
+        ("matrix_product", "multiply [[1,2],[3,4]] by [[5,6],[7,8]]",
+         {"left": "1 2; 3 4", "right": "5 6; 7 8"}),
+        ("correlation", "correlation of 1,2,3,4 and 2,4,6,9", {"data": "1, 2, 3, 4; 2, 4, 6, 9"}),
+        ("function_plot", "plot x^2 - 3x from -2 to 5",
+         {"formula": "x^2 - 3x", "low": -2, "high": 5}),
+        ("definite_integral", "对 x^2 在0到3之间积分", {"formula": "x^2", "low": 0, "high": 3}),
+        ("data_summary", "the mean of 3, 5 and 10", {"data": "3, 5, 10"}),
+        ("rc_circuit", "a 10 kΩ resistor and a 47 µF capacitor at 12 V",
+         {"resistance": 10_000, "capacitance": 47, "voltage": 12}),
+        ("voronoi", "40 wells on a map", {"points": 40}),
+    ],
+)  # fmt: skip
+def test_formulas_lists_ranges_and_units_find_their_knobs(
+    recipe: str, text: str, values: dict[str, object]
+) -> None:
+    knobs = read_recipe(builtin_folder() / f"{recipe}.yaml").parameters
+    assert link(text, knobs).values == values
