@@ -27,7 +27,7 @@ def main() -> None:
 
     api.llama_model_default_params = without_repacking
     model = ModelSettings(
-        model=sys.argv[1], model_alias="local", n_ctx=4096, n_batch=128, n_threads=2, verbose=False
+        model=sys.argv[1], model_alias="local", n_ctx=4096, n_batch=128, n_threads=1, verbose=False
     )
     app = create_app(server_settings=ServerSettings(), model_settings=[model])
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
