@@ -84,10 +84,9 @@ class DefaultPlanner:
         """Return what one model, or none, makes of the intent."""
         context.emit(ProgressMade(stage="stage.planning"))
         hits = self._hits(intent)
-        spent = 0
-        own = saved.meant(intent.text, self.library.own())
+        own, spent = await self._remembered(intent, context)
         if own is not None and (context.table is None or own.id != context.table.plan.recipe):
-            return await self._saved(intent, context, own)
+            return _with(spent, await self._saved(intent, context, own))
         if context.table is not None:
             earlier = comparison.back(intent.text, context.table) or comparison.compare(
                 intent.text, context.table
@@ -96,7 +95,8 @@ class DefaultPlanner:
                 return earlier
             follows = own is not None  # it lies there, and is called by its name
             if not follows:
-                follows, spent = await self._follows(intent, context, context.table, hits)
+                follows, used = await self._follows(intent, context, context.table, hits)
+                spent += used
             if follows:
                 try:
                     return _with(spent, await self._revised(intent, context, context.table))
@@ -147,6 +147,19 @@ class DefaultPlanner:
             self._indexed = every, Index(every)
         return saved.one_of_each(attached.hits(self._indexed[1], intent, every))
 
+    async def _remembered(
+        self, intent: Intent, context: PlanningContext
+    ) -> tuple[Recipe | None, int]:
+        """Return what the person saved and now speaks of, and the tokens it took to know."""
+        kept = self.library.own()
+        own = saved.meant(intent.text, kept)
+        if own is not None or not kept or not saved.spoken_of(intent.text):
+            return own, 0
+        if self._no_model(context):
+            return None, 0
+        async with self._model_turn(context) as model:
+            return await saved.choose(intent.text, kept, model, intent.language)
+
     async def _saved(self, intent: Intent, context: PlanningContext, recipe: Recipe) -> Proposal:
         """Return the plan of what the person saved, with the values that the text gives."""
         text = saved.without_marks(intent.text)
@@ -158,7 +171,7 @@ class DefaultPlanner:
     ) -> tuple[bool, int]:
         """Return whether the text changes what is on the table, and the tokens it took to know."""
         refers = revise.refers(intent.text)
-        whole = recall.decisive(hits)
+        whole = recall.verbatim(hits)
         if whole is not None and not (refers and whole.id == table.plan.recipe):
             return False, 0  # nearly a recipe's own words: a whole wish
         if attached.changed(intent, table)[2]:
@@ -204,11 +217,12 @@ class DefaultPlanner:
     ) -> tuple[Recipe | None, int]:
         """Return the recipe that is meant, if any, and the tokens it took to know."""
         recipe = recall.decisive(hits)
-        hits = saved.offered(intent.text, hits, self.library.own())
         if recipe is not None or not hits:
             return recipe, 0
         if self._no_model(context):
             return recall.without_model(hits), 0
+        if hits[0].chance < recall.HOPELESS and max(h.score for h in hits) < recall.ENOUGH:
+            return None, 0
         async with self._model_turn(context) as model:
             choice = await recall.choose(intent.text, hits, model, intent.language)
         return choice.recipe, choice.tokens
@@ -218,9 +232,9 @@ class DefaultPlanner:
     ) -> Proposal:
         """Return the recipe's plan; the model helps with values only where it was needed before."""
         reading = attached.read(intent, recipe.plan(self._registry))
-        if not asked:
-            proposal = await recall.fill(reading.rest, recipe, self._registry, None)
-        else:
+        proposal = await recall.fill(reading.rest, recipe, self._registry, None)
+        puzzling = asked or any(map(generate.says_not_used, proposal.plan.assumptions))
+        if puzzling and not self._no_model(context):
             async with self._model_turn(context) as model:
                 proposal = await recall.fill(reading.rest, recipe, self._registry, model)
         return attached.with_columns(proposal, reading)

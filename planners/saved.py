@@ -17,14 +17,20 @@ from intentos.run import Run, RunStatus
 from intentos.types import Words, language_of, sha256
 
 from .library import Phrasings, Recipe
+from .model import Model, Prompt
 from .preferences import is_choice
 from .revise import is_note
 from .search import Hit, terms, without_values
 
 MAX_NAME = 80
 MAX_PHRASING = 200
-OFFERED = 4
-"""Own recipes that a model is shown besides what search finds."""
+OFFERED = 12
+"""Own recipes that a model is shown."""
+NONE = "none"
+SURE = -0.5
+"""Log-odds from which a model's choice among them holds: it seldom says that it is none."""
+AHEAD = 3.0
+"""How far "none of these" must be behind."""
 _ID = 56
 _TRIAL_SHARE = 10
 """What ``recipes check`` divides the work of a saved plan by, where no recipe says how."""
@@ -157,16 +163,31 @@ def meant(text: str, recipes: Sequence[Recipe]) -> Recipe | None:
     return scored[0][1]
 
 
-def offered(text: str, hits: Sequence[Hit], recipes: Sequence[Recipe]) -> list[Hit]:
-    """Return the hits with the person's own recipes among the first, where the text speaks of
-    something saved: in the other language no word of it may be shared, and only a model knows."""
-    found = list(hits)
-    if _SAVED.search(text) is None:
-        return found
-    there = {hit.recipe.id for hit in found[:OFFERED]}
-    more = [Hit(recipe, 0.0) for recipe in recipes if recipe.id not in there][:OFFERED]
-    ids = {hit.recipe.id for hit in more}
-    return [*found[:1], *more, *(hit for hit in found[1:] if hit.recipe.id not in ids)]
+def spoken_of(text: str) -> bool:
+    """Return whether a text speaks of something that was saved."""
+    return _SAVED.search(text) is not None
+
+
+async def choose(
+    text: str, recipes: Sequence[Recipe], model: Model, language: str
+) -> tuple[Recipe | None, int]:
+    """Return which of the person's own recipes the model takes a text for, and the tokens: in the
+    other language no word of it may be shared. Raises ModelUnavailable."""
+    shown = {recipe.title.text(language): recipe for recipe in recipes[-OFFERED:]}
+    lines = [f"Wish: {' '.join(without_marks(text).split())[:300]}", "", "Saved programs:"]
+    for title, recipe in shown.items():
+        lines.append(f"{title}: {recipe.description.text(language)[:160]}")
+    lines.append(f"{NONE}: none of these")
+    prompt = Prompt(
+        system="You find what a person saved, in whatever language it was named. Answer with JSON: "
+        "the name of the program that the wish is for, or none where it is for none of them.",
+        user="\n".join(lines),
+        prefill='{"program": "',
+    )
+    chosen = await model.choose(prompt, [*shown, NONE])
+    found, odds = shown.get(chosen.name), chosen.odds
+    sure = odds[chosen.name] > SURE and odds[chosen.name] - odds[NONE] > AHEAD
+    return (found if sure else None), chosen.tokens
 
 
 def without_marks(text: str) -> str:

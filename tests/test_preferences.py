@@ -18,7 +18,7 @@ from intentos.preferences import Preferences, is_taste
 from intentos.protocols import PlanningContext, Proposal, Table
 from intentos.runtime import Runtime
 from intentos.store import Store
-from intentos.types import Intent, Words
+from intentos.types import Intent, Value, Words
 
 from .parts import FixedPlanner, HandRegistry, InstantExecutor, Reply, plan_of
 from .test_cli import intentos
@@ -60,7 +60,7 @@ def known(settings: Settings) -> dict[str, Any]:
 
 
 async def test_only_taste_is_learned_and_only_what_was_chosen(settings: Settings) -> None:
-    said = {"colour": "#00ff00", "mass": 5.0, "width": 3.0}
+    said: dict[str, Value] = {"colour": "#00ff00", "mass": 5.0, "width": 3.0}
     await run(settings, Proposal(plan=PLAN, values=said), values={"frames": "24"})
     assert known(settings) == {"colour": "#00ff00", "frames": 24}
     kept = Preferences(settings).every()

@@ -12,8 +12,9 @@ from intentos.conversation import Options, lineage, make_intent
 from intentos.errors import UsageError
 from intentos.plan import Plan
 from intentos.planners.library import Library, Recipe, read_recipe
+from intentos.planners.model import Model
 from intentos.planners.planner import DefaultPlanner
-from intentos.planners.saved import meant, one_of_each
+from intentos.planners.saved import choose, meant, one_of_each
 from intentos.planners.search import Hit
 from intentos.planners.shelf import RecipeShelf
 from intentos.protocols import PlanningContext, Table
@@ -153,6 +154,23 @@ async def test_what_a_model_wrote_stays_what_it_was(
     # A file that claims to be this recipe is not thereby from the library.
     assert not planner.recipes.holds(proposal.plan.recipe, proposal.plan.digest)
     assert planner.library.get(proposal.plan.recipe).test == {"limit": 500}
+
+
+async def test_the_model_knows_it_in_the_other_language(
+    planner: DefaultPlanner, registry: Registry, model: Model
+) -> None:
+    galaxy(planner, "我的星系")
+    run = completed(made_up(registry), {}, "前100个自然数加起来")
+    planner.recipes.save(run, "自然数求和", ["前100个自然数加起来"])
+    own = planner.library.own()
+    text = "the sum of the natural numbers that I saved"
+    assert meant(text, own) is None
+    chosen, tokens = await choose(text, own, model, "en")
+    assert chosen is not None
+    assert chosen.title.zh == "自然数求和"
+    assert tokens > 0
+    chosen, _ = await choose("the recipe for noodle soup that I saved", own, model, "en")
+    assert chosen is None
 
 
 @pytest.mark.parametrize("name", ["", "  ", "{galaxy}", "a\x07b", "…", "x" * 81])
