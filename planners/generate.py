@@ -180,6 +180,11 @@ def not_used(said: str) -> Assumption:
     )
 
 
+def says_not_used(assumption: Assumption) -> bool:
+    """Whether an assumption is one of those."""
+    return assumption.text.zh.endswith("没有用到。")
+
+
 def given_up(complaint: str | None, near: Sequence[str]) -> PlanningError:
     """Return the error for a person; of a traceback only the last line, which says what is wrong.
 

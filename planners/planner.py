@@ -179,7 +179,8 @@ class DefaultPlanner:
         own = max((h.score for h in hits if h.recipe.id == table.plan.recipe), default=0.0)
         other = max((h.score for h in hits if h.recipe.id != table.plan.recipe), default=0.0)
         if revise.read(intent.text, table.plan).operations:
-            if other < OTHER or other - own < MARGIN:
+            elsewhere = bool(hits) and hits[0].chance >= recall.CERTAIN and hits[0].score > own
+            if other < OTHER or other - own < MARGIN or (refers and not elsewhere):
                 return True, 0
         elif refers and other < recall.ENOUGH:
             return True, 0

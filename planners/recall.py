@@ -45,11 +45,16 @@ ENOUGH = 0.36
 """Score from which a text that speaks of what lies there may be a wish of its own."""
 LIKELY = 0.5
 """Chance that a choice without any model takes."""
+CERTAIN = 0.8
+"""Chance from which no model is asked."""
+HOPELESS = 0.2
+"""Chance below which none is asked either: it could not lift it."""
 SEARCH_WEIGHT = 8.0
-"""What a search score of 1 adds to a candidate's log-probability, where candidates are compared."""
-THRESHOLD = 0.75
-"""Log-odds that one of the candidates is meant at all; measured on the tuned cases of
-``bench/intents/recall.yaml``."""
+"""What the share of the best search weight adds to a candidate's log-probability, where
+candidates are compared: the small model alone chooses far worse than search does."""
+_MEANT = (-0.6, 0.24, 1.3)
+"""Logistic regression of "the chosen one is meant" on the model's odds that any of the candidates
+is, and on the odds of search; fitted on tuned cases of ``bench/intents``."""
 ELSE = {
     "calculation": "another calculation, an equation, a conversion, a plot of a formula or of data",
     "question": "what only a person, the news, a dictionary or the internet knows",
@@ -69,7 +74,14 @@ class Choice:
 
 
 def decisive(hits: Sequence[Hit]) -> Recipe | None:
-    """Return the recipe that search alone is sure of."""
+    """Return the recipe that search alone is sure of: nearly its own words, or far ahead."""
+    if hits and hits[0].chance >= CERTAIN:
+        return hits[0].recipe
+    return verbatim(hits)
+
+
+def verbatim(hits: Sequence[Hit]) -> Recipe | None:
+    """Return the recipe whose own words the text nearly is."""
     best = sorted(hits, key=lambda hit: -hit.score)[:2]
     if not best or best[0].score < SURE:
         return None
@@ -105,8 +117,15 @@ async def choose(text: str, hits: Sequence[Hit], model: Model, language: str) ->
     odds = _either(*(score[name] for name in names[: len(shown)])) - _either(
         *(score[name] for name in ELSE)
     )
-    best = max(shown, key=lambda hit: score[hit.recipe.id] + SEARCH_WEIGHT * hit.score).recipe
-    return Choice(best if odds > THRESHOLD else None, answer.tokens, odds)
+    heaviest = max(hit.weight for hit in shown)
+    best = max(
+        shown, key=lambda hit: score[hit.recipe.id] + SEARCH_WEIGHT * hit.weight / heaviest
+    ).recipe
+    if not model.profile.large:
+        bias, by_model, by_search = _MEANT
+        searched = math.log(hits[0].chance / (1 - hits[0].chance))
+        odds = bias + by_model * odds + by_search * searched
+    return Choice(best if odds > 0 else None, answer.tokens, odds)
 
 
 def _either(*scores: float) -> float:
@@ -130,7 +149,7 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
         guessed, tokens = await filling.fill(text, plan, links, model)
     elif model is not None:
         tokens += await _ask_numbers(text, plan, links, model)
-        tokens += await _ask_choices(text, recipe, plan, links, model)
+        tokens += await _ask_choices(text, plan, links, model)
     dropped = tuple(not_used(m.text) for m in links.unused)
     plan = plan.model_copy(update={"assumptions": (*plan.assumptions, *guessed, *dropped)})
     accounted = not (dropped or guessed or strange(text, recipe, links.values))
@@ -217,14 +236,16 @@ def _may_be(mention: numbers.Mention, parameter: Parameter) -> bool:
         return False
 
 
-async def _ask_choices(text: str, recipe: Recipe, plan: Plan, links: Links, model: Model) -> int:
-    """Let the model set choices and switches, where the text says something still unexplained."""
+async def _ask_choices(text: str, plan: Plan, links: Links, model: Model) -> int:
+    """Let the model set choices and switches that the text speaks of."""
     open_ones = [
         p for p in plan.parameters if p.kind in ("choice", "boolean") and p.name not in links.values
     ]
+    # Words for the choices themselves have been read by now; a small model that is asked about a
+    # switch of which nothing was said turns it all the same.
     plain = numbers.normal(text)
-    mentioned = any(occurrences(plain, p) for p in open_ones)
-    if not open_ones or not (mentioned or strange(text, recipe, links.values)):
+    open_ones = [p for p in open_ones if occurrences(plain, p)]
+    if not open_ones:
         return 0
     prompt = Prompt(
         system="You set the switches of a program to what a person asks for. Answer with one JSON "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from intentos.checks import answer, judge
 from intentos.config import Settings
@@ -24,6 +27,8 @@ from intentos.runtime import Runtime
 from intentos.store import Store
 from intentos.types import Intent, Json, Quantity
 
+LOOKS: dict[str, NDArray[np.float32]] = {}
+"""What each recipe drew in this session."""
 RECIPES = sorted(path.stem for path in builtin_folder().glob("*.yaml"))
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 LATIN = re.compile(r"[A-Za-z]")
@@ -65,6 +70,17 @@ def moving_or_drawn(folder: Path) -> bool:
     return any(low != high for low, high in pictures)
 
 
+def look(folder: Path) -> NDArray[np.float32]:
+    """Return a picture of 12 × 12 colours: the middle of a film, or the first still."""
+    from PIL import Image
+
+    path = next(iter([*sorted(folder.glob("*.gif")), *sorted(folder.glob("*.png"))]))
+    with Image.open(path) as image:
+        image.seek(getattr(image, "n_frames", 1) // 2)
+        small = image.convert("RGB").resize((12, 12), Image.Resampling.BOX)
+        return np.asarray(small, np.float32)
+
+
 def can_fail(spec: CheckSpec, plan: Plan, run: Run) -> bool:
     """Whether the check fails for some wrong number in the place of a computed one."""
     alone = plan.model_copy(update={"checks": (spec,)})
@@ -98,6 +114,7 @@ async def test_it_runs_answers_and_judges(
         texts += [a.text.text(language, run.values) for a in plan.assumptions]
         assert all(text and "{" not in text for text in texts), texts
     assert moving_or_drawn(settings.home / "shown")
+    LOOKS[name] = look(settings.home / "shown")
     assert plan.checks
     assert {check.status for check in judge(plan, run.values, run.quantities)} == {"passed"}
     assert [spec.name for spec in plan.checks if not can_fail(spec, plan, run)] == []
@@ -151,11 +168,36 @@ def test_every_knob_is_called_something_in_both_languages(name: str) -> None:
 
 
 def test_the_library_is_broad() -> None:
-    assert len(RECIPES) >= 28
+    recipes = [recipe_of(name) for name in RECIPES]
+    assert len(recipes) >= 160
     used = Counter(
-        step.code for n in RECIPES for step in recipe_of(n).steps if step.language == "kernel"
+        code
+        for recipe in recipes
+        for code in {step.code for step in recipe.steps if step.language == "kernel"}
     )
-    assert {kernel: count for kernel, count in used.items() if count < 3} == {}
+    assert {kernel: n for kernel, n in used.items() if n > 0.15 * len(recipes)} == {}
+    assert len(used) >= 15
+    known = [r.id for r in recipes if any(spec.kind == "oracle" for spec in r.checks)]
+    assert len(known) >= len(recipes) / 2
+
+
+def test_no_two_recipes_are_asked_for_in_the_same_words() -> None:
+    asked: dict[str, str] = {}
+    for name in RECIPES:
+        recipe = recipe_of(name)
+        for text in (*recipe.phrasings.en, *recipe.phrasings.zh):
+            key = re.sub(r"\W", "", text).lower()
+            assert asked.setdefault(key, name) == name, text
+
+
+def test_pictures_are_all_different() -> None:
+    """Of the recipes that ran in this session: none looks like another."""
+    alike = [
+        (one, other)
+        for one, other in itertools.combinations(sorted(LOOKS), 2)
+        if abs(LOOKS[one] - LOOKS[other]).mean() < 4
+    ]
+    assert alike == []
 
 
 def test_a_loose_knob_is_noticed() -> None:

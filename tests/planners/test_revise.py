@@ -97,7 +97,7 @@ async def test_nothing_to_change_lists_what_there_is() -> None:
 
 
 async def test_the_model_links_what_rules_cannot(model: Model) -> None:
-    proposal = await revise.revise("use 200 automobiles instead", table(TRAFFIC), model)
+    proposal = await revise.revise("make the automobiles 200", table(TRAFFIC), model)
     assert proposal.values == {"cars": 200, "limit": 50}
     assert proposal.tokens > 0
 
