@@ -113,6 +113,8 @@ class DefaultPlanner:
         written = await compose.from_equations(intent, context, self._registry)
         if written is not None:
             return _with(spent, written)
+        if refusal.doubtful(intent.text):
+            spent += await self._refused(intent, context)
         recalled, used = await self.recall(intent, context)
         if recalled is not None:
             return _with(spent, recalled)
@@ -121,6 +123,13 @@ class DefaultPlanner:
         if composed is not None:
             return _with(spent, composed)
         return _with(spent, await self._generated(intent, context, hits))
+
+    async def _refused(self, intent: Intent, context: PlanningContext) -> int:
+        """Return the tokens it took to see that a program may answer; raises PlanningError."""
+        if self._no_model(context):
+            raise PlanningError("planning.nothing_near", text=intent.text[:80])
+        async with self._model_turn(context) as model:
+            return await refusal.refuse(intent, model)
 
     async def recall(self, intent: Intent, context: PlanningContext) -> tuple[Proposal | None, int]:
         """Return the plan of the recipe that is meant, if there is one, and the tokens it took.

@@ -43,7 +43,7 @@ SURE_MARGIN = 0.12
 """How far the next recipe must be behind it."""
 ENOUGH = 0.36
 """Score from which a text that speaks of what lies there may be a wish of its own."""
-LIKELY = 0.5
+LIKELY = 0.6
 """Chance that a choice without any model takes."""
 CERTAIN = 0.8
 """Chance from which no model is asked."""

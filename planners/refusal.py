@@ -6,6 +6,7 @@ answer. A wish is refused where one of them is likelier than something to comput
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 
@@ -20,6 +21,24 @@ KINDS = (
 )  # fmt: skip
 CLEAR = 0.7
 """Log-odds between the two likeliest reasons from which the first is told and not a general one."""
+
+
+_DOUBTFUL = re.compile(
+    r"\b(?:tomorrow|yesterday|tonight|right now|this morning|news|headlines?|translate|remind me"
+    r"|next (?:week|month|year)'?s?|who (?:won|wins|will|is|was)|will .{0,30}\bwin"
+    r"|write (?:me )?(?:an? )?(?:love |nice |short )?(?:letter|poem|story|essay|song|email|joke)"
+    r"|set an alarm|book (?:me )?an?|\w+'s birthday|current price|what should i)\b"
+    r"|明天|后天|昨天|今晚|今天(?:晚上|早上)?(?:吃|有什么|会)|下(?:周|期|个月|星期)|开奖|新闻|翻译"
+    r"|写一?[封首篇段个](?:情书|信|诗|作文|文章|邮件|故事|歌)|讲个?(?:笑话|故事)|提醒我|闹钟"
+    r"|订(?:一张|票|餐|房)|谁(?:赢|是|会)|哪天(?:生|出生)|怎么(?:减肥|追)"
+    r"|现在.{0,12}(?:汇率|股价|多少钱|换多少)",
+    re.IGNORECASE,
+)
+
+
+def doubtful(text: str) -> bool:
+    """Whether a text speaks of what programs mostly cannot know: then that is asked first."""
+    return _DOUBTFUL.search(text) is not None
 
 
 @cache

@@ -48,3 +48,28 @@ async def test_where_the_reason_is_unsure_a_general_one_is_told() -> None:
     with pytest.raises(PlanningError) as caught:
         await refusal.refuse(wish("who is the president?"), Unsure(chooses="weather"))
     assert caught.value.code == "refused.unknowable"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "which numbers will win next week's lottery?", "写一封情书给我的女朋友", "今天有什么新闻",
+        "今天晚上吃什么", "book a train to Paris", "隔壁老王是哪天生的", "what is tomorrow's weather",
+        "translate this into French",
+    ],
+)  # fmt: skip
+def test_what_a_program_mostly_cannot_know_is_asked_about_first(text: str) -> None:
+    assert refusal.doubtful(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "how likely is it to win the lottery", "draw a rotating heart", "画一颗会跳动的心",
+        "月光下的城市", "what if the town has 5,000 people?", "今年一共有多少天",
+        "how many letters are in this sentence", "三个骰子的点数之和", "10年后的存款是多少",
+        "will the forest fire reach the other side",
+    ],
+)  # fmt: skip
+def test_what_can_be_computed_is_not(text: str) -> None:
+    assert not refusal.doubtful(text)
