@@ -36,6 +36,15 @@ _DOUBTFUL = re.compile(
 )
 
 
+_FUTURE = re.compile(
+    r"\b(?:which|what) (?:\w+ )?(?:numbers?|team|horse|party|stocks?|side|player) will "
+    r"(?:win|rise|come|be drawn)\b|\bpredict (?:the )?(?:lottery|winning)\b|\bwho will win\b"
+    r"|(?:下[一]?期|下次|明天)[^。？?]{0,10}(?:中奖|开奖|号码)|哪[个只支]?(?:股票|球队|马)(?:会|能)(?:涨|赢)"
+    r"|预测[^。？?]{0,6}(?:彩票|号码|比赛结果)|谁会赢",
+    re.IGNORECASE,
+)
+
+
 def doubtful(text: str) -> bool:
     """Whether a text speaks of what programs mostly cannot know: then that is asked first."""
     return _DOUBTFUL.search(text) is not None
@@ -57,6 +66,8 @@ async def refuse(intent: Intent, model: Model) -> int:
     if intent.attachments:  # then there is something to compute on
         return 0
     text = " ".join(intent.text.split())[:600]
+    if _FUTURE.search(text):  # odds can be computed, outcomes cannot
+        raise PlanningError("refused.fortune")
     prompt = Prompt(system=system(), user=f"Wish: {text}", prefill='{"kind": "')
     choice = await model.choose(prompt, [COMPUTE, *KINDS])
     if choice.name == COMPUTE:
