@@ -1,8 +1,8 @@
-"""Measures the planner on ``bench/intents``: is the right recipe found, the right value changed, is
-the answer right?
+"""Measures parts of the planner on ``bench/intents``: is the right value changed by a follow-up, is
+the answer of a generated program right?
 
-    intentos bench planner recall|followups|generate [--model none] [--cases tuned|untouched|all]
-                                                     [--match PATTERN] [-o results.json]
+    intentos bench planner followups|generate [--model none] [--cases tuned|untouched|all]
+                                              [--match PATTERN] [-o results.json]
 
 Cases marked ``tuned`` were used to fit prompts and thresholds; the untouched ones tell the truth.
 """
@@ -31,7 +31,7 @@ from intentos.registry import Registry
 from intentos.run import StepResult, StepStatus
 from intentos.types import Artifact, Intent, Value, language_of, sha256
 
-KINDS = ("recall", "followups", "generate")
+KINDS = ("followups", "generate")
 CASES = ("tuned", "untouched", "all")
 INTENTS = Path(__file__).parent / "intents"
 TRIAL_SECONDS = 2.0
@@ -49,16 +49,6 @@ class Bench:
         self.planner = DefaultPlanner(registry=self.registry, settings=self.settings)
         self.model = model
         self._model: Model | None = None
-
-    async def recall(self, case: Case) -> Judged:
-        """Is the recipe that is meant found, with its values, or none where there is none?"""
-        found, _ = await self.planner.recall(_intent(case), self._context())
-        got = found.plan.recipe if found else None
-        wrong = {}
-        if found and got == case["recipe"]:
-            wanted = case.get("values", {})
-            wrong = {k: found.values.get(k) for k, v in wanted.items() if found.values.get(k) != v}
-        return got == case["recipe"] and not wrong, f"{got} {wrong or ''}".strip()
 
     async def followups(self, case: Case) -> Judged:
         """Are the right values changed, or is a new wish taken for one?"""
