@@ -50,6 +50,10 @@ _CHANCE = (-4.4, 1.4, 0.55)
 fitted on the tuned cases of ``bench/intents``."""
 
 
+_ONE_WORD = 0.6
+"""What is left of the chance where only one of several words is the recipe's."""
+
+
 @dataclass(frozen=True)
 class Hit:
     """A recipe that may be meant."""
@@ -98,8 +102,18 @@ class Index:
             lead = hits[0].weight - (hits[1].weight if len(hits) > 1 else 0.0)
             bias, by_weight, by_lead = _CHANCE
             odds = bias + by_weight * math.log1p(hits[0].weight) + by_lead * math.log1p(lead)
-            hits[0] = replace(hits[0], chance=1 / (1 + math.exp(-odds)))
+            chance = 1 / (1 + math.exp(-odds))
+            if self._by_one_word(asked, hits[0].recipe):
+                chance *= _ONE_WORD
+            hits[0] = replace(hits[0], chance=chance)
         return hits
+
+    def _by_one_word(self, asked: frozenset[str], recipe: Recipe) -> bool:
+        """Whether only one of several words that were said is the recipe's: baking a cake has
+        little to do with the shape of a doughnut."""
+        entry = next(entry for entry in self._entries if entry.recipe is recipe)
+        strong = [term for term in asked if term not in _WEAK]
+        return len(strong) > 2 and sum(term in entry.weights for term in strong) < 2
 
     def _relevance(self, wanted: Mapping[str, float], entry: _Entry) -> float:
         longer = 1 - _LENGTH + _LENGTH * entry.length / self._usual

@@ -102,7 +102,7 @@ async def test_of_two_temperatures_the_hot_one_gets_hotter(
 
 async def test_nothing_near_says_what_would_help(planner: DefaultPlanner) -> None:
     with pytest.raises(PlanningError, match="models pull"):
-        await Talk(planner, "none").say("bake a cake with plums")
+        await Talk(planner, "none").say("knit a woollen sweater")
     with pytest.raises(PlanningError):
         await Talk(planner, "none").say("   ")
 
@@ -115,7 +115,7 @@ async def test_a_missing_model_is_needed_only_where_search_is_not_sure(
     sure = await Talk(planner, None).say("how many primes are there below one million")
     assert sure.plan.recipe == "prime_count"
     with pytest.raises(ModelUnavailable, match="models pull"):
-        await Talk(planner, None).say("bake a cake with plums")
+        await Talk(planner, None).say("knit a woollen sweater")
 
 
 async def test_the_model_plans_what_no_recipe_holds(planner: DefaultPlanner) -> None:
