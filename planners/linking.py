@@ -48,7 +48,7 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
         ValueOutOfRange: a number clearly meant for a parameter lies outside its range.
     """
     links = Links()
-    text = _formulas(text, parameters, links)
+    text = _numbered_choices(_formulas(text, parameters, links), parameters, links)
     plain = numbers.normal(text)
     mentions = [m for m in numbers.read(text) if m.kind != "factor"]
     mentions = _ranges(plain, mentions, parameters, links)
@@ -63,6 +63,8 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
         parameter = parameters[-index]
         if strength < NEEDED or i in taken or parameter.name in links.values:
             continue
+        if _in_context(plain, mentions[i], context) and not _accepts(mentions[i], parameter):
+            continue  # "two streams of people" is what the recipe is called
         links.values[parameter.name] = accepted(mentions[i], parameter)
         taken.add(i)
     rest = [m for i, m in enumerate(mentions) if i not in taken]
@@ -81,6 +83,8 @@ def spoken_choice(text: str, parameter: Parameter) -> str | None:
     named: dict[str, int] = {}
     for choice in parameter.choices:
         for words in (choice.replace("_", " "), *parameter.choice_aliases.get(choice, ())):
+            if re.search(r"\d", words):
+                continue  # their words without the digits mean nothing
             wanted = set(terms(words))
             latin = words.isascii()
             if (wanted and wanted <= said) if latin else words.lower() in lowered:
@@ -124,7 +128,7 @@ def evidence(text: str, mention: Mention, parameter: Parameter, others: Iterable
     if mention.unit is not None and not mention.weak:
         strength += 3.0 if mention.unit.symbol == parameter.unit else 2.5
     near = nearness(text, mention, parameter, others)
-    if mention.weak and near < 3.5:
+    if mention.weak and (near < 3.5 or parameter.kind != "integer" or not _fits(value, parameter)):
         return 0.0
     strength += near
     if strength > 0 and not _fits(value, parameter):
@@ -168,6 +172,11 @@ def occurrences(text: str, parameter: Parameter) -> list[tuple[int, int]]:
         elif name:
             found += [(m.start(), m.end()) for m in re.finditer(re.escape(name.lower()), lowered)]
     return found
+
+
+def _accepts(mention: Mention, parameter: Parameter) -> bool:
+    value = value_for(mention, parameter)
+    return value is not None and _fits(value, parameter)
 
 
 def _fits(value: Value, parameter: Parameter) -> bool:
@@ -267,6 +276,29 @@ def _in_context(text: str, mention: Mention, context: str) -> bool:
     """Whether the mention with the word behind it is part of what the recipe is called."""
     behind = re.match(r"\s*[A-Za-z]+|[\u3400-\u9fff]{1,2}", text[mention.end :])
     return behind is not None and (mention.text + behind.group()).lower() in context.lower()
+
+
+def _numbered_choices(text: str, parameters: Sequence[Parameter], links: Links) -> str:
+    """Set choices whose names hold digits ("rule 110", "256列"); return the text without them."""
+    for parameter in (p for p in parameters if p.kind == "choice"):
+        found = [
+            (len(words), choice, match.span())
+            for choice in parameter.choices
+            for words in (choice.replace("_", " "), *parameter.choice_aliases.get(choice, ()))
+            if re.search(r"\d", words) and re.search(r"\D", words)
+            for match in re.finditer(_spaced(words), numbers.normal(text), re.IGNORECASE)
+        ]
+        if found:
+            _, choice, (start, end) = max(found)
+            links.values[parameter.name] = choice
+            text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
+def _spaced(words: str) -> str:
+    """Return the pattern of a name with digits, which may stand apart: "rule 110" for rule110."""
+    body = re.sub(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", r"\\s*", re.escape(words))
+    return rf"(?<![A-Za-z\d.]){body}(?![A-Za-z\d.%])"
 
 
 def _choices(text: str, parameters: Sequence[Parameter], links: Links) -> None:

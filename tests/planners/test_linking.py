@@ -87,3 +87,16 @@ def test_formulas_lists_ranges_and_units_find_their_knobs(
 ) -> None:
     knobs = read_recipe(builtin_folder() / f"{recipe}.yaml").parameters
     assert link(text, knobs).values == values
+
+
+@pytest.mark.parametrize("text", ["show rule 110", "画规则110", "110号规则"])
+def test_choices_with_digits_in_their_names_are_read_as_names(text: str) -> None:
+    knobs = read_recipe(builtin_folder() / "rule_30.yaml").parameters
+    links = link(text, knobs)
+    assert links.values == {"rule": "rule110"}
+    assert links.unused == []
+
+
+def test_one_of_something_is_no_number_of_it() -> None:
+    wolves = read_recipe(builtin_folder() / "predator_prey.yaml").parameters
+    assert "rabbits" not in link("画一个兔子与狐狸的模型", wolves).values
