@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,20 +121,24 @@ async def test_a_damaged_memory_neither_stops_a_run_nor_is_written_over(
     assert known(settings) == {}
 
 
-def _choose(settings: Settings, name: str) -> None:
-    preferences = Preferences(settings)
-    for number in range(1, 26):
-        preferences.set(f"{name}_{number}", "#123456")
+CHOOSES = """
+import sys
+from intentos import config
+from intentos.preferences import Preferences
+
+preferences = Preferences(config.load())
+for number in range(1, 26):
+    preferences.set(f"{sys.argv[1]}_{number}", "#123456")
+"""
 
 
 def test_two_processes_at_once_lose_nothing(settings: Settings) -> None:
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_choose, args=(settings, name)) for name in ("a", "b")]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0]
+    environment = {**os.environ, "INTENTOS_HOME": str(settings.home)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", CHOOSES, name], env=environment)
+        for name in ("a", "b")
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
     assert len(known(settings)) == 50
 
 
