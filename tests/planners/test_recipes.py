@@ -71,13 +71,13 @@ def moving_or_drawn(folder: Path) -> bool:
 
 
 def look(folder: Path) -> NDArray[np.float32]:
-    """Return a picture of 12 × 12 colours: the middle of a film, or the first still."""
+    """Return a picture of 48 × 48 colours: the middle of a film, or the first still."""
     from PIL import Image
 
     path = next(iter([*sorted(folder.glob("*.gif")), *sorted(folder.glob("*.png"))]))
     with Image.open(path) as image:
         image.seek(getattr(image, "n_frames", 1) // 2)
-        small = image.convert("RGB").resize((12, 12), Image.Resampling.BOX)
+        small = image.convert("RGB").resize((48, 48), Image.Resampling.BOX)
         return np.asarray(small, np.float32)
 
 
