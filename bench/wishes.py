@@ -167,7 +167,7 @@ class Bench:
                     case.says, self._options, times.hear, between=runs.append
                 )
             )
-        return [
+        outcomes = [
             Outcome(
                 report=self._report(run, case),
                 words=words(run.plan, run.values) if run.plan else "",
@@ -178,13 +178,18 @@ class Bench:
             )
             for place, run in enumerate(runs)
         ]
+        # Only now: two runs of a conversation may share a file.
+        store = self._conversation.store
+        for path in {store.path(a.id) for run in runs for a in run.artifacts if store.has(a.id)}:
+            path.unlink(missing_ok=True)
+        return outcomes
 
     def _report(self, run: Run, case: Case) -> dict[str, Any]:
         paths = {a.name: self._conversation.store.path(a.id) for a in run.artifacts}
         return report(run, paths=paths, timings=Timings(), runs=[run.id], language=case.language)
 
     def _look(self, run: Run) -> Look:
-        """Look at what a run left, and make room for the next."""
+        """Look at what a run left."""
         store = self._conversation.store
         found = [(store.path(a.id), a) for a in last_named(run.artifacts) if store.has(a.id)]
         with TemporaryDirectory() as folder:
@@ -193,10 +198,7 @@ class Bench:
                 named = Path(folder) / artifact.name
                 named.symlink_to(path)
                 files[named] = artifact.media_type
-            seen = look(files)
-        for path, _ in found:
-            path.unlink(missing_ok=True)
-        return seen
+            return look(files)
 
 
 def words(plan: Plan, values: Mapping[str, Value]) -> str:
