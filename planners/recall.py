@@ -43,7 +43,7 @@ SURE_MARGIN = 0.12
 """How far the next recipe must be behind it."""
 ENOUGH = 0.36
 """Score from which a text that speaks of what lies there may be a wish of its own."""
-LIKELY = 0.6
+LIKELY = 0.5
 """Chance that a choice without any model takes."""
 CERTAIN = 0.8
 """Chance from which no model is asked."""
@@ -52,7 +52,7 @@ HOPELESS = 0.2
 SEARCH_WEIGHT = 8.0
 """What the share of the best search weight adds to a candidate's log-probability, where
 candidates are compared: the small model alone chooses far worse than search does."""
-_MEANT = (-0.6, 0.24, 1.3)
+_MEANT = (-0.2, 0.24, 1.3)
 """Logistic regression of "the chosen one is meant" on the model's odds that any of the candidates
 is, and on the odds of search; fitted on tuned cases of ``bench/intents``."""
 ELSE = {
