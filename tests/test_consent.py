@@ -76,7 +76,9 @@ async def test_a_flag_allows_just_what_it_names_and_is_not_remembered(
 
 async def test_this_machine_is_no_stranger(settings: Settings) -> None:
     here = WISH.model_copy(update={"host": "127.0.0.1"})
-    await permit(here, Consents(settings), None, frozenset())
+    consents = Consents(settings)
+    await permit(here, consents, None, frozenset())
+    assert consents.every() == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1"])
