@@ -22,6 +22,7 @@ from . import (
     compose,
     generate,
     ladder,
+    numbers,
     preferences,
     recall,
     refusal,
@@ -188,6 +189,8 @@ class DefaultPlanner:
         own = max((h.score for h in hits if h.recipe.id == table.plan.recipe), default=0.0)
         other = max((h.score for h in hits if h.recipe.id != table.plan.recipe), default=0.0)
         if revise.read(intent.text, table.plan).operations:
+            if any(m.kind == "factor" for m in numbers.read(intent.text)):
+                return True, 0  # "halve it", "twice as many": of what lies here
             elsewhere = bool(hits) and hits[0].chance >= recall.CERTAIN and hits[0].score > own
             if other < OTHER or other - own < MARGIN or (refers and not elsewhere):
                 return True, 0

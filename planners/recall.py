@@ -123,7 +123,8 @@ async def choose(text: str, hits: Sequence[Hit], model: Model, language: str) ->
     ).recipe
     if not model.profile.large:
         bias, by_model, by_search = _MEANT
-        searched = math.log(hits[0].chance / (1 - hits[0].chance))
+        chance = min(hits[0].chance, 0.999)
+        searched = math.log(chance / (1 - chance))
         odds = bias + by_model * odds + by_search * searched
     return Choice(best if odds > 0 else None, answer.tokens, odds)
 

@@ -395,7 +395,8 @@ def _edge(parameter: Parameter, old: Value, new: Value, operation: Operation) ->
     """Say so where the range stopped a relative change."""
     amount = float(_given(operation))
     wanted = float(old) * amount if operation.action == "multiply" else float(old) + amount
-    if abs(wanted - float(new)) <= max(0.5, 1e-9 * abs(wanted)) or new not in (
+    rounding = 0.5 if parameter.kind == "integer" else 1e-9 * abs(wanted)
+    if abs(wanted - float(new)) <= rounding or new not in (
         parameter.minimum,
         parameter.maximum,
     ):

@@ -79,10 +79,23 @@ class Index:
         total = len(self._entries)
         self._rarity = {term: math.log(1 + total / n) for term, n in counts.items()}
         self._unknown = math.log(1 + total)
+        self._spoken = {
+            words: entry.recipe for entry in reversed(self._entries) for words in entry.spoken
+        }
         self._usual = sum(entry.length for entry in self._entries) / max(1, total)
 
     def search(self, text: str, limit: int = 24) -> list[Hit]:
         """Return the nearest recipes, best first; none that shares no word with the text."""
+        hits = self._weighed(text, limit)
+        spoken = self._spoken.get(_alike(without_values(text)))
+        if spoken is None:
+            return hits
+        # Word by word what a recipe says of itself: then it is that one, whatever else is near.
+        weight = max((hit.weight for hit in hits), default=0.0)
+        others = [replace(hit, chance=0.0) for hit in hits if hit.recipe is not spoken]
+        return [Hit(spoken, 1.0, weight, 1.0), *others][:limit]
+
+    def _weighed(self, text: str, limit: int) -> list[Hit]:
         plain = without_values(without_formulas(text))
         asked = frozenset([*terms(plain), *_signs(text)])
         if not asked:
@@ -149,6 +162,8 @@ class _Entry:
     """Term → how often it is said, by where."""
     length: float
     phrases: tuple[frozenset[str], ...]
+    spoken: tuple[str, ...]
+    """Its phrasings word by word, without numbers and colours."""
 
 
 def _entry(recipe: Recipe) -> _Entry:
@@ -179,7 +194,8 @@ def _entry(recipe: Recipe) -> _Entry:
         for character in _characters(text):
             weights[character] = weights.get(character, 0.0) + worth * _CHARACTER
     kept = tuple(phrase for phrase in phrases if phrase) or (frozenset(),)
-    return _Entry(recipe, weights, sum(weights.values()), kept)
+    spoken = tuple(map(_alike, plain[len(titles) : len(titles) + len(asked)]))
+    return _Entry(recipe, weights, sum(weights.values()), kept, spoken)
 
 
 def _signs(text: str) -> list[str]:
@@ -187,6 +203,11 @@ def _signs(text: str) -> list[str]:
     if not _MATHEMATICAL.search(text):
         return []
     return [f"·{'equation' if w.right and '=' in text else w.kind}" for w in written(text)]
+
+
+def _alike(text: str) -> str:
+    """Return what two texts share that differ in spaces, capitals and the end of the sentence."""
+    return "".join(text.split()).lower().rstrip(".!?。！？")
 
 
 def _characters(text: str) -> list[str]:

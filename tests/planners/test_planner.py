@@ -76,6 +76,7 @@ async def test_a_conversation_without_any_model(planner: DefaultPlanner) -> None
         ("heat spreading through a metal plate", "再模拟一下水面的波纹", "ripples"),
         ("simulate the traffic of a city with 500 cars", "now with 120 cars", "city_traffic"),
         ("draw the trajectory of a thrown ball", "throw it at 70 degrees", "thrown_ball"),
+        ("draw the trajectory of a thrown ball", "halve the speed", "thrown_ball"),
     ],
 )  # fmt: skip
 async def test_a_new_wish_is_a_new_plan_and_a_change_is_not(

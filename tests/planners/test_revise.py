@@ -113,3 +113,12 @@ async def test_the_grammar_holds_every_kind(model: Model) -> None:
         prompt = Prompt(system=revise.system(), user="Wish: change one thing")
         done = await model.complete(prompt, grammar=revise.grammar(plan.parameters), max_tokens=200)
         assert isinstance(json.loads(done.text)["operations"], list)
+
+
+def test_a_fraction_that_stops_at_its_range_is_told() -> None:
+    """Where the edge is near, a change that goes only half the way is still not what was said."""
+    values, notes = revise.apply(
+        [revise.Operation("brightness", "multiply", 3.0)], RAINBOW, {"brightness": 0.5}
+    )
+    assert values["brightness"] == 1
+    assert [note.parameter for note in notes] == ["brightness"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from intentos.planners.library import builtin_folder, read_recipe
-from intentos.planners.recall import decisive
 from intentos.planners.search import Index, stem, terms
 
 
@@ -29,17 +28,11 @@ def test_finds_by_words(index: Index, text: str, recipe: str) -> None:
     assert index.search(text)[0].recipe.id == recipe
 
 
-def test_every_phrasing_finds_its_own_recipe(index: Index) -> None:
-    asked = missed = lost = 0
+def test_every_phrasing_finds_its_own_recipe_first(index: Index) -> None:
     for path in builtin_folder().glob("*.yaml"):
         recipe = read_recipe(path)
         for text in (*recipe.phrasings.en, *recipe.phrasings.zh):
-            hits = index.search(text)
-            asked += 1
-            lost += recipe.id not in [hit.recipe.id for hit in hits[:6]]
-            missed += not hits or (decisive(hits) or hits[0].recipe).id != recipe.id
-    # "The curve of exp(-x)" may also be wanted for its slope.
-    assert (missed, lost) < (0.01 * asked, 0.002 * asked)
+            assert index.search(text)[0].recipe.id == recipe.id, text
 
 
 def test_numbers_and_colours_choose_no_recipe(index: Index) -> None:
