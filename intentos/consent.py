@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 
 from intentos.config import Settings
 from intentos.errors import NotApproved, StoreError, UsageError
+from intentos.kept_file import write_kept
 from intentos.types import Frozen, now
 
 Sent = Literal["wish", "plan", "attachments"]
@@ -98,10 +98,7 @@ class Consents:
             entries: list[Any] = [
                 consent.model_dump(mode="json") for _, consent in sorted(known.items())
             ]
-            temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            text = json.dumps({"schema": 1, "providers": entries}, indent=1)
-            temporary.write_text(text, "utf-8")
-            temporary.replace(self._path)
+            write_kept(self._path, json.dumps({"schema": 1, "providers": entries}, indent=1))
 
 
 async def permit(

@@ -8,7 +8,6 @@ never learned.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from pydantic import Field, ValidationError
 from intentos.answer_units import UNITS
 from intentos.config import Settings
 from intentos.errors import StoreError, UsageError
+from intentos.kept_file import write_kept
 from intentos.parameters import Parameter
 from intentos.plan import Plan
 from intentos.protocols import Proposal, Table
@@ -130,17 +130,7 @@ class Preferences:
             text = json.dumps(
                 {"schema": SCHEMA, "preferences": entries}, indent=1, ensure_ascii=False
             )
-            temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            try:
-                temporary.write_text(text, "utf-8")
-                temporary.replace(self._path)
-            except OSError as error:
-                raise StoreError(
-                    "store.cannot_write",
-                    name=self._path.name,
-                    path=str(self._path.parent),
-                    what=error.strerror or str(error),
-                ) from error
+            write_kept(self._path, text)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +12,7 @@ from typing import Any
 
 from intentos.config import Settings
 from intentos.errors import NotApproved, StoreError
+from intentos.kept_file import write_kept
 from intentos.model_use import ModelUse
 
 _KEPT_DAYS = 62
@@ -133,17 +133,7 @@ class Spending:
         raise StoreError("spending.unreadable", path=str(self._path))
 
     def _write(self, days: dict[str, Any]) -> None:
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        try:
-            temporary.write_text(json.dumps({"schema": 1, "days": days}, indent=1), "utf-8")
-            temporary.replace(self._path)
-        except OSError as error:
-            raise StoreError(
-                "store.cannot_write",
-                name=self._path.name,
-                path=str(self._path.parent),
-                what=error.strerror or str(error),
-            ) from error
+        write_kept(self._path, json.dumps({"schema": 1, "days": days}, indent=1))
 
 
 def _today() -> str:
