@@ -43,7 +43,7 @@ def answer(
     plan: Plan, values: Mapping[str, Value], quantities: Mapping[str, Quantity], language: str
 ) -> str:
     """Return the answer sentence in a language: the plan's template, else the plain numbers."""
-    names = names_for(values, quantities)
+    names = names_for(plan.spoken(values, language), quantities)
     sentence = plan.answer.text(language, names)
     if sentence:
         return sentence

@@ -16,6 +16,7 @@ ParameterKind = Literal[
     "number", "integer", "choice", "boolean", "colour", "text", "expression", "column"
 ]
 MAX_COLUMN_NAME = 60
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
 class Parameter(Frozen):
@@ -98,6 +99,17 @@ class Parameter(Frozen):
                 if len(str(value)) > 10_000:
                     raise ValueOutOfRange("value.too_long", name=self.name, limit=10_000)
                 return str(value)
+
+    def shown(self, value: Value, language: str) -> Value:
+        """Return ``value`` as sentences say it: of a choice, its first name in that language.
+
+        A choice with digits ("1024", "rule90") is a name that both languages write alike.
+        """
+        if self.kind != "choice" or re.search(r"\d", str(value)):
+            return value
+        words = self.choice_aliases.get(str(value), ()) if language == "zh" else ()
+        chinese = (word for word in words if _CHINESE.search(word))
+        return next(chinese, str(value).replace("_", " "))
 
     def _accept_column(self, value: str) -> str:
         # Without a table any name may be meant, and none stands for the likeliest.

@@ -159,6 +159,14 @@ class Plan(Frozen):
                 raise ValueError(f"an assumption names {assumption.parameter!r}, no parameter")
         return self
 
+    def spoken(self, values: Mapping[str, Value], language: str) -> dict[str, Value]:
+        """Return the values as sentences in ``language`` say them."""
+        by_name = {p.name: p for p in self.parameters}
+        return {
+            name: by_name[name].shown(value, language) if name in by_name else value
+            for name, value in values.items()
+        }
+
     @property
     def digest(self) -> str:
         """The fingerprint of what acts: an approval names it, and any other plan differs in it.

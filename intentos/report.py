@@ -38,6 +38,7 @@ def report(
     """Return the object that ``--json`` prints; ``paths`` says where each artifact lies."""
     plan = run.plan
     last = run.results[-1] if run.results else None
+    spoken = plan.spoken(run.values, language) if plan else {}
     return {
         "schema": SCHEMA,
         "run": run.id,
@@ -46,10 +47,10 @@ def report(
         "status": run.status.value,
         "badge": run.badge,
         "origin": plan.origin if plan else None,
-        "title": plan.title.text(language, run.values) if plan else None,
-        "interpretation": plan.interpretation.text(language, run.values) if plan else None,
+        "title": plan.title.text(language, spoken) if plan else None,
+        "interpretation": plan.interpretation.text(language, spoken) if plan else None,
         "assumptions": [
-            {"text": a.text.text(language, run.values), "parameter": a.parameter}
+            {"text": a.text.text(language, spoken), "parameter": a.parameter}
             for a in (plan.assumptions if plan else ())
         ],
         "answer": run.answer,

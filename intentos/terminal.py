@@ -239,11 +239,12 @@ class Terminal:
         """Return the plan as a person reads it before saying yes; where it came from another plan,
         with what is different: first what it may touch, then the code."""
         language = self.language
+        spoken = plan.spoken(values, language)
         parts: list[RenderableType] = [
-            Text(self.say("card.understood", text=plan.interpretation.text(language, values)))
+            Text(self.say("card.understood", text=plan.interpretation.text(language, spoken)))
         ]
         for assumption in plan.assumptions:
-            parts.append(Text("  · " + assumption.text.text(language, values), style="dim"))
+            parts.append(Text("  · " + assumption.text.text(language, spoken), style="dim"))
         if plan.parameters:
             parts += [Text(), self._parameters(plan, values)]
         for number, step in enumerate(plan.steps, start=1):
@@ -253,7 +254,7 @@ class Terminal:
         parts += [Text(), Text(self._needs(plan)), Text(self._estimate(estimates or {}))]
         origin = self.say(f"origin.{plan.origin}")
         # Text, as a plan's own words are no markup.
-        title = Text.assemble((plan.title.text(language, values), "bold"), f"  ({origin})")
+        title = Text.assemble((plan.title.text(language, spoken), "bold"), f"  ({origin})")
         return Panel(Group(*parts), title=title, title_align="left", subtitle=plan.digest[:12])
 
     def _changes(
@@ -305,7 +306,10 @@ class Terminal:
                 span = f"{ends[0]} … {ends[1]}"
             elif parameter.choices:
                 span = " | ".join(parameter.choices)
-            value = plain(values.get(parameter.name, parameter.default))
+            chosen = values.get(parameter.name, parameter.default)
+            value = plain(chosen)
+            if (named := parameter.shown(chosen, self.language)) != chosen:
+                value = f"{value} ({named})" if value.replace("_", " ") != named else value
             table.add_row(
                 Text("  " + parameter.name, style="cyan"),
                 Text(f"{value} {parameter.unit}".strip(), style="bold"),

@@ -90,3 +90,17 @@ def test_what_is_accepted_lies_in_the_range(value: float, low: float, width: flo
         assert not low <= value <= low + width
     else:
         assert low <= float(accepted) <= low + width
+
+
+def test_a_choice_is_said_in_the_language_of_the_sentence() -> None:
+    season = Parameter(
+        name="season",
+        label=Words(en="Season", zh="季节"),
+        kind="choice",
+        default="late_autumn",
+        choices=("late_autumn", "1024"),
+        choice_aliases={"late_autumn": ("end of autumn", "深秋"), "1024": ("1024个采样",)},
+    )
+    assert season.shown("late_autumn", "zh") == "深秋"
+    assert season.shown("late_autumn", "en") == "late autumn"
+    assert season.shown("1024", "zh") == "1024"
