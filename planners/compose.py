@@ -47,6 +47,12 @@ _ASKED = re.compile(
     r"\bcalculate\b|\bcompute\b|\b(?:sum|average|mean|chart|histogram|table|list)\b|多少|几[个次天年种]|计算|求|平均|统计|表格",
     re.IGNORECASE,
 )
+_MEASURED = re.compile(
+    r"\b(?:area|length|perimeter|circumference|volume|slope|centroid|maximum|minimum)\b"
+    r"|面积|弧长|周长|长度|体积|斜率|重心|最大值|最小值",
+    re.IGNORECASE,
+)
+_DRAWN = re.compile(r"\b(?:draw|plot|graph|paint|sketch|show|animate)\b|画|绘|作图", re.IGNORECASE)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -109,6 +115,12 @@ async def from_equations(
     if read is None:
         return None
     form, formulas = read
+    if (
+        form in (CURVE, SURFACE)
+        and _MEASURED.search(intent.text)
+        and not _DRAWN.search(intent.text)
+    ):
+        return None  # a number is asked for, and a picture would not tell it
     known = {*form.names, *formulas, *form.slots}
     said = {m[1]: float(m[2].replace("−", "-")) for m in _START.finditer(intent.text)}
     own: dict[str, float] = {}
@@ -193,7 +205,8 @@ def _with(text: str, names: Mapping[str, str]) -> str:
 
 def _to_be_seen(text: str) -> bool:
     """Whether a wish is for something to look at; a small model takes sums for curves."""
-    return _SEEN.search(text) is not None and _ASKED.search(text) is None
+    asked = _ASKED.search(text) or (_MEASURED.search(text) and not _DRAWN.search(text))
+    return _SEEN.search(text) is not None and not asked
 
 
 async def _form(intent: Intent, model: Model) -> tuple[Form | None, int]:

@@ -65,7 +65,16 @@ async def test_equations_are_taken_as_they_are_written(
 
 
 @pytest.mark.parametrize(
-    "text", ["draw a heart", "plot y = x^2", "solve x^2 = 4", "a ball at 20 m/s", "x = 5"]
+    "text",
+    [
+        "draw a heart",
+        "plot y = x^2",
+        "solve x^2 = 4",
+        "a ball at 20 m/s",
+        "x = 5",
+        "how long is the perimeter of x = 3cos(t), y = 2sin(t)",
+        "r = 1 + cos(t) 围成的面积",
+    ],
 )
 async def test_other_wishes_hold_no_equations_of_a_form(
     text: str, trying: PlanningContext, registry: Registry
