@@ -1,0 +1,57 @@
+"""Reads colours from Chinese and English text."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from .mention import Mention
+
+_COLOURS = {
+    "#e02424": "red|红|赤", "#1f6feb": "blue|蓝", "#22a447": "green|绿", "#f5c518": "yellow|黄",
+    "#8b3fd9": "purple|紫", "#7f3fe0": "violet|紫罗兰", "#f28c28": "orange|橙|橘",
+    "#ff7ab6": "pink|粉|粉红", "#111111": "black|黑", "#ffffff": "white|白",
+    "#8a8a8a": "gray|grey|灰", "#8b5a2b": "brown|棕|褐|咖啡", "#19c5d9": "cyan|青",
+    "#d6249f": "magenta|品红|洋红", "#ffd700": "gold|golden|金", "#c0c0c0": "silver|银",
+    "#14b8a6": "teal|蓝绿|青绿", "#5bb8ff": "sky blue|light blue|天蓝|浅蓝|淡蓝",
+    "#1e3a8a": "navy|dark blue|深蓝|藏青", "#4f46e5": "indigo|靛蓝|靛",
+    "#40e0d0": "turquoise|绿松石", "#dc143c": "crimson|深红|绯红", "#a3e635": "lime|黄绿|草绿",
+    "#800000": "maroon|栗", "#e6e6fa": "lavender|薰衣草", "#14532d": "dark green|深绿|墨绿",
+    "#86efac": "light green|浅绿|淡绿",
+}  # fmt: skip
+_NO_COLOUR = re.compile(
+    r"\b(?:black\s?holes?|black\s?bod(?:y|ies)|black[- ]scholes|white\s?noise|pink\s?noise|"
+    r"brown\s?noise|red\s?noise|white\s?dwarfs?|red\s?giants?|red[- ]black|green'?s\b|"
+    r"game of gold|golden\s+(?:ratio|angle|spiral|section)|gray\s?code|grey[- ]scott|"
+    r"gray[- ]scott)\b",
+    re.IGNORECASE,
+)
+
+
+@cache
+def _colour_names() -> tuple[re.Pattern[str], dict[str, str]]:
+    names = {name: code for code, group in _COLOURS.items() for name in group.split("|")}
+    english = sorted((n for n in names if n.isascii()), key=len, reverse=True)
+    chinese = "|".join(sorted((n for n in names if not n.isascii()), key=len, reverse=True))
+    form = (
+        r"(?P<hex>#[0-9a-fA-F]{6})(?![0-9a-fA-F])"
+        rf"|\b(?P<en>{'|'.join(english).replace(' ', chr(92) + 's+')})\b"
+        # A Chinese colour needs 色 or 的 behind it, or 成/为 before it: 红楼梦 is no colour.
+        rf"|(?P<zh>{chinese})(?:色|的(?!士))|(?<=[成为])(?P<zh2>{chinese})(?![\u4e00-\u9fff])"
+    )
+    return re.compile(form, re.IGNORECASE), names
+
+
+def read_colours(text: str) -> list[Mention]:
+    """Return every colour that the text names, as a code such as "#e02424"."""
+    form, names = _colour_names()
+    no = [m.span() for m in _NO_COLOUR.finditer(text)]
+    found = []
+    for match in form.finditer(text):
+        start, end = match.span()
+        if any(a <= start < b for a, b in no):
+            continue
+        said = match["en"] or match["zh"] or match["zh2"]
+        code = match["hex"] or names[re.sub(r"\s+", " ", said.lower())]
+        found.append(Mention("colour", code.lower(), start, end, text[start:end]))
+    return found

@@ -1,0 +1,111 @@
+"""Reads dates and times of day: "8 August 2008", "2008年8月8日", "3:45", "下午四点半", "6 pm"."""
+
+from __future__ import annotations
+
+import re
+
+from .mention import Mention
+from .numerals import chinese_value
+from .units import Unit
+
+DATE = Unit("date", "date")
+"""Of a mention whose value is year · 10,000 + month · 100 + day; the year is 0 where none is said."""
+CLOCK = Unit("o'clock", "clock")
+"""Of a mention whose value is a time of day in hours."""
+
+_MONTHS = (
+    "january february march april may june july august september october november december".split()
+)
+_MONTH = "|".join([*_MONTHS, *(m[:3] for m in _MONTHS), "sept"])
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_CN = r"[零〇一二三四五六七八九十]"
+_DATES = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"(?<![\d.])(?P<year>\d{{4}}|{_CN}{{4}})\s*年\s*(?P<month>\d{{1,2}}|{_CN}{{1,3}})\s*月"
+        rf"\s*(?P<day>\d{{1,2}}|{_CN}{{1,3}})\s*[日号]?",
+        rf"(?<![\d.个])(?P<month>\d{{1,2}}|{_CN}{{1,3}})\s*月\s*(?P<day>\d{{1,2}}|{_CN}{{1,3}})\s*[日号]",
+        r"(?<![\d.\w/-])(?P<year>\d{4})(?P<s>[-/.])(?P<month>\d{1,2})(?P=s)(?P<day>\d{1,2})(?![\d/-])",
+        rf"\b{_DAY}\s+(?:of\s+)?(?P<name>{_MONTH})\b\.?(?:,?\s+(?P<year>\d{{4}})\b)?",
+        rf"\b(?P<name>{_MONTH})\b\.?\s+(?:the\s+)?{_DAY}\b(?!\s*(?:%|[a-z]))(?:,?\s+(?P<year>\d{{4}})\b)?",
+        rf"\b(?P<name>{_MONTH})\b\.?\s+(?:the\s+)?{_DAY},?\s+(?P<year>\d{{4}})\b",
+        rf"\b(?P<name>{_MONTH})\b\.?\s+(?:the\s+)?{_DAY}\b(?=\s+(?:and|to|until|at|in|for|on)\b)",
+    )
+)
+_HALF_OF_DAY = r"(?P<part>早上|清晨|早晨|凌晨|上午|中午|下午|傍晚|晚上|夜里|夜晚|深夜|半夜)?的?\s*"
+_CLOCKS = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        r"(?<![\d:.])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::[0-5]\d)?(?![\d:])"
+        r"(?:\s*(?P<half>[ap])\.?m\b\.?)?",
+        r"(?<![\d:.])(?P<hour>1[0-2]|0?[1-9])\s*(?P<half>[ap])\.?m\b\.?",
+        r"\b(?P<hour>1[0-2]|[1-9])\s+o'?clock\b(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night))?",
+        rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*[点时](?P<minute>半|[一三]刻|过?\d{{1,2}}分?|过?{_CN}{{1,3}}分?)",
+        rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*点(?P<sharp>钟|整)?",
+    )
+)
+_LATER = ("下午", "傍晚", "晚上", "夜晚", "深夜", "夜里")
+
+
+def read_moments(text: str) -> list[Mention]:
+    """Return every date and time of day of the text."""
+    found: list[Mention] = []
+    for form in _DATES:
+        for match in form.finditer(text):
+            if (value := _date(match)) is not None:
+                found.append(_mention(match, value, DATE))
+    for form in _CLOCKS:
+        for match in form.finditer(text):
+            if (hours := _hours(match)) is not None:
+                found.append(_mention(match, hours, CLOCK))
+    return found
+
+
+def _mention(match: re.Match[str], value: float, unit: Unit) -> Mention:
+    said = match.group().strip()
+    start = match.start() + len(match.group()) - len(match.group().lstrip())
+    return Mention("number", value, start, start + len(said), said, unit)
+
+
+def _count(said: str | None) -> int | None:
+    if not said:
+        return None
+    value = float(said) if said.isascii() else chinese_value(said)
+    return None if value is None else int(value)
+
+
+def _date(match: re.Match[str]) -> int | None:
+    groups = match.groupdict()
+    if groups.get("name"):
+        month: int | None = 1 + [m[:3] for m in _MONTHS].index(groups["name"][:3].lower())
+    else:
+        month = _count(groups.get("month"))
+    day, year = _count(groups.get("day")), _count(groups.get("year")) or 0
+    if month is None or day is None or not (1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    return year * 10_000 + month * 100 + day
+
+
+def _hours(match: re.Match[str]) -> float | None:
+    groups = match.groupdict()
+    hour, said = _count(groups["hour"]), (groups.get("minute") or "").removeprefix("过")
+    if hour is None or hour > 24:
+        return None
+    part = groups.get("part")
+    spoken_minutes = said.endswith(("分", "半", "刻")) or "十" in said or len(said) >= 2
+    if "part" in groups and not (part or spoken_minutes or groups.get("sharp")):
+        return None  # 三点五 is a number; 三点 may be three dots
+    minute = {"半": 30, "一刻": 15, "三刻": 45}.get(said)
+    if minute is None:
+        minute = _count(said.removesuffix("分")) or 0
+    if minute >= 60:
+        return None
+    half = (groups.get("half") or "").lower()
+    if half == "a" and hour == 12:
+        hour = 0
+    late = half == "p" or part in _LATER or groups.get("en") in ("afternoon", "evening", "night")
+    if (late and hour < 12) or (part == "中午" and hour < 4):
+        hour += 12
+    elif part in ("凌晨", "半夜") and hour == 12:
+        hour = 0
+    return hour + minute / 60

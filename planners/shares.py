@@ -1,0 +1,219 @@
+"""Reads parts and sums: halves, fractions, tenths, discounts, multiples of π, "1 h 20 min"."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .mention import Mention, normal, number, whole
+from .numerals import CN_DIGIT, ONES, chinese_value
+from .units import by_name, read_unit
+
+_CN_UNITS = (
+    "小时|钟头|分钟|天|年|个月|月|公里|千米|米|公斤|千克|斤|升|秒|吨|辈子|尺|寸|里|杯|厘米|毫米"
+)
+_N = r"[一二两三四五六七八九十百]+|\d+(?:\.\d+)?"
+_HALF = re.compile(
+    rf"(?P<cn>(?:(?P<n>{_N})个?)?半个?(?=(?:{_CN_UNITS})))"
+    r"|(?P<en>\b(?:(?P<w>\d+|an?|one|two|three|four|five|six)\s+and\s+a\s+half|half(?:\s+of)?\s+an?"
+    r"|half(?=\s+(?:hour|minute|second|year|day|month|metre|meter|litre|liter|kilo|mile|inch)\b)"
+    r"|(?P<q>(?P<k>three\s+)?(?:a\s+)?quarters?\s+of\s+an?))(?=\s+(?P<u>[A-Za-z]+)))",
+    re.IGNORECASE,
+)
+_AND_HALF = re.compile(r"\b(?:an?|one)\s+(?P<u>[a-z]+)\s+and\s+a\s+half\b", re.IGNORECASE)
+_FRACTION = re.compile(r"(?<![\w./])(?P<a>\d{1,4})\s?/\s?(?P<b>\d{1,4})(?![\w./]|\s*[\w(]*[/^*])")
+_FRACTION_ZH = re.compile(
+    r"(?<![A-Za-z\d./])(?P<a>\d{1,4})\s?/\s?(?P<b>\d{1,4})(?=[\u3400-\u9fff])(?!月|日|号)"
+)
+_OF_TENS = re.compile(
+    r"(?P<of>千|万)分之(?P<body>[零〇一二两三四五六七八九十百]+(?:点[零〇一二三四五六七八九]+)?|[\d.]+)"
+)
+_PARTS = re.compile(r"(?P<of>[二三四五六七八九十]{1,3}|\d{1,4})分之(?P<n>[一二两三四五六七八九十]{1,3}|\d{1,4})")
+_TENTHS = re.compile(
+    r"(?P<n>[一二两三四五六七八九]|\d(?:\.\d)?)成(?P<half>半|[一二三四五六七八九])?"
+    r"(?![为了本立功人都长熟])"
+)
+_DISCOUNT = re.compile(r"(?P<n>[一二三四五六七八九]{1,2}|\d(?:\.\d)?|\d\d)折(?![叠线射扇断纸])")
+_PI = re.compile(
+    r"(?<![\w.])(?P<n>\d+(?:\.\d+)?)?\s?(?:π|pi\b)(?:\s?/\s?(?P<d>\d+))?", re.IGNORECASE
+)
+_PI_ZH = re.compile(r"(?<![A-Za-z\d.])(?P<n>\d+(?:\.\d+)?)?\s?π(?:\s?/\s?(?P<d>\d+))?")
+_BARE = re.compile(
+    r"(?:\b(?:from|to|and|between|until|at)\s+|[到至从在和~,\[]\s*|=\s*)(?P<name>pi|π|e)"
+    r"(?![A-Za-z\d^(*])",
+    re.IGNORECASE,
+)
+_EN_SHARE = re.compile(
+    r"\b(?:(?P<n>two|three|four|five|six|seven|eight|nine)[\s-]+|an?\s+|one[\s-]+)?"
+    r"(?P<d>thirds?|quarters?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?)"
+    r"(?=\s+(?:of|is|are|has|have|remain\w*|left|probability|chance)\b|\s*[.,?!]|\s*$)(?!\s+of\s+an?\b)",
+    re.IGNORECASE,
+)
+_ORDINALS = {
+    w: i + 3 for i, w in enumerate("third quarter fifth sixth seventh eighth ninth tenth".split())
+}
+_PLACES = re.compile(
+    r"(?P<n>\d+|[一二两三四五六七八九十]+)(?P<unit>米|块|元|斤|尺|吨)(?P<d>[一二三四五六七八九]|\d{1,2})"
+    r"(?![\d.一二三四五六七八九十百千万米厘毫公斤克个块元分角/至到])"
+)
+_LATIN_LETTER = r"[A-Za-z]"
+
+
+def read_parts(text: str) -> list[Mention]:
+    """Return every part of a whole, and what is said with a half."""
+    found = [*_halves(text), *_fractions(text), *_tens(text), *_multiples_of_pi(text)]
+    for match in _PLACES.finditer(text):  # 一米二, 1米75, 三块五
+        whole_part, part = _value(match["n"]), _value(match["d"])
+        if whole_part is None or part is None:
+            continue
+        digits = len(match["d"])
+        unit = read_unit(f"1{match['unit']}", 0, 1)[0]
+        value = whole_part + part / 10**digits
+        found.append(number(text, value, *match.span(), unit))
+    return found
+
+
+def _value(said: str) -> float | None:
+    return float(said) if said.isascii() else chinese_value(said)
+
+
+def _halves(text: str) -> list[Mention]:
+    found = []
+    for match in _HALF.finditer(text):
+        value = _half_value(match)
+        start, end = match.span()
+        unit, stop = read_unit(text, start, end)
+        if value is not None and unit is not None:
+            found.append(number(text, value, start, stop, unit))
+    for match in _AND_HALF.finditer(text):
+        unit = read_unit(f"1 {match['u']}", 0, 1)[0]
+        if unit is not None:
+            found.append(number(text, 1.5, match.start(), match.end(), unit))
+    return found
+
+
+def _half_value(match: re.Match[str]) -> float | None:
+    if match["cn"]:
+        said = match["n"]
+        if said is None:
+            return 0.5
+        whole_part = _value(said)
+        return None if whole_part is None else whole_part + 0.5
+    if match["q"]:
+        return 0.75 if match["k"] else 0.25
+    if match["w"]:
+        word = match["w"].lower()
+        return 1.5 if word in ("a", "an") else float(word if word.isdigit() else ONES[word]) + 0.5
+    return 0.5
+
+
+def _fractions(text: str) -> list[Mention]:
+    found = []
+    for form in (_FRACTION, _FRACTION_ZH):
+        for match in form.finditer(text):
+            below = float(match["b"])
+            proper = below and float(match["a"]) < below
+            if not proper or re.match(r"\s*(?:shop|service|club)", text[match.end() :]):
+                continue
+            unit, stop = read_unit(text, *match.span())
+            value = float(match["a"]) / below
+            found.append(number(text, value, match.start(), stop, unit, share=unit is None))
+    return found
+
+
+def _tens(text: str) -> list[Mention]:
+    found = []
+    percent = by_name()["%"]
+    for match in _OF_TENS.finditer(text):
+        value = chinese_value(match["body"])
+        if value is not None:
+            value = float(f"{value / (10 if match['of'] == '千' else 100):.12g}")
+            found.append(number(text, value, *match.span(), percent))
+    for match in _TENTHS.finditer(text):
+        tens = _value(match["n"])
+        if tens is not None:
+            half = match["half"]
+            value = 10 * tens + (0 if not half else 5 if half == "半" else CN_DIGIT[half])
+            found.append(number(text, value, *match.span(), percent))
+    for match in _DISCOUNT.finditer(text):
+        said = match["n"]
+        digits = said if said.isascii() else "".join(str(CN_DIGIT[c]) for c in said)
+        value = float(digits) * (1 if len(digits) == 2 else 10)
+        found.append(number(text, value, *match.span(), percent))
+    return found
+
+
+def _multiples_of_pi(text: str) -> list[Mention]:
+    found = []
+    for form in (_PI, _PI_ZH):
+        for match in form.finditer(text):
+            if match["n"] or match["d"]:
+                value = float(match["n"] or 1) * math.pi / float(match["d"] or 1)
+                found.append(Mention("number", value, *match.span(), match.group()))
+    for match in _BARE.finditer(text):
+        value = math.e if match["name"] in "eE" else math.pi
+        found.append(Mention("number", value, *match.span("name"), match["name"]))
+    return found
+
+
+def read_shares(text: str) -> list[Mention]:
+    """Return parts of something that is not named: "三分之二", "a quarter of": factors, or shares."""
+    found = []
+    for match in _PARTS.finditer(text):
+        below, above = _value(match["of"]), _value(match["n"])
+        if below and above is not None:
+            share = above / below
+            found.append(Mention("factor", share, *match.span(), match.group(), share=True))
+    for match in _EN_SHARE.finditer(text):
+        below = _ORDINALS[match["d"].lower().removesuffix("s")]
+        share = (ONES[match["n"].lower()] if match["n"] else 1) / below
+        found.append(Mention("factor", share, *match.span(), match.group(), share=True))
+    return found
+
+
+_PROBABLE = re.compile(
+    r"(?:probabilit\w+|chances?|odds|likelihood|fraction|proportion|概率|几率|机率|机会|可能性|可能|比例)"
+    r"(?:\s+(?:of|is|to \w+|for \w+)|\s*[A-Za-z]?\s*[=:]|[\u3400-\u9fff]{0,6}?[为是有])?\s*$",
+    re.IGNORECASE,
+)
+
+
+def as_share(text: str, mention: Mention) -> Mention:
+    """Return a bare number between 0 and 1 that a word for chances stands before as a share."""
+    if mention.kind != "number" or mention.unit is not None or mention.share:
+        return mention
+    if not 0 < mention.number < 1 or not _PROBABLE.search(text[: mention.start]):
+        return mention
+    return replace(mention, share=True)
+
+
+def summed(text: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """Return the mentions with "1 h 20 min", "6 ft 3 in", "3斤2两" made one each."""
+    found: list[Mention] = []
+    for mention in mentions:
+        before = found[-1] if found else None
+        if before is not None and _continues(text, before, mention):
+            assert before.unit is not None and mention.unit is not None
+            more = mention.number * mention.unit.scale / before.unit.scale
+            value = whole(float(f"{before.number + more:.12g}"))
+            said = text[before.start : mention.end]
+            found[-1] = replace(before, value=value, end=mention.end, text=said)
+        else:
+            found.append(mention)
+    return found
+
+
+def _continues(text: str, one: Mention, other: Mention) -> bool:
+    if one.unit is None or other.unit is None or one.kind != "number" or other.kind != "number":
+        return False
+    if one.unit.dimension != other.unit.dimension or one.unit.dimension not in _SUMMED:
+        return False
+    gap = normal(text[one.end : other.start])
+    smaller = other.unit.scale < one.unit.scale and other.number * other.unit.scale < one.unit.scale
+    whole_part = one.number == int(one.number) and one.number >= 0 <= other.number
+    return smaller and whole_part and re.fullmatch(r"\s*(?:and\s+)?零?", gap) is not None
+
+
+_SUMMED = ("time", "length", "mass", "angle")
