@@ -12,7 +12,8 @@ from intentos.parameters import Parameter
 from intentos.types import Value
 
 from . import numbers
-from .linking import NEEDED, Links, evidence, value_for
+from .evidence import NEEDED, evidence, value_for, words_of
+from .linking import Links
 
 
 def left_out(text: str, parameters: Sequence[Parameter], links: Links) -> list[str]:
@@ -28,7 +29,7 @@ def left_out(text: str, parameters: Sequence[Parameter], links: Links) -> list[s
     plain = numbers.normal(text)
     for mention in exact:
         taken = [p for p in parameters if _took(mention, p, links)]
-        if taken and all(evidence(plain, mention, p, exact) < NEEDED for p in taken):
+        if taken and all(evidence(plain, mention, p, words_of(plain, parameters), exact) < NEEDED for p in taken):
             found.append(mention.text)
     return found
 

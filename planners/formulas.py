@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from . import numbers
+from .numerals import chinese_value
 
 _FUNCTIONS = (
     "sin cos tan asin acos atan arcsin arccos arctan sinh cosh tanh exp ln log log2 log10 lg sqrt "
@@ -30,29 +32,87 @@ _TOKEN = re.compile(
     r"|(?P<equals>=(?!=))|(?P<compare>[<>]=?|[≤≥])|(?P<open>[(（])|(?P<close>[)）])"
     r"|(?P<comma>[,，](?=[^()（）]*[)）]))|(?P<bar>\|)",
 )
-_SPOKEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+_VARIABLE = r"(?<![A-Za-z])[a-z]"
+_LEFT = rf"(?<=[\d)²³])|(?<={_VARIABLE})"
+"""What an operation in words stands behind: a number, a bracket or a single letter."""
+_RIGHT = r"(?=\s*(?:\d|\(|√|[a-z](?![a-z])|(?:sin|cos|tan|exp|ln|log|sqrt|abs)\b))"
+_SIDE = r"[A-Za-z\d(][A-Za-z\d().^*/+\-√²³π ]*?"
+_CN = "二三四五六七八九十"
+_MATH = re.compile(r"[\d()^*/+√²³-]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
+
+
+def _power_of(match: re.Match[str]) -> str:
+    said = match["n"].replace("负", "-").replace("minus", "-").replace("negative", "-")
+    said = re.sub(r"\s", "", said)
+    number = chinese_value(said) if said[0] in _CN else None
+    said = f"{number:g}" if number is not None else said
+    return f"^{said}" if re.fullmatch(r"[\da-z]", said) else f"^({said})"
+
+
+def _equation(match: re.Match[str]) -> str:
+    left, right = match["l"].strip(), match["r"].strip()
+    return f"{left} = {right}" if _MATH.search(left) and _MATH.search(right) else match.group()
+
+
+def _called(name: str) -> Callable[[re.Match[str]], str]:
+    return lambda match: f"{name}({match['x']})"
+
+
+_SPOKEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(form, re.IGNORECASE), sign)
     for form, sign in (
-        *((rf"(?<=[a-z])\s*的?{c}次方", f"^{n}") for n, c in enumerate("二三四五六七八九", 2)),
-        (r"(?<=\b[a-z])\s+squared\b|(?<=\))\s+squared\b|(?<=[a-z])\s*的?平方(?!根|米|公里)", "^2"),
-        (r"(?<=\b[a-z])\s+cubed\b|(?<=\))\s+cubed\b|(?<=[a-z])\s*的?立方(?!米|根)", "^3"),
-        (r"(?<=\b[a-z])\s+to the power(?: of)?\s+(?=\d)", "^"),
-        (r"\bsquare root of\s+(?=[a-z(\d])", "sqrt "),
+        (rf"(?<=[a-z\d)])\s*的\s*(?P<n>负?(?:\d+|\d*[a-z]|[{_CN}]))\s*次[方幂]", _power_of),
+        (rf"(?<=[a-z)])(?P<n>[{_CN}])次[方幂]", _power_of),
+        (rf"(?:{_LEFT})\s+to\s+the\s+(?:power\s+(?:of\s+)?)?"
+         r"(?P<n>(?:minus\s+|negative\s+|-)?(?:\d+(?![\d%]|(?:st|nd|rd|th)\b)|\d*[a-z](?![a-z])))"
+         r"(?!\s*(?:left|right|power))", _power_of),
+        (r"(?<=(?<![A-Za-z])[a-z])\s+squared\b|(?<=\))\s+squared\b"
+         r"|(?<=[a-z)])\s*的?平方(?!根|米|公里|厘米|千米)", "^2"),
+        (r"(?<=(?<![A-Za-z])[a-z])\s+cubed\b|(?<=\))\s+cubed\b|(?<=[a-z)])\s*的?立方(?!米|根|厘米)",
+         "^3"),
+        (r"(?P<x>(?<![A-Za-z])[a-z])\s*的(?:算术)?平方根|根号下?\s*(?=(?P<q>[a-z\d(]))",
+         lambda match: f"sqrt({match['x']})" if match["x"] else "sqrt "),
+        (r"(?P<x>(?<![A-Za-z])[a-z])\s*的(?:自然)?对数", _called("ln")),
+        (r"(?P<x>(?<![A-Za-z])[a-z])\s*的绝对值", _called("abs")),
+        (r"(?P<x>(?<![A-Za-z])[a-z])\s*的正弦", _called("sin")),
+        (r"(?P<x>(?<![A-Za-z])[a-z])\s*的余弦", _called("cos")),
+        (r"(?P<x>(?<![A-Za-z])[a-z])\s*分之(?:一|1)", lambda match: f"1/{match['x']}"),
+        (r"\b(?:the\s+)?square root of\s+(?=[a-z(\d])(?![a-z]{2})", "sqrt "),
+        (r"\b(?:the\s+)?(?:natural\s+)?log(?:arithm)? of\s+(?P<x>[a-z])\b", _called("ln")),
         (r"\b(?:the\s+)?sine of\s+(?=[a-z(\d])", "sin "),
         (r"\b(?:the\s+)?cosine of\s+(?=[a-z(\d])", "cos "),
-        (r"(?<=[a-z\d)])\s+plus\s+(?=[a-z\d(])|(?<=[a-z\d)])\s*加上?\s*(?=[a-z\d(])", "+"),
-        (r"(?<=[a-z\d)])\s+minus\s+(?=[a-z\d(])|(?<=[a-z\d)])\s*减去?\s*(?=[a-z\d(])", "-"),
-        (r"(?<=\b[a-z])\s+times\s+(?=[a-z\d(])|(?<=[a-z\d)])\s*乘以?\s*(?=[a-z\d(])", "*"),
-        (r"(?<=[a-z\d)])\s+divided by\s+(?=[a-z\d(])|"
-         r"(?<=[a-z\d)])\s+over\s+(?=[a-z(]|\d+\b(?!\s*\w))|(?<=[a-z\d)])\s*除以\s*(?=[a-z\d(])",
-         "/"),
+        (r"\bone over\s+(?P<x>[a-z])\b", lambda match: f"1/{match['x']}"),
+        (rf"(?:{_LEFT})\s+plus\s+{_RIGHT}|(?<=[a-z\d)])\s*加上?\s*(?=[a-z\d(])", "+"),
+        (rf"(?:{_LEFT})\s+minus\s+{_RIGHT}|(?<=[a-z\d)])\s*减去?\s*(?=[a-z\d(])", "-"),
+        (rf"(?:(?<=\))|(?<={_VARIABLE})|(?<=\^\d)|(?<=[²³]))\s+times\s+{_RIGHT}"
+         r"|(?<=\d)\s+times\s+(?=[a-z](?![a-z])|\(|(?:sin|cos|tan|exp|ln|log|sqrt)\b)"
+         r"|(?<=[a-z\d)])\s*乘[以上]?\s*(?=[a-z\d(])", "*"),
+        (rf"(?:{_LEFT})\s+divided by\s+{_RIGHT}|"
+         r"(?<=[a-z\d)])\s+over\s+(?=[a-z](?![a-z])|\(|\d+\b(?!\s*\w))"
+         r"|(?<=[a-z\d)])\s*除以\s*(?=[a-z\d(])", "/"),
+        (rf"(?:{_LEFT})\s*(?:\bis equal to\b|\bis the same as\b|\bequals?\b(?:\s+to\b)?|等于)\s*"
+         rf"{_RIGHT}", "="),
+        (rf"(?P<l>{_SIDE})\s*[跟和与同]\s*(?P<r>{_SIDE})\s*的?值?(?:正好|恰好|刚好|什么时候|何时)?"
+         r"(?:相等|相同|一样)大?", _equation),
+        (rf"(?<![A-Za-z])(?P<l>(?:[A-Za-z](?![A-Za-z])|\d|(?:sin|cos|tan|exp|ln|log|sqrt)\()[a-z\d().^*/+\-√²³π ]*?)"
+         rf"\s+and\s+(?P<r>(?:[A-Za-z](?![A-Za-z])|\d|(?:sin|cos|tan|exp|ln|log|sqrt)\()[a-z\d().^*/+\-√²³π ]*?)"
+         r"\s+(?:are\s+|become\s+)?(?:equal|the same)\b", _equation),
     )
 )  # fmt: skip
 # In "1, 2, 3 and 4, 5, 6" the word stands between two lists, in "1, 2 and 3" within one.
-_JOIN = r"(?:and\s+|和)(?!\s*[-−]?\d+(?:\.\d+)?\s*[,，、])"
+_NUMBER = r"[-−]?\d+(?:\.\d+)?"
+_GLUED = (
+    r"(?:\s?(?:°C|℃|°|度|公斤|千克|斤|克|kg|g|厘米|米|cm|mm|m|元|块|分|岁|人|个|次|根|只|件|%|秒|s|ohms?|Ω|欧)"
+    r"(?![A-Za-z\u3400-\u9fff]))?"
+)
+_JOIN = rf"(?:and\s+|和)(?!\s*{_NUMBER}(?:\s*[,，、]|\s+{_NUMBER}\s+{_NUMBER}))"
 _LIST = re.compile(
-    rf"(?<![\w.])[-−]?\d+(?:\.\d+)?(?:\s*(?:[,，、;；]\s*(?:{_JOIN})?|\s+(?:{_JOIN})?|{_JOIN})"
-    r"(?<!\d)[-−]?\d+(?:\.\d+)?){2,}(?![\w%])"
+    rf"(?<![A-Za-z\d_.]){_NUMBER}{_GLUED}"
+    rf"(?:\s*(?:[,，、;；]\s*(?:{_JOIN})?|\s+(?:{_JOIN})?|{_JOIN})"
+    rf"(?<!\d){_NUMBER}{_GLUED}){{2,}}(?![A-Za-z\d_%]|\.\d)"
+)
+_COUPLE = re.compile(
+    rf"(?<![A-Za-z\d_.]){_NUMBER}(?:\s*[,，、]\s*|\s*(?:and|和|跟|与)\s*){_NUMBER}(?![A-Za-z\d_%]|\.\d)"
 )
 _MATRIX = re.compile(
     r"\[\s*\[[-−\d.,，\s]+\](?:\s*[,，;；]?\s*\[[-−\d.,，\s]+\])*\s*\]|\[[-−\d.,，\s]+(?:[;；][-−\d.,，\s]+)+\]"
@@ -96,6 +156,12 @@ def written(text: str) -> list[Written]:
     return sorted(found, key=lambda w: w.start)
 
 
+def couple(text: str) -> list[Written]:
+    """Return two numbers that may be a short list: "the mean of 12 and 30"."""
+    found = [m for m in _COUPLE.finditer(numbers.normal(text))]
+    return [Written("list", _clean(m.group()), m.start(), m.end()) for m in found[:1]]
+
+
 def _formulas(text: str) -> list[Written]:
     plain, places = _signs(numbers.normal(text))
     found = []
@@ -126,9 +192,12 @@ def _formulas(text: str) -> list[Written]:
 def _signs(text: str) -> tuple[str, list[int]]:
     """Return the text with spoken operations as signs, and where each character came from."""
     places = list(range(len(text)))
-    for form, sign in _SPOKEN:
+    for form, said in _SPOKEN:
         for match in reversed(list(form.finditer(text))):
             start, end = match.span()
+            sign = said if isinstance(said, str) else said(match)
+            if sign == match.group():
+                continue
             text = text[:start] + sign + text[end:]
             places[start:end] = [places[start]] * (len(sign) - 1) + [places[end - 1]]
     return text, places
@@ -208,6 +277,8 @@ def _clean(text: str) -> str:
         text.translate(str.maketrans("，、；;（）−", ",,,,()-"))
         .replace("and", ",")
         .replace("和", ",")
+        .replace("跟", ",")
+        .replace("与", ",")
     )
     if "[" in plain:
         rows = re.findall(

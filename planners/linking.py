@@ -1,31 +1,38 @@
-"""Links what was said to the knobs of a plan: by unit, by nearness of words, by range."""
+"""Links what was said to the knobs of a plan: by unit, by nearness of words, by order, by range."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from intentos.errors import ValueOutOfRange
 from intentos.parameters import Parameter
 from intentos.types import Value
 
 from . import numbers
-from .formulas import written
-from .numbers import Mention
-from .search import stem, terms, without_values
-from .units import convert
+from .assignment import by_order, search
+from .choices import named_choices, numbered_choices, set_choices, spoken_choice
+from .evidence import (
+    NEEDED,
+    Spans,
+    accepted,
+    accepts,
+    evidence,
+    occurrences,
+    unit_of,
+    value_for,
+    words_of,
+)
+from .mention import Mention
+from .moments import CLOCK, DATE
+from .units import by_name, named
+from .written import blank_formulas, quoted_text
 
-NEEDED = 2.0
-"""Evidence that a link takes: a unit that fits, or a word for the parameter close by."""
-_REACH = 24
-_CLAUSE = re.compile(r"[,，;；。、]|\band\b|\bwith\b|\bat\b|和|并")
-_WORD = re.compile(r"[A-Za-z]+")
-_LIST = re.compile(r"[\d\s.,;:()（）+eE−-]+")
-"""What the default of a text that holds numbers looks like."""
-_QUOTED = re.compile(r"[\"“「『']([^\"”」』']{1,200})[\"”」』']")
-
+__all__ = [
+    "NEEDED", "Links", "accepted", "evidence", "link", "named_choices", "occurrences",
+    "spoken_choice", "value_for",
+]  # fmt: skip
 
 @dataclass
 class Links:
@@ -33,11 +40,20 @@ class Links:
 
     values: dict[str, Value] = field(default_factory=dict)
     left: list[Mention] = field(default_factory=list)
+    taken: dict[str, Mention] = field(default_factory=dict)
+    """Parameter → the number or colour that it was given."""
+    guessed: list[Mention] = field(default_factory=list)
+    """Numbers of which neither a unit nor a word tells whose they are."""
 
     @property
     def unused(self) -> list[Mention]:
         """The numbers that a person would miss: no articles."""
         return [m for m in self.left if m.kind == "number" and not m.weak]
+
+    def give(self, parameter: Parameter, mention: Mention) -> None:
+        """Make the mention the parameter's value; raises ValueOutOfRange."""
+        self.values[parameter.name] = accepted(mention, parameter)
+        self.taken[parameter.name] = mention
 
 
 def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Links:
@@ -48,143 +64,163 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
         ValueOutOfRange: a number clearly meant for a parameter lies outside its range.
     """
     links = Links()
-    text = _numbered_choices(_formulas(text, parameters, links), parameters, links)
+    text, sizes = blank_formulas(text, parameters, links.values)
+    text = numbered_choices(text, parameters, links.values)
     plain = numbers.normal(text)
-    mentions = [m for m in numbers.read(text) if m.kind != "factor"]
+    mentions = [m for m in numbers.read(text) if m.kind != "factor" or (m.share and context)]
+    mentions = _inherited(plain, mentions)
+    mentions = _moments(mentions, parameters, links)
+    mentions = _watery(plain + context, mentions, parameters)
     mentions = _ranges(plain, mentions, parameters, links)
-    candidates = [
-        (evidence(plain, mention, parameter, mentions), -index, i)
-        for i, mention in enumerate(mentions)
-        for index, parameter in enumerate(parameters)
-        if parameter.name not in links.values
-    ]
-    taken: set[int] = set()
-    for strength, index, i in sorted(candidates, reverse=True):
-        parameter = parameters[-index]
-        if strength < NEEDED or i in taken or parameter.name in links.values:
-            continue
-        if _in_context(plain, mentions[i], context) and not _accepts(mentions[i], parameter):
-            continue  # "two streams of people" is what the recipe is called
-        links.values[parameter.name] = accepted(mentions[i], parameter)
-        taken.add(i)
-    rest = [m for i, m in enumerate(mentions) if i not in taken]
+    rest = _assigned(plain, mentions, parameters, links, context)
+    rest = [m for m in rest if not (m.kind == "number" and m.unit is None and m.value in sizes)]
+    _gravity(plain, parameters, links)
     rest = _only_one_place(rest, parameters, links)
     rest = _counted(plain, rest, parameters, links)
-    links.left = [m for m in rest if not _in_context(plain, m, context)]
-    _quoted_text(text, parameters, links)
-    _choices(text, parameters, links)
+    links.left = [
+        m for m in rest if m.kind != "factor" and not _in_context(plain, m, context)
+    ]
+    quoted_text(text, parameters, links.values)
+    set_choices(text, parameters, links.values)
     return links
 
 
-def spoken_choice(text: str, parameter: Parameter) -> str | None:
-    """Return the one choice that the text names; where two do, the longer name's."""
-    said = set(terms(without_values(text)))
-    lowered = numbers.normal(text).lower()
-    named: dict[str, int] = {}
-    for choice in parameter.choices:
-        for words in (choice.replace("_", " "), *parameter.choice_aliases.get(choice, ())):
-            if re.search(r"\d", words):
-                continue  # their words without the digits mean nothing
-            wanted = set(terms(words))
-            latin = words.isascii()
-            if (wanted and wanted <= said) if latin else words.lower() in lowered:
-                named[choice] = max(named.get(choice, 0), len(words))
-    longest = [choice for choice, length in named.items() if length == max(named.values())]
-    return longest[0] if len(longest) == 1 else None
+# The best assignment ------------------------------------------------------------------------------
 
 
-def value_for(mention: Mention, parameter: Parameter) -> Value | None:
-    """Return the mention's value in the parameter's unit, or None where the kinds do not fit."""
-    if mention.kind == "colour":
-        return mention.value if parameter.kind == "colour" else None
-    if parameter.kind not in ("number", "integer"):
-        return None
-    if mention.unit is None:
-        return mention.value
-    if mention.unit.dimension == "percent" and parameter.unit != "%":
-        share = parameter.minimum is not None and parameter.maximum is not None
-        fits = share and (parameter.minimum or 0) >= 0 and (parameter.maximum or 0) <= 1
-        return mention.number / 100 if fits else None
-    value = convert(mention.number, mention.unit, parameter.unit)
-    return None if value is None else numbers.whole(value)
+def _assigned(
+    text: str, mentions: list[Mention], parameters: Sequence[Parameter], links: Links, context: str
+) -> list[Mention]:
+    """Link the mentions so that all together fit best; return those that fit nowhere."""
+    places = [p for p in parameters if p.name not in links.values]
+    spans = words_of(text, parameters)
+    options = [_options(text, m, places, spans, mentions, context) for m in mentions]
+    best = search(mentions, options, places)
+    for mention, option in zip(mentions, best, strict=True):
+        if option is not None:
+            links.give(places[option], mention)
+    links.guessed += by_order(mentions, options, best, places)
+    return [m for m, option in zip(mentions, best, strict=True) if option is None]
 
 
-def accepted(mention: Mention, parameter: Parameter) -> Value:
-    """Return the mention as the parameter's value; raises ValueOutOfRange."""
-    value = value_for(mention, parameter)
-    if value is None:
-        raise ValueOutOfRange("value.number", name=parameter.name, value=mention.text)
-    if parameter.kind == "integer" and isinstance(value, float):
-        value = round(value) if abs(value - round(value)) < 1e-9 else value
-    return parameter.accept(value)
-
-
-def evidence(text: str, mention: Mention, parameter: Parameter, others: Iterable[Mention]) -> float:
-    """Return how strongly the mention speaks of the parameter; 0 where it cannot."""
-    value = value_for(mention, parameter)
-    if value is None:
-        return 0.0
-    strength = 0.0
-    if mention.unit is not None and not mention.weak:
-        strength += 3.0 if mention.unit.symbol == parameter.unit else 2.5
-    near = nearness(text, mention, parameter, others)
-    if mention.weak and (near < 3.5 or parameter.kind != "integer" or not _fits(value, parameter)):
-        return 0.0
-    strength += near
-    if strength > 0 and not _fits(value, parameter):
-        strength -= 0.4  # still meant for it: then the range is named
-    return strength
-
-
-def nearness(text: str, mention: Mention, parameter: Parameter, others: Iterable[Mention]) -> float:
-    """Return 0..4: how close a word for the parameter stands, 4 right behind the mention."""
-    spans = [(m.start, m.end) for m in others if m is not mention]
-    best = 0.0
-    for start, end in occurrences(text, parameter):
-        if start >= mention.end:
-            gap, base = text[mention.end : start], 4.0
-        elif end <= mention.start:
-            gap, base = text[end : mention.start], 3.5
-        elif mention.start <= start and end <= mention.end:
-            best = max(best, 3.0)  # the unit itself is a word for it
+def _options(
+    text: str,
+    mention: Mention,
+    places: Sequence[Parameter],
+    spans: Spans,
+    mentions: Sequence[Mention],
+    context: str,
+) -> dict[int, float]:
+    """Return the places that the mention may be for, with how strongly it speaks of each."""
+    takers = [p for p in places if value_for(mention, p) is not None]
+    alone = mention.unit is not None and len(takers) == 1
+    found = {}
+    for index, place in enumerate(places):
+        if place not in takers:
             continue
-        else:
-            continue
-        between = (min(end, mention.end), max(start, mention.start))
-        if len(gap) > _REACH or any(a >= between[0] and b <= between[1] for a, b in spans):
-            continue
-        words = len(_WORD.findall(gap)) + 0.5 * sum(c >= "\u3400" for c in gap)
-        best = max(best, base - 0.4 * words - (1.5 if _CLAUSE.search(gap) else 0.0))
-    return max(best, 0.0)
-
-
-def occurrences(text: str, parameter: Parameter) -> list[tuple[int, int]]:
-    """Return where words for the parameter stand: aliases, label and name."""
-    found: list[tuple[int, int]] = []
-    lowered = text.lower()
-    tokens = [(stem(m.group().lower()), m.start(), m.end()) for m in _WORD.finditer(text)]
-    for name in {*parameter.aliases, parameter.label.en, parameter.label.zh, parameter.name}:
-        words = [stem(w.lower()) for w in _WORD.findall(name)]
-        if words:
-            for i in range(len(tokens) - len(words) + 1):
-                if [t[0] for t in tokens[i : i + len(words)]] == words:
-                    found.append((tokens[i][1], tokens[i + len(words) - 1][2]))
-        elif name:
-            found += [(m.start(), m.end()) for m in re.finditer(re.escape(name.lower()), lowered)]
+        strength = evidence(text, mention, place, spans, mentions, alone=alone)
+        if strength >= NEEDED:
+            if not accepts(mention, place) and _in_context(text, mention, context):
+                continue  # "two streams of people" is what the recipe is called
+            found[index] = strength
     return found
 
 
-def _accepts(mention: Mention, parameter: Parameter) -> bool:
-    value = value_for(mention, parameter)
-    return value is not None and _fits(value, parameter)
+# What stands for several values -------------------------------------------------------------------
+
+_AND = re.compile(r"\s*(?:[,，、]\s*)?(?:and|or|to|和|跟|与|或|到|至|以及)\s*|\s*[、~～–—-]\s*")
+_COMMA = re.compile(r"\s*[,，]\s*")
 
 
-def _fits(value: Value, parameter: Parameter) -> bool:
-    try:
-        parameter.accept(value)
-    except ValueOutOfRange:
-        return False
-    return True
+def _inherited(text: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """Return the mentions with the unit that stands behind the last of a row: "2, 3 and 5 kg"."""
+    found = list(mentions)
+    for i in range(len(found) - 2, -1, -1):
+        one, other = found[i], found[i + 1]
+        if one.kind != "number" or other.unit is None or one.unit is not None or one.share:
+            continue
+        if other.unit.dimension in ("date", "clock") or one.weak:
+            continue
+        gap = text[one.end : other.start]
+        joined = _AND.fullmatch(gap) or (
+            _COMMA.fullmatch(gap) and i + 2 < len(found) and found[i + 2].unit == other.unit
+        )
+        if joined:
+            found[i] = replace(one, unit=other.unit)
+    return found
+
+
+def _watery(
+    said: str, mentions: Sequence[Mention], parameters: Sequence[Parameter]
+) -> list[Mention]:
+    """Return litres as kilograms where water is spoken of and only masses can be set."""
+    units = [named(unit_of(p)) for p in parameters if unit_of(p)]
+    dimensions = {unit.dimension for unit in units if unit is not None}
+    if "mass" not in dimensions or "volume" in dimensions:
+        return list(mentions)
+    if not re.search(r"water|tea\b|coffee|水|茶|咖啡", said, re.IGNORECASE):
+        return list(mentions)
+    kilogram = by_name()["kg"]
+    return [
+        replace(m, unit=replace(kilogram, scale=m.unit.scale * 1000, symbol="kg of water"))
+        if m.unit is not None and m.unit.dimension == "volume"
+        else m
+        for m in mentions
+    ]
+
+
+def _moments(
+    mentions: Sequence[Mention], parameters: Sequence[Parameter], links: Links
+) -> list[Mention]:
+    """Link dates to year, month and day, and times of day to hour and minute; return the rest."""
+    names = {p.name: p for p in parameters if p.kind in ("number", "integer")}
+    beginnings = [n.removesuffix("month") for n in names if n.split("_")[-1] == "month"]
+    rest = []
+    for mention in mentions:
+        parts: dict[str, float] = {}
+        if mention.unit == DATE and beginnings:
+            value = int(mention.number)
+            start = beginnings.pop(0)
+            parts = {start + "day": value % 100, start + "month": value // 100 % 100}
+            if value >= 10_000:
+                parts[start + "year"] = value // 10_000
+        elif mention.unit == CLOCK and "hour" in names and "hour" not in links.values:
+            parts = {"hour": mention.number}
+            if "minute" in names:
+                minutes = round(mention.number * 60)
+                parts = {"hour": minutes // 60 % 24, "minute": minutes % 60}
+        if not parts.keys() or not parts.keys() <= names.keys():
+            rest.append(mention)
+            continue
+        for name, value_ in parts.items():
+            links.values[name] = names[name].accept(value_)
+            links.taken[name] = mention
+    return rest
+
+
+_WORLDS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
+    (re.compile(rf"\b(?:on|of|at)\s+(?:the\s+)?(?:planet\s+)?(?:{en})\b|(?:{zh})(?:上|表面|的重力|那|里|$)", re.IGNORECASE), g)
+    for en, zh, g in (
+        ("moon", "月球|月亮", 1.62), ("mars", "火星", 3.71), ("venus", "金星", 8.87),
+        ("mercury", "水星", 3.7), ("jupiter", "木星", 24.79), ("saturn", "土星", 10.44),
+        ("uranus", "天王星", 8.69), ("neptune", "海王星", 11.15), ("pluto", "冥王星", 0.62),
+        ("sun", "太阳", 274.0),
+    )
+)  # fmt: skip
+"""Gravity at the surface, m/s². Source: NASA planetary fact sheets (D. R. Williams, 2024)."""
+
+
+def _gravity(text: str, parameters: Sequence[Parameter], links: Links) -> None:
+    """Set what falls on another world to that world's gravity, where no number says another."""
+    places = [p for p in parameters if p.unit == "m/s^2" and "grav" in p.label.en.lower()]
+    worlds = [g for form, g in _WORLDS if form.search(text)]
+    if len(places) == 1 and len(worlds) == 1 and places[0].name not in links.values:
+        mention = Mention("number", worlds[0], 0, 0, "", by_name()["m/s^2"])
+        if accepts(mention, places[0]):
+            links.give(places[0], mention)
+
+
+# What is left -------------------------------------------------------------------------------------
 
 
 def _only_one_place(
@@ -200,9 +236,10 @@ def _only_one_place(
             places = [p for p in places if p.name not in links.values][:1]
         if len(places) != 1 or len(said) != 1 or places[0].name in links.values:
             continue
-        value = value_for(said[0], places[0])
-        if value is not None and _fits(value, places[0]):
-            links.values[places[0].name] = accepted(said[0], places[0])
+        if said[0].kind != "factor" and accepts(said[0], places[0]):
+            links.give(places[0], said[0])
+            if not colour:
+                links.guessed.append(said[0])
             rest = [m for m in rest if m is not said[0]]
     return rest
 
@@ -211,7 +248,7 @@ _ENDS = (
     ("low", "high"), ("lower", "upper"), ("start", "end"), ("left", "right"), ("from", "to"),
     ("minimum", "maximum"), ("min", "max"), ("first", "last"), ("begin", "end"), ("start", "stop"),
 )  # fmt: skip
-_TO = re.compile(r"\s*(?:\band\b|\bto\b|到|至|和|~|～|–|—|(?<=\d)-|,(?=[^,]*\]))\s*")
+_TO = re.compile(r"\s*(?:\band\b|\bto\b|(?:[积加画算变走跑取升降涨]分?)?到|至|和|~|～|–|—|(?<=\d)-|,(?=[^,]*\]))\s*")
 
 
 def _ranges(
@@ -230,15 +267,15 @@ def _ranges(
     said = [m for m in mentions if m.kind == "number"]
     for one, other in itertools.pairwise(said):
         between = text[one.end : other.start]
-        named = re.search(r"(?:between|from|in|\[|在|从)\s*$", text[: one.start], re.IGNORECASE)
+        opened = re.search(r"(?:between|from|in|on|\[|在|从)\s*$", text[: one.start], re.IGNORECASE)
         closed = re.match(r"\s*(?:之间|间|\])", text[other.end :])
-        if not (_TO.fullmatch(between) and (named or closed)):
+        if not (_TO.fullmatch(between) and (opened or closed)):
             continue
         low, high = ends[0]
-        pair = [value_for(one, low), value_for(other, high)]
-        if None in pair or not (_fits(pair[0], low) and _fits(pair[1], high)):  # type: ignore[arg-type]
+        if not (accepts(one, low) and accepts(other, high)):
             continue
-        links.values[low.name], links.values[high.name] = accepted(one, low), accepted(other, high)
+        links.give(low, one)
+        links.give(high, other)
         return [m for m in mentions if m is not one and m is not other]
     return mentions
 
@@ -265,10 +302,10 @@ def _counted(
         return rest
     first = parameters[0]
     place = places[0] if len(places) == 1 or places[0] is first else None
-    value = counts[0].number
-    if place is None or place.name in links.values or not _fits(value, place):
+    if place is None or place.name in links.values or not accepts(counts[0], place):
         return rest
-    links.values[place.name] = accepted(counts[0], place)
+    links.give(place, counts[0])
+    links.guessed.append(counts[0])
     return [m for m in rest if m is not counts[0]]
 
 
@@ -278,65 +315,3 @@ def _in_context(text: str, mention: Mention, context: str) -> bool:
     return behind is not None and (mention.text + behind.group()).lower() in context.lower()
 
 
-def _numbered_choices(text: str, parameters: Sequence[Parameter], links: Links) -> str:
-    """Set choices whose names hold digits ("rule 110", "256列"); return the text without them."""
-    for parameter in (p for p in parameters if p.kind == "choice"):
-        found = [
-            (len(words), choice, match.span())
-            for choice in parameter.choices
-            for words in (choice.replace("_", " "), *parameter.choice_aliases.get(choice, ()))
-            if re.search(r"\d", words) and re.search(r"\D", words)
-            for match in re.finditer(_spaced(words), numbers.normal(text), re.IGNORECASE)
-        ]
-        if found:
-            _, choice, (start, end) = max(found)
-            links.values[parameter.name] = choice
-            text = text[:start] + " " * (end - start) + text[end:]
-    return text
-
-
-def _spaced(words: str) -> str:
-    """Return the pattern of a name with digits, which may stand apart: "rule 110" for rule110."""
-    body = re.sub(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", r"\\s*", re.escape(words))
-    return rf"(?<![A-Za-z\d.]){body}(?![A-Za-z\d.%])"
-
-
-def _choices(text: str, parameters: Sequence[Parameter], links: Links) -> None:
-    """Set every choice of which one's own words, and no other's, stand in the text."""
-    for parameter in parameters:
-        if parameter.kind == "choice" and parameter.name not in links.values:
-            named = spoken_choice(text, parameter)
-            if named is not None:
-                links.values[parameter.name] = named
-
-
-def _formulas(text: str, parameters: Sequence[Parameter], links: Links) -> str:
-    """Set what takes a formula or a list of numbers; return the text with those blanked."""
-    places = {
-        "formula": [p for p in parameters if p.kind == "expression"],
-        "list": [p for p in parameters if p.kind == "text" and _LIST.fullmatch(str(p.default))],
-    }
-    for kind, parameter in [(kind, p) for kind, group in places.items() for p in group]:
-        items = [item for item in written(text) if item.kind == kind]
-        several = ";" in str(parameter.default) and len(places[kind]) == 1
-        systems = "=" in str(parameter.default) and several
-        if systems:
-            items = [item for item in items if item.right]
-        if not items:
-            continue
-        taken = items if several and (kind == "list" or systems) else items[:1]
-        if systems:
-            value = "; ".join(f"{item.left} = {item.right}" for item in taken)
-        else:
-            value = "; ".join(item.text for item in taken)
-        links.values[parameter.name] = parameter.accept(value)
-        for item in taken:
-            text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
-    return text
-
-
-def _quoted_text(text: str, parameters: Sequence[Parameter], links: Links) -> None:
-    places = [p for p in parameters if p.kind == "text"]
-    quoted = _QUOTED.findall(text)
-    if len(places) == 1 and len(quoted) == 1:
-        links.values[places[0].name] = places[0].accept(quoted[0])

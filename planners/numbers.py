@@ -231,7 +231,7 @@ _FACTORS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:twice|double[ds]?|doubling)\b|翻一?倍|翻番|加倍|增加一倍|[多快大高热]一倍", "2"),
         (r"\b(?:triple[ds]?|thrice)\b", "3"),
         (r"\bquadruple[ds]?\b", "4"),
-        (r"\b(?:half(?!\s+an?\s+(?:hundred|thousand|million|billion|dozen))|halve[ds]?)\b"
+        (r"\b(?:half(?![\s-]*li[fv]e)(?!\s+an?\s+(?:hundred|thousand|million|billion|dozen))|halve[ds]?)\b"
          r"|减半|一半|减少一半", "0.5"),
         (r"\b(?:a\s+)?third as\b|三分之一", str(1 / 3)),
         (r"\b(?:a\s+)?quarter as\b|四分之一", "0.25"),

@@ -1,0 +1,139 @@
+"""The best way to give the numbers of a wish to the parameters of a plan, all together.
+
+One after another, the surest first, goes wrong where two things are of one kind: of "a 3 kg cart
+runs into one of 1.2 kg" both masses fit both places. What adds to the evidence for each alone is
+order (what is said first is the first one), sense (hot is warmer than cold) and neighbourhood (60 kg
+*at 1 m* on the left).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from intentos.parameters import Parameter
+
+from .evidence import unit_of, value_for
+from .mention import Mention
+
+BEAM = 48
+"""Assignments that are followed at once; with few numbers that is all of them."""
+_LEAST = 1.0
+"""What a link must be worth beyond: one sure link is better than two doubtful ones."""
+
+
+def search(
+    mentions: Sequence[Mention], options: Sequence[dict[int, float]], places: Sequence[Parameter]
+) -> tuple[int | None, ...]:
+    """Return for each mention the place it goes to, or None: the best of all together."""
+    beam: list[tuple[float, tuple[int | None, ...]]] = [(0.0, ())]
+    for i, choices in enumerate(options):
+        longer = [(score, (*chosen, None)) for score, chosen in beam]
+        for score, chosen in beam:
+            for place, strength in choices.items():
+                if place in chosen:
+                    continue
+                gain = strength - _LEAST
+                for j, earlier in enumerate(chosen):
+                    if earlier is not None:
+                        pair = (mentions[j], mentions[i])
+                        gain += _together(pair, places[earlier], places[place], i - j)
+                longer.append((score + gain, (*chosen, place)))
+        longer.sort(key=lambda state: -state[0])
+        beam = longer[:BEAM]
+    return beam[0][1]
+
+
+_SIDES = (
+    "left right hot cold first second third other from to inside outside heavy light upper lower "
+    "one two mother father start end"
+).split()
+_GREATER = {
+    "hot": "cold", "high": "low", "heavy": "light", "upper": "lower", "highest": "lowest",
+    "maximum": "minimum", "max": "min", "longest": "shortest", "n": "k",
+}  # fmt: skip
+_ORDINALS = {
+    "a", "b", "c", "d", "x", "y", "z", "first", "second", "third", "other", "left", "right", "one",
+    "two", "from", "to", "start", "end", "low", "high", "p", "q", "i", "ii", "1", "2", "3",
+}  # fmt: skip
+
+
+def _together(
+    said: tuple[Mention, Mention], one: Parameter, other: Parameter, distance: int
+) -> float:
+    """Return what it adds that one mention, and behind it another, go to these two parameters."""
+    worth = 0.0
+    alike = unit_of(one) == unit_of(other) and one.kind == other.kind
+    if alike:
+        greater = _greater(one.name, other.name)
+        if greater:
+            first, second = value_for(said[0], one), value_for(said[1], other)
+            assert isinstance(first, int | float) and isinstance(second, int | float)
+            worth += 0.3 if (first - second) * greater > 0 else -0.3
+        elif _counterparts(one.name, other.name):
+            worth += 0.2 if _before(one, other) else -0.2
+    elif distance == 1 and _side(one.name) is not None and _side(one.name) == _side(other.name):
+        worth += 0.4
+    return worth
+
+
+def _greater(one: str, other: str) -> int:
+    """Return 1 where the first name is the greater of a pair such as hot and cold, -1 the less."""
+    for high, low in _GREATER.items():
+        if high in one.split("_") and other == one.replace(high, low):
+            return 1
+        if low in one.split("_") and one == other.replace(high, low):
+            return -1
+    return 0
+
+
+def _before(one: Parameter, other: Parameter) -> bool:
+    """Whether the first is said first where nothing else tells: left, first, a, no "other"."""
+    a, b = _rank(one.name), _rank(other.name)
+    return a <= b
+
+
+def _rank(name: str) -> tuple[int, str]:
+    tokens = name.split("_")
+    for rank, word in enumerate(("first", "left", "from", "one", "start", "low")):
+        if word in tokens:
+            return (0, str(rank))
+    for word in ("second", "right", "to", "two", "end", "other", "high", "third"):
+        if word in tokens:
+            return (2 if word == "third" else 1, "")
+    return (0, name if len(name) == 1 else "")
+
+
+def _counterparts(one: str, other: str) -> bool:
+    """Whether two names differ only by which of two things they mean: mass and other_mass."""
+    a, b = set(one.split("_")), set(other.split("_"))
+    apart = a ^ b
+    return bool(apart) and apart <= _ORDINALS
+
+
+def _side(name: str) -> str | None:
+    for token in name.split("_"):
+        if token in _SIDES:
+            return token
+    return None
+
+
+def by_order(
+    mentions: Sequence[Mention],
+    options: Sequence[dict[int, float]],
+    best: Sequence[int | None],
+    places: Sequence[Parameter],
+) -> list[Mention]:
+    """Return the numbers that only their order has given their places, where order says little:
+    two lengths of which nothing tells which is the width."""
+    found = []
+    for i, j in itertools.combinations(range(len(mentions)), 2):
+        a, b = best[i], best[j]
+        if a is None or b is None or b not in options[i] or a not in options[j]:
+            continue
+        kept = options[i][a] + options[j][b]
+        turned = options[i][b] + options[j][a]
+        names = places[a].name, places[b].name
+        if kept - turned < 0.3 and not (_greater(*names) or _counterparts(*names)):
+            found += [mentions[i], mentions[j]]
+    return found

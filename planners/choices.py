@@ -1,0 +1,72 @@
+"""Reads which choice of a parameter a text names: "merge sort", "在冰上", "rule 110"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping, Sequence
+
+from intentos.parameters import Parameter
+from intentos.types import Value
+
+from . import numbers
+from .search import terms, without_values
+
+
+def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
+    """Return the choices that the text names, each with the longest of its words that it holds."""
+    said = set(terms(without_values(text)))
+    lowered = numbers.normal(text).lower()
+    found: dict[str, str] = {}
+    for choice in parameter.choices:
+        for words in (choice.replace("_", " "), *parameter.choice_aliases.get(choice, ())):
+            if re.search(r"\d", words):
+                continue  # their words without the digits mean nothing
+            wanted = set(terms(words))
+            latin = words.isascii()
+            there = (wanted and wanted <= said) if latin else words.lower() in lowered
+            if there and len(words) > len(found.get(choice, "")):
+                found[choice] = words
+    return found
+
+
+def spoken_choice(text: str, parameter: Parameter) -> str | None:
+    """Return the one choice that the text names; where two do, the longer name's."""
+    named = {choice: len(words) for choice, words in named_choices(text, parameter).items()}
+    longest = [choice for choice, length in named.items() if length == max(named.values())]
+    return longest[0] if len(longest) == 1 else None
+
+
+def set_choices(
+    text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]
+) -> None:
+    """Set every choice of which one's own words, and no other's, stand in the text."""
+    for parameter in parameters:
+        if parameter.kind == "choice" and parameter.name not in values:
+            named = spoken_choice(text, parameter)
+            if named is not None:
+                values[parameter.name] = named
+
+
+def numbered_choices(
+    text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]
+) -> str:
+    """Set choices whose names hold digits ("rule 110", "256列"); return the text without them."""
+    for parameter in (p for p in parameters if p.kind == "choice"):
+        found = [
+            (len(words), choice, match.span())
+            for choice in parameter.choices
+            for words in (choice.replace("_", " "), *parameter.choice_aliases.get(choice, ()))
+            if re.search(r"\d", words) and re.search(r"\D", words)
+            for match in re.finditer(_spaced(words), numbers.normal(text), re.IGNORECASE)
+        ]
+        if found:
+            _, choice, (start, end) = max(found)
+            values[parameter.name] = choice
+            text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
+def _spaced(words: str) -> str:
+    """Return the pattern of a name with digits, which may stand apart: "rule 110" for rule110."""
+    body = re.sub(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", r"\\s*", re.escape(words))
+    return rf"(?<![A-Za-z\d.]){body}(?![A-Za-z\d.%])"

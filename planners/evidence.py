@@ -1,0 +1,370 @@
+"""How strongly a number that was said speaks of a parameter: by its unit, by words, by symbols."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+
+from intentos.errors import ValueOutOfRange
+from intentos.parameters import Parameter
+from intentos.types import Value
+
+from .mention import RATE, Mention, rate, whole
+from .search import stem
+from .units import Unit, convert, named
+
+NEEDED = 2.0
+"""Evidence that a link takes: a unit that fits, or a word for the parameter close by."""
+_REACH = 24
+_CLAUSE = re.compile(r"[,，;；。、]|\band\b|\bwith\b|\bat\b|和|并")
+_WORD = re.compile(r"[A-Za-z]+")
+_BRACKETS = re.compile(r"[(（]([^()（）,，]+)[,，)）]")
+_IN = re.compile(r"\bin ([^\s,()]+)(?: an? \w+)?$")
+_GENERIC = frozenset(
+    "to from at of on in by a an for between until after the and is n x per up over with big "
+    "个 只 次 条 辆 张 从 到 至 之间 的 点 号 位 名 座 棵 粒 枚 块 台 根 片 朵 对 组 行 列 步 圈 层 群 "
+    "种 倍 格 人 大 多 长 高 开始 时候".split()
+)
+"""Words that stand beside many numbers: they link only where nothing else does, and never so surely
+that a number outside the range is an error."""
+_SYMBOLS: Mapping[str, str] = {
+    "g": "gravity gravitational 重力", "m": "mass weight 质量", "v": "speed velocity 速度 车速",
+    "u": "speed velocity 速度", "k": "stiffness spring constant 劲度 硬度 rate", "f":
+    "frequency focal 频率 焦距", "h": "height level 高度 水深", "r": "radius 半径", "R":
+    "resistance radius 电阻 半径", "C": "capacitance capacitor 电容", "L":
+    "inductance length 电感 长度 摆长", "U": "voltage 电压", "V": "voltage volume 电压 体积", "n":
+    "refractive index amount number 折射率 物质的量", "T": "temperature tension period time 温度 张力 周期",
+    "t": "time duration 时间", "E": "energy field 能量", "d": "distance spacing gap 距离 间距", "D":
+    "distance diffusion 距离 扩散", "A": "area amplitude 面积 振幅", "p": "probability chance pressure 概率",
+    "λ": "wavelength 波长", "θ": "angle 角", "α": "angle 角", "φ": "angle phase 角", "μ":
+    "friction mean 摩擦 均值", "µ": "friction mean 摩擦 均值", "σ":
+    "deviation volatility sigma 标准差 波动率", "ρ": "density rho 密度", "e": "eccentricity 偏心率",
+    "R0": "reproduction infects infected 传染 再生数", "R₀": "reproduction infects 传染 再生数",
+    "I": "current 电流", "q": "charge 电荷", "Q": "charge heat 电荷", "B": "field magnetic 磁场",
+    "N": "people number population 人", "S": "share 股价 area", "K": "strike 行权价 capacity", "P":
+    "power principal pressure amount 功率 本金", "W": "power 功率", "c": "heat sound", "β":
+    "infects infection 传染", "γ": "recovery 康复",
+}  # fmt: skip
+_SYMBOL = re.compile(r"(?<![A-Za-z])(?P<s>R0|R₀|[A-Za-zλθαφμµσρβγ])(?:_?\d)?\s*(?:=|≈|:|：|＝)\s*$")
+_MONEY_BEHIND = re.compile(
+    r"\s*(?:dollars?|bucks|euros?|yuan|rmb|usd|eur|cny|元|块钱?|美元|欧元|人民币)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_MONEY_BEFORE = re.compile(r"[$€£¥￥]\s*$")
+_MONEY = re.compile(
+    r"money|price|cost|amount|capital|paid|pay|dollar|yuan|salary|pension|saving|rent|strike|share|"
+    r"fixed|budget|tax|元|块|钱|价|额|本金|成本|资金|资产|存款|月供|费",
+    re.IGNORECASE,
+)
+_TIMES = ("time",)
+
+Spans = Mapping[str, Sequence[tuple[int, int, bool]]]
+"""Parameter → where words for it stand, and whether such a word is one of many numbers'."""
+
+
+@lru_cache(4096)
+def _unit(unit: str, english: str, chinese: str) -> str:
+    if unit:
+        return unit
+    said = [*_BRACKETS.findall(english), *_IN.findall(english), *_BRACKETS.findall(chinese)]
+    for symbol in said:
+        known = named(symbol)
+        if known is not None and known.dimension != "unread":
+            return symbol
+    return ""
+
+
+def unit_of(parameter: Parameter) -> str:
+    """Return the parameter's unit, which its label may hold: "Stiffness (N/m)"."""
+    return _unit(parameter.unit, parameter.label.en, parameter.label.zh)
+
+
+@lru_cache(4096)
+def _counted_by(english: str, chinese: str) -> Unit | None:
+    match = RATE.search(english) or RATE.search(chinese)
+    return None if match is None else rate(match)
+
+
+def per_of(parameter: Parameter) -> Unit | None:
+    """Return what the parameter is counted by: the hour of "Customers an hour"."""
+    return _counted_by(parameter.label.en, parameter.label.zh)
+
+
+def value_for(mention: Mention, parameter: Parameter) -> Value | None:
+    """Return the mention's value in the parameter's unit, or None where the kinds do not fit."""
+    if mention.kind == "colour":
+        return mention.value if parameter.kind == "colour" else None
+    if parameter.kind not in ("number", "integer") or (mention.kind == "factor" and not mention.share):
+        return None
+    wanted = unit_of(parameter)
+    if mention.share:
+        return _share(mention.number, parameter, wanted)
+    if mention.unit is None:
+        return _bare(mention, parameter, wanted)
+    if mention.unit.dimension == "percent":
+        return _percent(mention, parameter, wanted)
+    value = convert(mention.number, mention.unit, wanted)
+    return None if value is None else whole(_by(value, mention, parameter))
+
+
+def _share(number: float, parameter: Parameter, wanted: str) -> Value | None:
+    if wanted == "%":
+        return whole(float(f"{number * 100:.12g}"))
+    return None if wanted or parameter.kind == "integer" else number
+
+
+def _bare(mention: Mention, parameter: Parameter, wanted: str) -> Value | None:
+    number = mention.number
+    if mention.per is not None:
+        known = named(wanted) if wanted else None
+        if known is not None and known.dimension == "frequency":
+            return whole(float(f"{number / mention.per.scale / known.scale:.12g}"))
+    if wanted == "%" and 0 < number < 1 and not _fits(number, parameter):
+        return whole(float(f"{number * 100:.12g}"))
+    return whole(_by(number, mention, parameter))
+
+
+def _percent(mention: Mention, parameter: Parameter, wanted: str) -> Value | None:
+    assert mention.unit is not None
+    number = mention.number * mention.unit.scale
+    per, own = mention.per, per_of(parameter)
+    if per is not None and per != own and per.symbol != "year":
+        return None  # 0.5 % a month are no rate of a year
+    if wanted == "%":
+        return whole(float(f"{number:.12g}"))
+    low, high = parameter.minimum, parameter.maximum
+    if wanted or parameter.kind == "integer" or low is None or high is None:
+        return None
+    value = float(f"{number / 100:.12g}")
+    return whole(value) if low >= 0 and (high <= 1 or (high <= 3 and low <= value <= high)) else None
+
+
+def _by(value: float, mention: Mention, parameter: Parameter) -> float:
+    """Return so many a minute as so many an hour, where both say what they are counted by."""
+    per, own = mention.per, per_of(parameter)
+    if per is None or own is None or per == own or per.dimension != own.dimension:
+        return value
+    return float(f"{value * own.scale / per.scale:.12g}")
+
+
+def other_rate(mention: Mention, parameter: Parameter) -> bool:
+    """Whether the mention is counted by something that the parameter does not speak of."""
+    if mention.per is None:
+        return False
+    own = per_of(parameter)
+    known = named(unit_of(parameter)) if unit_of(parameter) else None
+    if known is not None and known.dimension == "frequency":
+        return False
+    if own is None and mention.unit is not None and mention.unit.dimension == "percent":
+        return mention.per.symbol != "year"
+    return own is None or own.dimension != mention.per.dimension
+
+
+def accepted(mention: Mention, parameter: Parameter) -> Value:
+    """Return the mention as the parameter's value; raises ValueOutOfRange."""
+    value = value_for(mention, parameter)
+    if value is None:
+        raise ValueOutOfRange("value.number", name=parameter.name, value=mention.text)
+    if parameter.kind == "integer" and isinstance(value, float):
+        value = round(value) if abs(value - round(value)) < 1e-9 else value
+    return parameter.accept(value)
+
+
+def _fits(value: Value, parameter: Parameter) -> bool:
+    try:
+        parameter.accept(value)
+    except ValueOutOfRange:
+        return False
+    return True
+
+
+def accepts(mention: Mention, parameter: Parameter) -> bool:
+    """Whether the mention can be the parameter's value as it is."""
+    value = value_for(mention, parameter)
+    if isinstance(value, float) and parameter.kind == "integer" and abs(value - round(value)) < 1e-9:
+        value = round(value)
+    return value is not None and _fits(value, parameter)
+
+
+def evidence(
+    text: str,
+    mention: Mention,
+    parameter: Parameter,
+    spans: Spans,
+    others: Sequence[Mention],
+    *,
+    alone: bool = True,
+) -> float:
+    """Return how strongly the mention speaks of the parameter; 0 where it cannot.
+
+    ``spans`` tells where the words for all parameters stand, ``alone`` whether no other parameter
+    takes this unit. What lies outside the range counts only where the unit or a word of its own
+    leaves no doubt whose it is: then the range shall be named.
+    """
+    if value_for(mention, parameter) is None:
+        return 0.0
+    near, sure = nearness(text, mention, spans.get(parameter.name, ()), others)
+    symbol = _by_symbol(text, mention, parameter)
+    fits = accepts(mention, parameter)
+    if mention.weak and (near < 3.5 or parameter.kind != "integer" or not fits):
+        return 0.0
+    money = _money(text, mention, parameter)
+    if money < 0:
+        return 0.0
+    strength = max(near, symbol) + money
+    unit = 0.0
+    if mention.unit is not None and not mention.weak:
+        unit = _by_unit(mention, parameter)
+    if mention.share and near < NEEDED:
+        return 0.0
+    strength += unit
+    if other_rate(mention, parameter):
+        strength -= 1.0
+    if not fits:
+        whole_wanted = parameter.kind == "integer" and mention.number != int(mention.number)
+        certain = (sure and near >= 2.9) or (unit > 2 and (alone or near > 1)) or symbol > 0
+        if whole_wanted or not certain or mention.share:
+            return 0.0
+        strength = min(strength - 0.4, NEEDED + 0.05)
+    return strength
+
+
+def _by_unit(mention: Mention, parameter: Parameter) -> float:
+    assert mention.unit is not None
+    wanted = unit_of(parameter)
+    if mention.unit.dimension == "percent" and wanted != "%":
+        return 2.5 if (parameter.maximum or 0) <= 1 else 1.0
+    known = named(wanted)
+    return 3.0 if known is not None and known.symbol == mention.unit.symbol else 2.5
+
+
+def _money(text: str, mention: Mention, parameter: Parameter) -> float:
+    if mention.kind != "number" or mention.unit is not None or mention.share:
+        return 0.0
+    behind = _MONEY_BEHIND.match(text, mention.end)
+    if behind is None and not _MONEY_BEFORE.search(text[: mention.start]):
+        return 0.0
+    if unit_of(parameter):
+        return -1.0
+    return 2.2 if _is_money(parameter.label.en, parameter.label.zh, parameter.aliases) else 0.0
+
+
+@lru_cache(4096)
+def _is_money(english: str, chinese: str, aliases: tuple[str, ...]) -> bool:
+    return _MONEY.search(" ".join((english, chinese, *aliases))) is not None
+
+
+def _by_symbol(text: str, mention: Mention, parameter: Parameter) -> float:
+    """Return the evidence of "g = 1.62" or "R = 220 Ω" for what the symbol mostly stands for."""
+    match = _SYMBOL.search(text[max(0, mention.start - 8) : mention.start])
+    if match is None:
+        return 0.0
+    symbol = match["s"]
+    if parameter.name == symbol or symbol in parameter.aliases:
+        return 4.0
+    meanings = _SYMBOLS.get(symbol, "").split()
+    own = _own_words(parameter.name, parameter.label.en, parameter.label.zh, parameter.aliases)
+    return 2.5 if any(meaning in own for meaning in meanings) else 0.0
+
+
+@lru_cache(4096)
+def _own_words(name: str, english: str, chinese: str, aliases: tuple[str, ...]) -> str:
+    return " ".join((name, english.lower(), chinese, *(a.lower() for a in aliases)))
+
+
+def nearness(
+    text: str, mention: Mention, spans: Sequence[tuple[int, int, bool]], others: Sequence[Mention]
+) -> tuple[float, bool]:
+    """Return 0..4: how close a word for a parameter stands, 4 right behind the mention; and whether
+    it is a word of its own, and not one that stands beside many numbers."""
+    blocks = [(m.start, m.end) for m in others if m is not mention]
+    best, sure = 0.0, False
+    for start, end, generic in spans:
+        if start >= mention.end:
+            gap, base = text[mention.end : start], 2.7 if generic else 4.0
+        elif end <= mention.start:
+            gap, base = text[end : mention.start], 2.4 if generic else 3.5
+        elif mention.start <= start and end <= mention.end:
+            best = max(best, 2.0 if generic else 3.0)  # the unit itself is a word for it
+            continue
+        else:
+            continue
+        between = (min(end, mention.end), max(start, mention.start))
+        if len(gap) > _REACH or any(a >= between[0] and b <= between[1] for a, b in blocks):
+            continue
+        words = len(_WORD.findall(gap)) + 0.5 * sum(c >= "\u3400" for c in gap)
+        near = base - 0.4 * words - (1.5 if _CLAUSE.search(gap) else 0.0)
+        if near > best:
+            best, sure = near, not generic
+    return max(best, 0.0), sure
+
+
+_Tokens = list[tuple[str, int, int]]
+
+
+def occurrences(text: str, parameter: Parameter) -> list[tuple[int, int]]:
+    """Return where words for the parameter stand: aliases, label and name."""
+    return [(start, end) for start, end, _ in _said(text, _tokens(text), parameter)]
+
+
+def _tokens(text: str) -> _Tokens:
+    return [(stem(m.group().lower()), m.start(), m.end()) for m in _WORD.finditer(text)]
+
+
+def _said(text: str, tokens: _Tokens, parameter: Parameter) -> list[tuple[int, int, bool]]:
+    found: list[tuple[int, int, bool]] = []
+    lowered = text.lower()
+    words = _names(parameter.name, parameter.label.en, parameter.label.zh, parameter.aliases)
+    for name, stems in words:
+        generic = name.lower() in _GENERIC
+        if stems:
+            for i in range(len(tokens) - len(stems) + 1):
+                if all(tokens[i + k][0] == s for k, s in enumerate(stems)):
+                    found.append((tokens[i][1], tokens[i + len(stems) - 1][2], generic))
+        elif name in lowered:
+            at = lowered.find(name)
+            while at >= 0:
+                found.append((at, at + len(name), generic))
+                at = lowered.find(name, at + 1)
+    return found
+
+
+@lru_cache(4096)
+def _names(
+    name: str, english: str, chinese: str, aliases: tuple[str, ...]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the parameter's words with their stems; those without Latin letters have none."""
+    found = []
+    for word in {*aliases, english, chinese, name}:
+        if word:
+            stems = tuple(stem(w.lower()) for w in _WORD.findall(word))
+            found.append((word if stems else word.lower(), stems))
+    return tuple(found)
+
+
+def words_of(text: str, parameters: Sequence[Parameter]) -> dict[str, list[tuple[int, int, bool]]]:
+    """Return where the words of every parameter stand, without those that are part of a longer
+    one of another ("mass" in "other mass") or of a rate ("year" in "3 % a year")."""
+    tokens = _tokens(text)
+    found = {p.name: _said(text, tokens, p) for p in parameters}
+    rates = [match.span() for match in RATE.finditer(text)]
+    times = {p.name for p in parameters if _is_time(unit_of(p))}
+    longer = [(a, b, name) for name, spans in found.items() for a, b, _ in spans]
+    kept = {}
+    for name, spans in found.items():
+        kept[name] = [
+            (a, b, generic)
+            for a, b, generic in spans
+            if not (name in times and any(x <= a and b <= y for x, y in rates))
+            and not any(
+                x <= a and b <= y and y - x > b - a and other != name for x, y, other in longer
+            )
+        ]
+    return kept
+
+
+@cache
+def _is_time(symbol: str) -> bool:
+    unit = named(symbol) if symbol else None
+    return unit is not None and unit.dimension in _TIMES

@@ -1,0 +1,149 @@
+"""Gives formulas, lists of numbers, polynomials and complex numbers to the parameters for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping, Sequence
+
+from intentos.parameters import Parameter
+from intentos.types import Value
+
+from . import numbers
+from .formulas import Written, couple, written
+
+_LIST = re.compile(r"[\d\s.,;:()（）+eE−-]+")
+"""What the default of a text that holds numbers looks like."""
+_QUOTED = re.compile(r"[\"“「『']([^\"”」』']{1,200})[\"”」』']")
+_SIGNED = r"[-+−]?\s*\d+(?:\.\d+)?"
+_COMPLEX = re.compile(
+    rf"(?<![\w.)])\(?\s*(?:(?P<re>{_SIGNED})(?![\d.]*\s*i))?\s*(?P<im>[-+−]?\s*\d*(?:\.\d+)?)\s*\*?\s*i"
+    r"(?![A-Za-z\d])\s*\)?(?:\s*(?:\^|\*\*|to the power(?:\s+of)?|的)\s*(?P<n>\d+)\s*(?:次[方幂])?)?",
+    re.IGNORECASE,
+)
+_TERM = re.compile(r"([+-]?)(\d*\.?\d*)\*?([a-z])?(?:\^(\d))?", re.IGNORECASE)
+_COLUMN = re.compile(r"(?<![A-Za-z])(?P<name>[xyXY])\s*(?:=|＝|:|：|为|是|取|分别[是为取]?|are|is)*\s*$")
+_POWERS = ("power", "exponent", "n")
+
+
+def blank_formulas(
+    text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]
+) -> tuple[str, set[int]]:
+    """Set what takes a formula, a list of numbers or a complex number.
+
+    Return the text with those blanked, and how long the lists are ("five people: 150, 160 …").
+    """
+    sizes: set[int] = set()
+    places = {
+        "formula": [p for p in parameters if p.kind == "expression"],
+        "list": [p for p in parameters if p.kind == "text" and _LIST.fullmatch(str(p.default))],
+    }
+    for kind, parameter in [(kind, p) for kind, group in places.items() for p in group]:
+        items = [item for item in written(text) if item.kind == kind]
+        if kind == "list":
+            items = _columns(text, items) or couple(text)
+        alone = len(places[kind]) == 1
+        several = alone and ";" in str(parameter.default)
+        systems = several and "=" in str(parameter.default)
+        if systems:
+            items = [item for item in items if item.right]
+        if not items:
+            continue
+        table = kind == "list" and alone and len({len(item.text.split(",")) for item in items}) == 1
+        taken = items if systems or table or (several and kind == "list") else items[:1]
+        if systems:
+            value = "; ".join(f"{item.left} = {item.right}" for item in taken)
+        else:
+            value = "; ".join(item.text for item in taken)
+        values[parameter.name] = parameter.accept(value)
+        for item in taken:
+            if kind == "list":
+                sizes.add(len(item.text.split(",")))
+            text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
+    text = _polynomial(text, parameters, values)
+    return _complex(text, parameters, values), sizes
+
+
+def _columns(text: str, items: list[Written]) -> list[Written]:
+    """Return the lists with the one called x before the one called y."""
+    plain = numbers.normal(text)
+    names = [_COLUMN.search(plain[: item.start]) for item in items]
+    if len(items) == 2 and names[0] is not None and names[1] is not None:
+        if names[0]["name"].lower() == "y" and names[1]["name"].lower() == "x":
+            return items[::-1]
+    return items
+
+
+def coefficients(formula: str) -> dict[int, float] | None:
+    """Return power → factor of a polynomial such as "3x^2 - 4x = 7", or None."""
+    plain = re.sub(r"\s", "", formula.replace("²", "^2").replace("³", "^3").replace("−", "-"))
+    plain = plain.replace("**", "^")
+    left, _, right = plain.partition("=")
+    found: dict[int, float] = {}
+    letters: set[str] = set()
+    for side, sign in ((left, 1.0), (right, -1.0)):
+        position = 0
+        while position < len(side):
+            match = _TERM.match(side, position)
+            if match is None or match.end() == position or (position and not match[1]):
+                return None
+            if not (match[2] or match[3]) or (match[4] and not match[3]) or match[2] == ".":
+                return None
+            power = int(match[4] or 1) if match[3] else 0
+            letters.add((match[3] or "").lower())
+            factor = float(match[2] or 1) * (-1 if match[1] == "-" else 1)
+            found[power] = found.get(power, 0.0) + sign * factor
+            position = match.end()
+    return found if len(letters - {""}) == 1 else None
+
+
+def _polynomial(
+    text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]
+) -> str:
+    """Set the factors of a quadratic equation, where there are parameters for them."""
+    names = {p.name: p for p in parameters}
+    if not {"a", "b", "c"} <= names.keys() or "x²" not in names["a"].label.en:
+        return text
+    for item in written(text):
+        said = f"{item.left} = {item.right}" if item.right else item.text
+        factors = coefficients(said if item.left not in ("y", "f(x)") else item.right)
+        if item.kind != "formula" or factors is None or max(factors) != 2:
+            continue
+        for power, name in ((2, "a"), (1, "b"), (0, "c")):
+            number = numbers.whole(factors.get(power, 0.0))
+            values[name] = names[name].accept(number)
+        return text[: item.start] + " " * (item.end - item.start) + text[item.end :]
+    return text
+
+
+def _complex(
+    text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]
+) -> str:
+    """Set a real and an imaginary part from "-0.8 + 0.156i", and the power that it is raised to."""
+    parts = {}
+    for part in ("real", "imaginary"):
+        parts[part] = [p for p in parameters if part in p.name.split("_")]
+    if any(len(group) != 1 for group in parts.values()):
+        return text
+    match = _COMPLEX.search(numbers.normal(text))
+    if match is None or not (match["re"] or re.search(r"\d", match["im"])):
+        return text
+    for part, group in (("real", "re"), ("imaginary", "im")):
+        said = re.sub(r"\s", "", (match[group] or "0").replace("−", "-"))
+        number = float(said + "1" if said in ("", "+", "-") else said)
+        place = parts[part][0]
+        values[place.name] = place.accept(numbers.whole(number))
+    powers = [p for p in parameters if p.name in _POWERS]
+    if match["n"] and powers:
+        values[powers[0].name] = powers[0].accept(int(match["n"]))
+    start, end = match.span()
+    return text[:start] + " " * (end - start) + text[end:]
+
+
+def quoted_text(
+    text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]
+) -> None:
+    """Set the one parameter for a text to the one text that stands in quotation marks."""
+    places = [p for p in parameters if p.kind == "text"]
+    quoted = _QUOTED.findall(text)
+    if len(places) == 1 and len(quoted) == 1:
+        values[places[0].name] = places[0].accept(quoted[0])
