@@ -22,7 +22,6 @@ from . import (
     compose,
     generate,
     ladder,
-    numbers,
     preferences,
     recall,
     refusal,
@@ -37,9 +36,6 @@ from .shelf import RecipeShelf
 
 OTHER = 0.6
 """Search score from which a recipe may be meant although something is on the table."""
-
-MARGIN = 0.3
-"""How far it must be ahead of the plan on the table where the text also changes a value of that."""
 NAMED = 3
 """How many of the nearest recipes are named where nothing fits."""
 
@@ -89,7 +85,7 @@ class DefaultPlanner:
         if own is not None and (context.table is None or own.id != context.table.plan.recipe):
             return _with(spent, await self._saved(intent, context, own))
         if context.table is not None:
-            earlier = comparison.back(intent.text, context.table) or comparison.compare(
+            earlier = comparison.compare(intent.text, context.table) or comparison.back(
                 intent.text, context.table
             )
             if earlier is not None:
@@ -118,6 +114,9 @@ class DefaultPlanner:
             spent += await self._refused(intent, context)
         recalled, used = await self.recall(intent, context)
         if recalled is not None:
+            if context.table is not None and recall.verbatim(hits) is None:
+                # It may have been a change that was not understood.
+                recalled = replace(recalled, accounted=False)
             return _with(spent, recalled)
         composed, more = await self._composed(intent, context)
         spent += used + more
@@ -180,37 +179,57 @@ class DefaultPlanner:
         self, intent: Intent, context: PlanningContext, table: Table, hits: list[Hit]
     ) -> tuple[bool, int]:
         """Return whether the text changes what is on the table, and the tokens it took to know."""
-        refers = revise.refers(intent.text)
+        text, refers = intent.text, revise.refers(intent.text)
         whole = recall.verbatim(hits)
-        if whole is not None and not (refers and whole.id == table.plan.recipe):
+        reading = revise.read(text, table.plan, table.values)
+        strange = revise.foreign(reading, table.plan, self._lying(table))
+        said = bool(reading.operations) and not (strange or reading.guessed or reading.unclear)
+        if whole is not None and whole.id == table.plan.recipe:
+            # Nothing has been changed yet: said again, it would be the same picture again.
+            if not refers and not (said and dict(table.values) == table.plan.defaults):
+                return False, 0
+        elif whole is not None and not (said and not reading.named_only and len(hits) > 1):
             return False, 0  # nearly a recipe's own words: a whole wish
-        if attached.changed(intent, table)[2]:
-            return True, 0  # it names other columns
-        own = max((h.score for h in hits if h.recipe.id == table.plan.recipe), default=0.0)
-        other = max((h.score for h in hits if h.recipe.id != table.plan.recipe), default=0.0)
-        if revise.read(intent.text, table.plan).operations:
-            if any(m.kind == "factor" for m in numbers.read(intent.text)):
-                return True, 0  # "halve it", "twice as many": of what lies here
-            elsewhere = bool(hits) and hits[0].chance >= recall.CERTAIN and hits[0].score > own
-            if other < OTHER or other - own < MARGIN or (refers and not elsewhere):
+        if attached.changed(intent, table)[2] or revise.again(text):
+            return True, 0  # it names other columns, or wants the same once more
+        others = [hit for hit in hits if hit.recipe.id != table.plan.recipe]
+        other = max((hit.score for hit in others), default=0.0)
+        elsewhere = bool(others) and hits[0] is others[0] and hits[0].chance >= recall.LIKELY
+        changes = revise.changes(text)
+        if reading.operations:
+            if not strange or (changes and not reading.named_only):
+                return True, 0  # all of it is about what lies here, or it says "what if", "halve"
+            if reading.named and hits[0].chance < recall.CERTAIN:
                 return True, 0
+            if not elsewhere and other < OTHER:
+                return True, 0
+            if others and not revise.explained(strange, others[0].recipe):
+                return True, 0  # the other one knows no more of it
+        elif changes and (reading.unclear or not elsewhere):
+            return True, 0  # of what lies here, whatever it may be
         elif refers and other < recall.ENOUGH:
             return True, 0
-        elif not refers and other >= OTHER:
+        elif not refers and (other >= OTHER or elsewhere):
             return False, 0
         if self._no_model(context):
-            return False, 0
+            return not elsewhere and refers, 0
         async with self._model_turn(context) as model:
-            return await revise.follows(intent.text, table, model)
+            return await revise.follows(text, table, model)
+
+    def _lying(self, table: Table) -> Recipe | None:
+        """Return the recipe of what lies on the table, if it is of one."""
+        return next((r for r in self.library.all() if r.id == table.plan.recipe), None)
 
     async def _revised(self, intent: Intent, context: PlanningContext, table: Table) -> Proposal:
         table, intent, other_columns = attached.changed(intent, table)
-        if other_columns and not revise.read(intent.text, table.plan).operations:
-            return Proposal(plan=table.plan, values=table.values)
-        if self._no_model(context) or revise.read(intent.text, table.plan).plain:
-            return await revise.revise(intent.text, table, None)
+        reading = revise.read(intent.text, table.plan, table.values)
+        if (other_columns and not reading.operations) or revise.again(intent.text):
+            return Proposal(plan=table.plan, values=table.values, accounted=not other_columns)
+        recipe = self._lying(table)
+        if self._no_model(context) or reading.plain:
+            return await revise.revise(intent.text, table, None, recipe)
         async with self._model_turn(context) as model:
-            return await revise.revise(intent.text, table, model)
+            return await revise.revise(intent.text, table, model, recipe)
 
     async def _changed(
         self, intent: Intent, context: PlanningContext, table: Table

@@ -1,17 +1,16 @@
 """Revise: a follow-up changes values of the plan that is on the table.
 
-The model emits operations (parameter, action, value) and code does the arithmetic. What can be
-read from the text by rule, is: explicit numbers, factors, relative words, colours, switches. An
-explicit value outside the range is an error that names the range; a relative one stops at the edge
-of the range and says so.
+What can be read from the text by rule (:mod:`.reading`) needs no model; for the rest it emits
+operations (parameter, action, value) and code does the arithmetic. An explicit value outside the
+range is an error that names the range; a relative one stops at the edge of the range and says so.
+A text that changes nothing is an error: the old values never run again as if they were new.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -20,116 +19,107 @@ from pydantic import BaseModel, create_model, model_validator
 
 from intentos.errors import PlanningError
 from intentos.parameters import Parameter
-from intentos.plan import Assumption, Plan
+from intentos.plan import Plan
 from intentos.protocols import Proposal, Table
-from intentos.types import Value, Words
+from intentos.types import Value
 
-from . import numbers
-from .concepts import NUMBER, VERBS, Relative, nouns, relatives, speaks_of
+from . import recall
+from .amounts import amounts
+from .concepts import VERBS, relatives
 from .generate import not_used
-from .linking import Links, link, occurrences
+from .library import Recipe
 from .model import Model, Prompt
-from .numbers import Mention
-from .recall import quoted, scaled
+from .naming import spots
+from .operation import Action, Operation, apply, is_loss, is_note
+from .reading import Reading, read
+from .recall import quoted
 from .recall import system as choosing
+from .search import terms, without_formulas, without_values
 
-Action = Literal["set", "multiply", "add", "toggle", "default"]
-_NEAR = 14
+__all__ = ["Operation", "Reading", "apply", "is_note", "read"]
 
 _REFERS = re.compile(
     r"\b(?:make|change|turn|set|now|instead|again|increase|decrease|reduce|double|halve|twice|half|times|more|fewer|less"
-    r"|without|remove|hide|off|reset|faster|slower|bigger|smaller|hotter|colder|warmer|cooler)\b|\b(?:it|them|this)\b"
+    r"|without|remove|hide|off|reset|faster|slower|bigger|smaller|hotter|colder|warmer|cooler|stop)\b|\b(?:it|them|this|they|ones)\b"
     r"|不要|去掉|关掉|关闭|改|换|变|调|设为|设成|提高|降低|增加|减少|现在|再|更|加快|减慢|加倍|翻倍|减半|恢复|重置|把它|让它|一点|一些|两倍|一半",
     re.IGNORECASE,
 )
-_RESET = re.compile(
-    r"\b(?:reset|default|defaults|back to normal)\b|恢复默认|重置|默认", re.IGNORECASE
-)
-_OFF = re.compile(
-    r"\b(?:off|without|disable|no|hide|remove)\b|关闭|关掉|不要|去掉|没有|隐藏",
+_CHANGES = re.compile(
+    r"\b(?:what if|what about|how about|instead|the same|same (?:on|with|but|thing|again)|still|but|only|just|without|stop|no|fewer|less"
+    r"|double|halve|triple|twice|half|increase|decrease|reduce|raise|lower|reset)\b|^\s*(?:and|but|now|then|also|no|or)\b"
+    r"|要是|如果|假如|假设|换成|换|改成|改为|改|变成|调成|调到|设成|设为|加到|减到|降到|提高到|提到|升到|降|呢[?？。]?\s*$|^那|加倍|翻倍|翻番|翻一番|减半|一半"
+    r"|不要|去掉|别|停|再[加减多少来放]|再.{0,4}[一点些]",
     re.IGNORECASE,
 )
-_ON = re.compile(
-    r"\b(?:turn on|switch on|with|enable|show|add)\b|打开|开启|显示|加上|启用", re.IGNORECASE
+"""What speaks of something that lies there already, and not of something new."""
+_AGAIN = re.compile(
+    r"\s*(?:please\s+)?(?:(?:run|do|show|play|try)\s+(?:it|that|this)?\s*(?:once more|(?:once )?again|one more time)|again|once more|repeat(?: it| that)?)"
+    r"(?:\s+please)?\s*[.!]*\s*|\s*(?:请)?(?:再|重)(?:新)?(?:来|跑|算|放|做|看|演示|播放|画|运行|执行)?一?[次遍下]+(?:看看)?\s*[。！!]*\s*",
+    re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One change of one parameter."""
-
-    parameter: str
-    action: Action
-    value: Value | None = None
-
-
-@dataclass
-class Reading:
-    """What code could read from a follow-up."""
-
-    operations: list[Operation] = field(default_factory=list)
-    unclear: list[str] = field(default_factory=list)
-    """Pieces of the text that say something about this plan, but not plainly which parameter."""
-    unused: list[Mention] = field(default_factory=list)
-
-    @property
-    def plain(self) -> bool:
-        """Whether rules have read it all, so that no model is needed."""
-        return bool(self.operations) and not self.unclear
+_TALK = re.compile(
+    r"改成|改为|改到|换成|换做|变成|变为|设成|设为|设置为?|调成|调到|调整|增加|减少|增大|减小|加大|提高|提升|降低|升高|延长|缩短|加长|加快|减慢|加倍|翻倍|翻番|减半|恢复"
+    r"|要是|如果|假如|假设|现在|这次|这回|试试看?|试一?下|一点儿?|点儿|一些|有些|其他的?不变|其它的?不变|别的不变|不变|同样|一样|同一个|麻烦|一共|总共|改动"
+    r"|告诉|知道|原来的?|刚才的?|之前的?|左右|大约|大概|而已|起来|下来|上去|下去|出来|为止|直接|全部|都要|看起来|样子|变得|显得|情况下?|的话|只有|只剩|只要|只用|就行|就好|试着"
+    r"|[几改换变调设加减升降提增更最太点些来让把将使它他她这那其个只颗条辆座棵盏栋位名人家次倍半成到至为是在有没不别要能会可得地的了着过吗呢吧啊呀哦嘛啦哈和与及跟同给对用以再又也都还就才但而且只多少大小高低长短快慢一二两三四五六七八九十百千万零每您你我们请将么样些上下里外中数时天线面性声放播转落走跑飞看说算玩烧怎候]"
+)
+_TALK_EN = frozenset(
+    "make change turn set now instead again try keep same only just still put go run do want would need "
+    "bit little slight slightly lot far too enough possible thing version please increase decrease reduc raise "
+    "lower add remov take away drop doubl halve tripl half twice time switch hav start give us tell me my no not "
+    "without off on bring come get stop let between one ones them they all each every other more less fewer back "
+    "down up by per total extra additional another maximum minimum max min least most well ok okay hey thank "
+    "whole first around about exactly nearly almost everything else anything different same pick die kick "
+    "percent degre value number amount result answer run case situation scene picture becom happen suppos imagin assum "
+    "able work fine good better nice wa wer straight completely entirely total sam but pleas were been being doesn don isn aren ll re ve".split()
+)
+"""Words by which a change is asked for: they say nothing of what it is about."""
 
 
 def refers(text: str) -> bool:
     """Whether the text speaks of something that is already there."""
-    return _REFERS.search(text) is not None or any(m.kind == "factor" for m in numbers.read(text))
+    return _REFERS.search(text) is not None or _CHANGES.search(text) is not None or changes(text)
 
 
-def read(text: str, plan: Plan) -> Reading:
-    """Return the operations that can be read by rule.
-
-    Raises:
-        ValueOutOfRange: a number that is clearly meant for a parameter is outside its range.
-    """
-    reading = Reading()
-    links = link(text, plan.parameters)
-    for name, value in links.values.items():
-        reading.operations.append(Operation(name, "set", value))
-    if not _RESET.search(text):
-        _read_relatives(text, plan, links, reading)
-        _read_switches(text, plan, links, reading)
-    else:
-        named = [p.name for p in plan.parameters if occurrences(text, p)]
-        for name in named or [p.name for p in plan.parameters]:
-            reading.operations.append(Operation(name, "default"))
-    reading.unused = links.unused
-    reading.unclear += [m.text for m in links.left if not m.weak]
-    return reading
+def changes(text: str) -> bool:
+    """Whether the text plainly asks for something that is there to be otherwise."""
+    return (
+        _CHANGES.search(text) is not None
+        or bool(amounts(text))
+        or bool(relatives(text))
+        or any(form.search(text) for form, _, _ in VERBS)
+    )
 
 
-def apply(
-    operations: Sequence[Operation], plan: Plan, values: Mapping[str, Value]
-) -> tuple[dict[str, Value], list[Assumption]]:
-    """Return the new values, and what a person should know about how they came.
+def again(text: str) -> bool:
+    """Whether the text asks for nothing but the same once more."""
+    return _AGAIN.fullmatch(text) is not None
 
-    Raises:
-        ValueOutOfRange: an explicit value is outside its parameter's range.
-    """
-    changed = dict(values)
-    notes: list[Assumption] = []
-    for operation in operations:
-        parameter = plan.parameter(operation.parameter)
-        old = changed.get(parameter.name, parameter.default)
-        match operation.action:
-            case "set":
-                new = parameter.accept(_given(operation))
-            case "default":
-                new = parameter.default
-            case "toggle":
-                new = not old if parameter.kind == "boolean" else old
-            case "multiply" | "add":
-                new = _moved(parameter, old, operation)
-                notes += _edge(parameter, old, new, operation)
-        changed[parameter.name] = new
-    return changed, notes
+
+def foreign(reading: Reading, plan: Plan, recipe: Recipe | None) -> list[str]:
+    """Return the terms of a follow-up that neither it nor the plan on the table has a use for."""
+    rest = without_values(without_formulas(reading.rest))
+    for spot in spots(rest, plan.parameters):
+        rest = rest[: spot.start] + " " * (spot.end - spot.start) + rest[spot.end :]
+    rest = _TALK.sub(" ", rest)
+    strange = recall.strange(rest, recipe) if recipe is not None else _strange_to(rest, plan)
+    return [t for t in strange if t not in _TALK_EN and not t.isdigit()]
+
+
+def explained(words: Sequence[str], recipe: Recipe) -> bool:
+    """Return whether a recipe knows any of the words that the plan on the table does not."""
+    return any(not recall.strange(word, recipe) for word in words)
+
+
+def _strange_to(text: str, plan: Plan) -> list[str]:
+    known: set[str] = set()
+    texts = [plan.title.en, plan.title.zh, plan.interpretation.en, plan.interpretation.zh]
+    for p in plan.parameters:
+        texts += [p.name.replace("_", " "), p.label.en, p.label.zh, *p.aliases, *p.choices]
+        texts += [word for group in p.choice_aliases.values() for word in group]
+    for words in texts:
+        known |= set(terms(words))
+    return [t for t in terms(text) if t not in known]
 
 
 async def follows(text: str, table: Table, model: Model) -> tuple[bool, int]:
@@ -145,16 +135,18 @@ async def follows(text: str, table: Table, model: Model) -> tuple[bool, int]:
     return answer.name == "change", answer.tokens
 
 
-async def revise(text: str, table: Table, model: Model | None) -> Proposal:
-    """Return the same plan with other values.
+async def revise(
+    text: str, table: Table, model: Model | None, recipe: Recipe | None = None
+) -> Proposal:
+    """Return the same plan with other values; ``recipe``: the one that the plan is of.
 
     Raises:
-        PlanningError: it is not clear what to change.
+        PlanningError: it is not clear what to change, or nothing would.
         ValueOutOfRange: an explicit value is outside its parameter's range.
         ModelUnavailable: the model cannot be used.
     """
     plan = table.plan
-    reading = read(text, plan)
+    reading = read(text, plan, table.values)
     operations = list(reading.operations)
     tokens = 0
     if model is not None and plan.parameters and not reading.plain:
@@ -162,15 +154,17 @@ async def revise(text: str, table: Table, model: Model | None) -> Proposal:
         taken = {operation.parameter for operation in operations}
         operations += [o for o in asked if o.parameter not in taken]
     values, notes = apply(operations, plan, table.values)
-    if values == dict(table.values) and not operations:
-        raise _nothing_to_change(plan)
+    if values == dict(table.values):
+        raise nothing_to_change(plan)
     used_numbers = [o.value for o in operations]
     notes += [not_used(m.text) for m in reading.unused if m.value not in used_numbers]
+    lost = any(map(is_loss, notes)) or reading.guessed or bool(reading.unclear)
+    lost = lost or bool(foreign(reading, plan, recipe))
     # Assumptions are words, not acts: the digest stays, and so does an approval.
     kept = tuple(a for a in plan.assumptions if not is_note(a))
     if (*kept, *notes) != plan.assumptions:
         plan = plan.model_copy(update={"assumptions": (*kept, *notes)})
-    return Proposal(plan=plan, values=values, tokens=tokens, accounted=not notes)
+    return Proposal(plan=plan, values=values, tokens=tokens, accounted=not lost)
 
 
 async def ask(
@@ -261,158 +255,6 @@ def grammar(parameters: Sequence[Parameter]) -> str:
     return "\n".join(rules)
 
 
-def _read_relatives(text: str, plan: Plan, links: Links, reading: Reading) -> None:
-    """Pair factors with the words they are about: "twice as hot", "速度减半", "faster"."""
-    plain = numbers.normal(text)
-    factors = [m for m in numbers.read(text) if m.kind == "factor"]
-    words = relatives(text)
-    numeric = [p for p in plan.parameters if p.kind in ("number", "integer")]
-    for word in words:
-        if any(word.start < m.end and m.start < word.end for m in factors):
-            continue  # "20% faster" is one factor
-        factor = _nearest_factor(word, factors)
-        if factor is not None:
-            factors.remove(factor)
-        free = [p for p in numeric if p.name not in links.values]
-        places = [p for p in free if speaks_of(p, word.concept)]
-        # "More cars" is about the cars, whatever they call their number.
-        among = free if word.concept is NUMBER else places
-        places = [p for p in among if _noun_behind(plain, word, p)] or places
-        # Where two are of one kind, the one whose own word was said: "hot" is the corner's.
-        named = [p for p in places if (word.start, word.end) in occurrences(plain, p)]
-        places = named if len(named) == 1 else places
-        amount = word.bare_factor if factor is None else factor.number
-        if factor is not None and not word.up and amount > 1:
-            amount = 1 / amount  # twice as slow
-        _settle(plain[word.start : word.end], places, amount, reading)
-    for factor in factors:
-        places = _places_beside(plain, factor.start, factor.end, numeric)
-        places = [p for p in places if p.name not in links.values]
-        inside = [w for w in words if factor.start <= w.start < factor.end]
-        if not places and inside:
-            places = [p for p in numeric if speaks_of(p, inside[0].concept)]
-        if not places and len(numeric) == 1:
-            places = numeric
-        _settle(factor.text, places, factor.number, reading)
-    if not words and not any(m.kind == "factor" for m in numbers.read(text)):
-        _read_verbs(plain, [p for p in numeric if p.name not in links.values], reading)
-
-
-def _read_verbs(text: str, parameters: Sequence[Parameter], reading: Reading) -> None:
-    """Read "increase the speed", "降低温度"."""
-    for form, factor in VERBS:
-        for match in form.finditer(text):
-            places = _places_beside(text, match.start(), match.end(), parameters)
-            _settle(match.group(), places, factor, reading)
-
-
-def _settle(said: str, places: list[Parameter], factor: float, reading: Reading) -> None:
-    done = {operation.parameter for operation in reading.operations}
-    places = [p for p in places if p.name not in done]
-    if len(places) == 1:
-        reading.operations.append(Operation(places[0].name, "multiply", factor))
-    else:
-        reading.unclear.append(said)
-
-
-def _nearest_factor(word: Relative, factors: Sequence[Mention]) -> Mention | None:
-    near = [
-        (gap, factor.start, factor)
-        for factor in factors
-        if (gap := max(word.start - factor.end, factor.start - word.end)) < _NEAR
-    ]
-    return min(near)[2] if near else None
-
-
-def _noun_behind(text: str, word: Relative, parameter: Parameter) -> bool:
-    """Whether the parameter's own word stands close: "more cars", "速度快一点"."""
-    return any(
-        0 <= start - word.end < 8 or 0 <= word.start - end < 4
-        for start, end in occurrences(text, parameter)
-        if (start, end) != (word.start, word.end)
-    )
-
-
-def _places_beside(
-    text: str, start: int, end: int, parameters: Sequence[Parameter]
-) -> list[Parameter]:
-    """Return the parameters whose words stand nearest to a place, or whose quantity does."""
-    named = {p.name: occurrences(text, p) for p in parameters}
-    kinds = nouns(text)
-    spoken = {p.name: [(a, b) for c, a, b in kinds if speaks_of(p, c)] for p in parameters}
-    for spans in (named, spoken):
-        gaps = [
-            (min(max(a - end, start - b) for a, b in spans[p.name]), p)
-            for p in parameters
-            if spans[p.name]
-        ]
-        nearest = min((gap for gap, _ in gaps), default=_NEAR)
-        if nearest < _NEAR:
-            return [parameter for gap, parameter in gaps if gap == nearest]
-    return []
-
-
-def _read_switches(text: str, plan: Plan, links: Links, reading: Reading) -> None:
-    plain = numbers.normal(text)
-    for parameter in plan.parameters:
-        if parameter.name in links.values:
-            continue
-        if parameter.kind == "boolean" and occurrences(plain, parameter):
-            if _OFF.search(plain):
-                reading.operations.append(Operation(parameter.name, "set", False))
-            elif _ON.search(plain):
-                reading.operations.append(Operation(parameter.name, "set", True))
-            else:
-                reading.unclear.append(parameter.name)
-        elif parameter.minimum == 0 and _beside(_OFF, plain, parameter):
-            # Nothing of a quantity that may be nothing: "without air resistance", "不要云".
-            reading.operations.append(Operation(parameter.name, "set", 0))
-
-
-def _beside(form: re.Pattern[str], text: str, parameter: Parameter) -> bool:
-    """Whether a word for the parameter stands close to a match, in the same clause."""
-    for match in form.finditer(text):
-        for start, end in occurrences(text, parameter):
-            between = text[min(end, match.end()) : max(start, match.start())]
-            if len(between) < _NEAR and not re.search(r"[,.;，。；、]|\b(?:and|but)\b", between):
-                return True
-    return False
-
-
-def _given(operation: Operation) -> Value:
-    assert operation.value is not None
-    return operation.value
-
-
-def _moved(parameter: Parameter, old: Value, operation: Operation) -> Value:
-    amount = float(_given(operation))
-    if operation.action == "multiply":
-        return scaled(parameter, old, amount)
-    return scaled(parameter, float(old) + amount, 1.0)
-
-
-def _edge(parameter: Parameter, old: Value, new: Value, operation: Operation) -> list[Assumption]:
-    """Say so where the range stopped a relative change."""
-    amount = float(_given(operation))
-    wanted = float(old) * amount if operation.action == "multiply" else float(old) + amount
-    rounding = 0.5 if parameter.kind == "integer" else 1e-9 * abs(wanted)
-    if abs(wanted - float(new)) <= rounding or new not in (
-        parameter.minimum,
-        parameter.maximum,
-    ):
-        return []
-    label = parameter.label
-    return [
-        Assumption(
-            text=Words(
-                en=f"{label.text('en')} goes only to {new:g}, so it was set to that.",
-                zh=f"{label.text('zh')}最多只能到 {new:g}，所以取了这个值。",
-            ),
-            parameter=parameter.name,
-        )
-    ]
-
-
 def _possible(operation: Operation, table: Table) -> bool:
     """Whether a model's operation can be done at all; what it makes up is left out."""
     try:
@@ -422,13 +264,8 @@ def _possible(operation: Operation, table: Table) -> bool:
     return True
 
 
-def is_note(assumption: Assumption) -> bool:
-    """Return whether an assumption speaks of one text only, and not of the plan."""
-    text = assumption.text
-    return text.zh.endswith(("没有用到。", "所以取了这个值。"))
-
-
-def _nothing_to_change(plan: Plan) -> PlanningError:
+def nothing_to_change(plan: Plan) -> PlanningError:
+    """Return the error that names what could be changed."""
     known = ", ".join(p.name for p in plan.parameters) or "—"
     first = plan.parameters[0] if plan.parameters else None
     example = f"{first.name} = {first.default}" if first else ""
