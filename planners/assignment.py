@@ -9,7 +9,7 @@ order (what is said first is the first one), sense (hot is warmer than cold) and
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from intentos.parameters import Parameter
 
@@ -27,17 +27,18 @@ def search(
 ) -> tuple[int | None, ...]:
     """Return for each mention the place it goes to, or None: the best of all together."""
     beam: list[tuple[float, tuple[int | None, ...]]] = [(0.0, ())]
+    sides = _sides(places)
     for i, choices in enumerate(options):
         longer = [(score, (*chosen, None)) for score, chosen in beam]
         for score, chosen in beam:
             for place, strength in choices.items():
                 if place in chosen:
                     continue
-                gain = strength - _LEAST
+                gain = strength - _LEAST - 0.01 * place
                 for j, earlier in enumerate(chosen):
                     if earlier is not None:
                         pair = (mentions[j], mentions[i])
-                        gain += _together(pair, places[earlier], places[place], i - j)
+                        gain += _together(pair, places[earlier], places[place], i - j, sides)
                 longer.append((score + gain, (*chosen, place)))
         longer.sort(key=lambda state: -state[0])
         beam = longer[:BEAM]
@@ -59,30 +60,39 @@ _ORDINALS = {
 
 
 def _together(
-    said: tuple[Mention, Mention], one: Parameter, other: Parameter, distance: int
+    said: tuple[Mention, Mention],
+    one: Parameter,
+    other: Parameter,
+    distance: int,
+    sides: Mapping[str, str],
 ) -> float:
     """Return what it adds that one mention, and behind it another, go to these two parameters."""
     worth = 0.0
     alike = unit_of(one) == unit_of(other) and one.kind == other.kind
     if alike:
-        greater = _greater(one.name, other.name)
+        greater = _greater(one, other)
         if greater:
             first, second = value_for(said[0], one), value_for(said[1], other)
             assert isinstance(first, int | float) and isinstance(second, int | float)
             worth += 0.3 if (first - second) * greater > 0 else -0.3
-        elif _counterparts(one.name, other.name):
+        elif counterparts(one.name, other.name):
             worth += 0.2 if _before(one, other) else -0.2
-    elif distance == 1 and _side(one.name) is not None and _side(one.name) == _side(other.name):
-        worth += 0.4
+    elif distance == 1 and (side := sides.get(one.name)) is not None:
+        if side == sides.get(other.name):
+            gap = said[1].start - said[0].end
+            worth += 0.4 * max(0.25, 1 - gap / 40)
     return worth
 
 
-def _greater(one: str, other: str) -> int:
-    """Return 1 where the first name is the greater of a pair such as hot and cold, -1 the less."""
+def _greater(one: Parameter, other: Parameter) -> int:
+    """Return 1 where the first is the greater of a pair such as hot and cold, -1 the less."""
+    warm = unit_of(one) in ("°C", "K", "°F")
     for high, low in _GREATER.items():
-        if high in one.split("_") and other == one.replace(high, low):
+        if high == "hot" and not warm:
+            continue  # there may be less of what is hot
+        if high in one.name.split("_") and other.name == one.name.replace(high, low):
             return 1
-        if low in one.split("_") and one == other.replace(high, low):
+        if low in one.name.split("_") and one.name == other.name.replace(high, low):
             return -1
     return 0
 
@@ -104,18 +114,26 @@ def _rank(name: str) -> tuple[int, str]:
     return (0, name if len(name) == 1 else "")
 
 
-def _counterparts(one: str, other: str) -> bool:
+def counterparts(one: str, other: str) -> bool:
     """Whether two names differ only by which of two things they mean: mass and other_mass."""
     a, b = set(one.split("_")), set(other.split("_"))
     apart = a ^ b
     return bool(apart) and apart <= _ORDINALS
 
 
-def _side(name: str) -> str | None:
-    for token in name.split("_"):
-        if token in _SIDES:
-            return token
-    return None
+def _sides(places: Sequence[Parameter]) -> dict[str, str]:
+    """Return which of two things each parameter is about: "other_mass" of the other, and "mass",
+    because there is another, of the first."""
+    found = {}
+    for place in places:
+        tokens = place.name.split("_")
+        side = next((token for token in tokens if token in _SIDES), None)
+        if side is None:
+            more = (q for q in places if q is not place and counterparts(place.name, q.name))
+            side = "" if any(more) else None
+        if side is not None:
+            found[place.name] = side
+    return found
 
 
 def by_order(
@@ -133,7 +151,9 @@ def by_order(
             continue
         kept = options[i][a] + options[j][b]
         turned = options[i][b] + options[j][a]
-        names = places[a].name, places[b].name
-        if kept - turned < 0.3 and not (_greater(*names) or _counterparts(*names)):
+        one, other = places[a], places[b]
+        if kept - turned < 0.3 and not (
+            _greater(one, other) or counterparts(one.name, other.name)
+        ):
             found += [mentions[i], mentions[j]]
     return found

@@ -11,13 +11,22 @@ from intentos.parameters import Parameter
 from intentos.types import Value
 
 from .mention import RATE, Mention, rate, whole
-from .search import stem
+from .shares import PROBABLE
+from .words import stem
 from .units import Unit, convert, named
 
 NEEDED = 2.0
 """Evidence that a link takes: a unit that fits, or a word for the parameter close by."""
 _REACH = 24
-_CLAUSE = re.compile(r"[,，;；。、]|\band\b|\bwith\b|\bat\b|和|并")
+_STOP = re.compile(r"[,，;；。]")
+_CLAUSE = re.compile(r"、|\band\b|\bwith\b|\bat\b(?!\s+(?:most|least))|和|并")
+_COPULA = re.compile(
+    r"\s*(?:(?:is|are|was|of|set|equal|about|around|roughly|only|at|to|by|as)\s+)*"
+    r"(?:at|of|is|are|was|by|about|around|roughly|to|as|with|[=:：])?\s*|"
+    r"\s*(?:约?为|是|有|只有|大?约|大概|等于|取|在|达到?|共)\s*",
+    re.IGNORECASE,
+)
+"""What may stand between a word and its number without parting them."""
 _WORD = re.compile(r"[A-Za-z]+")
 _BRACKETS = re.compile(r"[(（]([^()（）,，]+)[,，)）]")
 _IN = re.compile(r"\bin ([^\s,()]+)(?: an? \w+)?$")
@@ -28,6 +37,8 @@ _GENERIC = frozenset(
 )
 """Words that stand beside many numbers: they link only where nothing else does, and never so surely
 that a number outside the range is an error."""
+_LEADING = frozenset("of from at in into on with by until over 从 在 out".split()) | {"out of"}
+"""Words that speak of the number behind them only."""
 _SYMBOLS: Mapping[str, str] = {
     "g": "gravity gravitational 重力", "m": "mass weight 质量", "v": "speed velocity 速度 车速",
     "u": "speed velocity 速度", "k": "stiffness spring constant 劲度 硬度 rate", "f":
@@ -40,7 +51,7 @@ _SYMBOLS: Mapping[str, str] = {
     "λ": "wavelength 波长", "θ": "angle 角", "α": "angle 角", "φ": "angle phase 角", "μ":
     "friction mean 摩擦 均值", "µ": "friction mean 摩擦 均值", "σ":
     "deviation volatility sigma 标准差 波动率", "ρ": "density rho 密度", "e": "eccentricity 偏心率",
-    "R0": "reproduction infects infected 传染 再生数", "R₀": "reproduction infects 传染 再生数",
+    "R0": "reproduction r0 r₀ 再生数 传染数", "R₀": "reproduction r0 r₀ 再生数 传染数",
     "I": "current 电流", "q": "charge 电荷", "Q": "charge heat 电荷", "B": "field magnetic 磁场",
     "N": "people number population 人", "S": "share 股价 area", "K": "strike 行权价 capacity", "P":
     "power principal pressure amount 功率 本金", "W": "power 功率", "c": "heat sound", "β":
@@ -59,8 +70,12 @@ _MONEY = re.compile(
 )
 _TIMES = ("time",)
 
-Spans = Mapping[str, Sequence[tuple[int, int, bool]]]
-"""Parameter → where words for it stand, and whether such a word is one of many numbers'."""
+_CHANCE = re.compile(r"chance|probab|odds|概率|几率|机率|胜率|机会|可能")
+
+Span = tuple[int, int, bool, bool]
+"""Where a word stands; whether it is one that stands beside many numbers, and only before them."""
+Spans = Mapping[str, Sequence[Span]]
+"""Parameter → where words for it stand."""
 
 
 @lru_cache(4096)
@@ -75,9 +90,21 @@ def _unit(unit: str, english: str, chinese: str) -> str:
     return ""
 
 
+@lru_cache(4096)
+def _unit_word(name: str, aliases: tuple[str, ...]) -> str:
+    if name.split("_")[-1] in ("hour", "minute", "day", "month", "year", "season"):
+        return ""
+    for alias in aliases:
+        known = named(alias)
+        if known is not None and len(alias) > 1 and known.dimension not in ("percent", "unread"):
+            return alias
+    return ""
+
+
 def unit_of(parameter: Parameter) -> str:
-    """Return the parameter's unit, which its label may hold: "Stiffness (N/m)"."""
-    return _unit(parameter.unit, parameter.label.en, parameter.label.zh)
+    """Return the parameter's unit, which its label may hold, "Stiffness (N/m)", or its aliases."""
+    unit = _unit(parameter.unit, parameter.label.en, parameter.label.zh)
+    return unit or _unit_word(parameter.name, parameter.aliases)
 
 
 @lru_cache(4096)
@@ -105,6 +132,10 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
     if mention.unit.dimension == "percent":
         return _percent(mention, parameter, wanted)
     value = convert(mention.number, mention.unit, wanted)
+    own = per_of(parameter)
+    if value is None and wanted and own is not None:  # "2 kg per metre" where a metre's kg are set
+        value = convert(mention.number, mention.unit, f"{wanted}/{own.symbol}")
+        return None if value is None else whole(value)
     return None if value is None else whole(_by(value, mention, parameter))
 
 
@@ -153,12 +184,19 @@ def other_rate(mention: Mention, parameter: Parameter) -> bool:
     if mention.per is None:
         return False
     own = per_of(parameter)
+    if own is None and _speaks_of_rates(parameter.aliases):
+        return False
     known = named(unit_of(parameter)) if unit_of(parameter) else None
     if known is not None and known.dimension == "frequency":
         return False
     if own is None and mention.unit is not None and mention.unit.dimension == "percent":
         return mention.per.symbol != "year"
     return own is None or own.dimension != mention.per.dimension
+
+
+@lru_cache(4096)
+def _speaks_of_rates(aliases: tuple[str, ...]) -> bool:
+    return any(RATE.search(alias) for alias in aliases)
 
 
 def accepted(mention: Mention, parameter: Parameter) -> Value:
@@ -212,7 +250,9 @@ def evidence(
     money = _money(text, mention, parameter)
     if money < 0:
         return 0.0
-    strength = max(near, symbol) + money
+    if mention.share and PROBABLE.search(text[: mention.start]) and _CHANCE.search(_own(parameter)):
+        near = max(near, 2.5)
+    strength = max(near, symbol, money)
     unit = 0.0
     if mention.unit is not None and not mention.weak:
         unit = _by_unit(mention, parameter)
@@ -264,8 +304,14 @@ def _by_symbol(text: str, mention: Mention, parameter: Parameter) -> float:
     if parameter.name == symbol or symbol in parameter.aliases:
         return 4.0
     meanings = _SYMBOLS.get(symbol, "").split()
-    own = _own_words(parameter.name, parameter.label.en, parameter.label.zh, parameter.aliases)
+    own = _own(parameter)
     return 2.5 if any(meaning in own for meaning in meanings) else 0.0
+
+
+def _own(parameter: Parameter) -> str:
+    return _own_words(
+        parameter.name, parameter.label.en, parameter.label.zh, parameter.aliases
+    )
 
 
 @lru_cache(4096)
@@ -274,14 +320,16 @@ def _own_words(name: str, english: str, chinese: str, aliases: tuple[str, ...]) 
 
 
 def nearness(
-    text: str, mention: Mention, spans: Sequence[tuple[int, int, bool]], others: Sequence[Mention]
+    text: str, mention: Mention, spans: Sequence[Span], others: Sequence[Mention]
 ) -> tuple[float, bool]:
     """Return 0..4: how close a word for a parameter stands, 4 right behind the mention; and whether
     it is a word of its own, and not one that stands beside many numbers."""
     blocks = [(m.start, m.end) for m in others if m is not mention]
     best, sure = 0.0, False
-    for start, end, generic in spans:
+    for start, end, generic, leading in spans:
         if start >= mention.end:
+            if leading:
+                continue
             gap, base = text[mention.end : start], 2.7 if generic else 4.0
         elif end <= mention.start:
             gap, base = text[end : mention.start], 2.4 if generic else 3.5
@@ -293,8 +341,11 @@ def nearness(
         between = (min(end, mention.end), max(start, mention.start))
         if len(gap) > _REACH or any(a >= between[0] and b <= between[1] for a, b in blocks):
             continue
-        words = len(_WORD.findall(gap)) + 0.5 * sum(c >= "\u3400" for c in gap)
-        near = base - 0.4 * words - (1.5 if _CLAUSE.search(gap) else 0.0)
+        near = base
+        if end > mention.start or not _COPULA.fullmatch(gap):
+            words = len(_WORD.findall(gap)) + 0.5 * sum(c >= "\u3400" for c in gap)
+            near -= 0.4 * words + (1.5 if _CLAUSE.search(gap) else 0.0)
+            near -= 2.0 if _STOP.search(gap) else 0.0
         if near > best:
             best, sure = near, not generic
     return max(best, 0.0), sure
@@ -305,27 +356,27 @@ _Tokens = list[tuple[str, int, int]]
 
 def occurrences(text: str, parameter: Parameter) -> list[tuple[int, int]]:
     """Return where words for the parameter stand: aliases, label and name."""
-    return [(start, end) for start, end, _ in _said(text, _tokens(text), parameter)]
+    return [(start, end) for start, end, *_ in _said(text, _tokens(text), parameter)]
 
 
 def _tokens(text: str) -> _Tokens:
     return [(stem(m.group().lower()), m.start(), m.end()) for m in _WORD.finditer(text)]
 
 
-def _said(text: str, tokens: _Tokens, parameter: Parameter) -> list[tuple[int, int, bool]]:
-    found: list[tuple[int, int, bool]] = []
+def _said(text: str, tokens: _Tokens, parameter: Parameter) -> list[Span]:
+    found: list[Span] = []
     lowered = text.lower()
     words = _names(parameter.name, parameter.label.en, parameter.label.zh, parameter.aliases)
     for name, stems in words:
-        generic = name.lower() in _GENERIC
+        generic, leading = name.lower() in _GENERIC, name.lower() in _LEADING
         if stems:
             for i in range(len(tokens) - len(stems) + 1):
                 if all(tokens[i + k][0] == s for k, s in enumerate(stems)):
-                    found.append((tokens[i][1], tokens[i + len(stems) - 1][2], generic))
+                    found.append((tokens[i][1], tokens[i + len(stems) - 1][2], generic, leading))
         elif name in lowered:
             at = lowered.find(name)
             while at >= 0:
-                found.append((at, at + len(name), generic))
+                found.append((at, at + len(name), generic, leading))
                 at = lowered.find(name, at + 1)
     return found
 
@@ -343,19 +394,19 @@ def _names(
     return tuple(found)
 
 
-def words_of(text: str, parameters: Sequence[Parameter]) -> dict[str, list[tuple[int, int, bool]]]:
+def words_of(text: str, parameters: Sequence[Parameter]) -> dict[str, list[Span]]:
     """Return where the words of every parameter stand, without those that are part of a longer
     one of another ("mass" in "other mass") or of a rate ("year" in "3 % a year")."""
     tokens = _tokens(text)
     found = {p.name: _said(text, tokens, p) for p in parameters}
     rates = [match.span() for match in RATE.finditer(text)]
     times = {p.name for p in parameters if _is_time(unit_of(p))}
-    longer = [(a, b, name) for name, spans in found.items() for a, b, _ in spans]
+    longer = [(a, b, name) for name, spans in found.items() for a, b, *_ in spans]
     kept = {}
     for name, spans in found.items():
         kept[name] = [
-            (a, b, generic)
-            for a, b, generic in spans
+            (a, b, generic, leading)
+            for a, b, generic, leading in spans
             if not (name in times and any(x <= a and b <= y for x, y in rates))
             and not any(
                 x <= a and b <= y and y - x > b - a and other != name for x, y, other in longer

@@ -11,7 +11,7 @@ from intentos.parameters import Parameter
 from intentos.types import Value
 
 from . import numbers
-from .assignment import by_order, search
+from .assignment import by_order, counterparts, search
 from .choices import named_choices, numbered_choices, set_choices, spoken_choice
 from .evidence import (
     NEEDED,
@@ -95,6 +95,8 @@ def _assigned(
     places = [p for p in parameters if p.name not in links.values]
     spans = words_of(text, parameters)
     options = [_options(text, m, places, spans, mentions, context) for m in mentions]
+    for option in options:
+        _lend(option, places)
     best = search(mentions, options, places)
     for mention, option in zip(mentions, best, strict=True):
         if option is not None:
@@ -119,11 +121,25 @@ def _options(
         if place not in takers:
             continue
         strength = evidence(text, mention, place, spans, mentions, alone=alone)
+        if strength and mention.unit is None and _in_context(text, mention, context):
+            strength -= 1.2  # the 3 of the 3n + 1 game
         if strength >= NEEDED:
             if not accepts(mention, place) and _in_context(text, mention, context):
                 continue  # "two streams of people" is what the recipe is called
             found[index] = strength
     return found
+
+
+def _lend(options: dict[int, float], places: Sequence[Parameter]) -> None:
+    """Let what speaks of one of two like things speak, less, of the other: an index is an index."""
+    for index, strength in list(options.items()):
+        for other, place in enumerate(places):
+            if other in options or place.kind != places[index].kind:
+                continue
+            if unit_of(place) == unit_of(places[index]) and counterparts(
+                place.name, places[index].name
+            ):
+                options[other] = strength - 1.0
 
 
 # What stands for several values -------------------------------------------------------------------

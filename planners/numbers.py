@@ -106,6 +106,8 @@ _DIGITS = re.compile(
     r"|\s*(?P<zh>百万|千万|百|千(?![米克])|万|萬|亿|億)+)?"
     r"(?P<half>\s+and\s+a\s+half\b)?(?:st|nd|rd|th)?"
 )
+_ISOTOPE = re.compile(r"[A-Za-z]-$|[氢氦锂铍硼碳氮氧氟钠镁铝硅磷硫氯氩钾钙铁钴镍铜锌碘铯铀钚镭氡锶锝铊金银]$")
+"""What stands before the number of a name: carbon-14, 碘131, covid-19."""
 _GLUED = re.compile(r"(?!x\d)[A-Za-z_]")
 
 
@@ -121,6 +123,8 @@ def _digits(text: str) -> list[Mention]:
         unit, end = read_unit(text, match.start(), match.end())
         if unit is None and _GLUED.match(text, match.end()):
             continue  # 3D, 2nd-order names, 1Dplot
+        if unit is None and not match["sign"] and _ISOTOPE.search(text[: match.start()]):
+            continue
         value, end = _and_half(text, value, unit, end)
         found.append(number(text, value, match.start(), end, unit))
     return found
@@ -160,7 +164,9 @@ def _chinese_scale(text: str) -> float:
 # Chinese numerals --------------------------------------------------------------------------------
 
 _CN = re.compile(r"[零〇一二两三四五六七八九十百千万亿萬億]+(?:点[零〇一二三四五六七八九]+)?半?")
-_CLASSIFIERS = "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片根对组行列格代轮倍帧"
+_CLASSIFIERS = "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片根对组行列格代轮倍帧间桌扇"
+_NOUN = re.compile(r"车道|人(?![工造体民类])")
+"""What is counted without a classifier: 两车道, 五人."""
 _CN_PERCENT = re.compile(
     r"百分之(?P<body>[零〇一二两三四五六七八九十百]+(?:点[零〇一二三四五六七八九]+)?|[\d.]+)"
 )
@@ -187,6 +193,7 @@ def _chinese(text: str) -> list[Mention]:
             continue
         value, stop = _and_half(text, value, unit, stop)
         classified = text[end : end + 1] in _CLASSIFIERS and end < len(text)
+        classified = classified or _NOUN.match(text, end) is not None
         ordinal = text[: match.start()].endswith("第")
         # One numeral alone is often part of a word: 三体, 一起, 万花筒, 十字.
         if len(body) == 1 and unit is None and not classified and not ordinal:

@@ -173,7 +173,7 @@ def read_shares(text: str) -> list[Mention]:
     return found
 
 
-_PROBABLE = re.compile(
+PROBABLE = re.compile(
     r"(?:probabilit\w+|chances?|odds|likelihood|fraction|proportion|概率|几率|机率|机会|可能性|可能|比例)"
     r"(?:\s+(?:of|is|to \w+|for \w+)|\s*[A-Za-z]?\s*[=:]|[\u3400-\u9fff]{0,6}?[为是有])?\s*$",
     re.IGNORECASE,
@@ -184,7 +184,7 @@ def as_share(text: str, mention: Mention) -> Mention:
     """Return a bare number between 0 and 1 that a word for chances stands before as a share."""
     if mention.kind != "number" or mention.unit is not None or mention.share:
         return mention
-    if not 0 < mention.number < 1 or not _PROBABLE.search(text[: mention.start]):
+    if not 0 < mention.number < 1 or not PROBABLE.search(text[: mention.start]):
         return mention
     return replace(mention, share=True)
 

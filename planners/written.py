@@ -20,6 +20,9 @@ _COMPLEX = re.compile(
     r"(?![A-Za-z\d])\s*\)?(?:\s*(?:\^|\*\*|to the power(?:\s+of)?|的)\s*(?P<n>\d+)\s*(?:次[方幂])?)?",
     re.IGNORECASE,
 )
+_ROOT = re.compile(
+    r"(?<![A-Za-z])[zxw]\s*(?:\^|\*\*)\s*(?P<n>\d+)\s*=\s*(?:(?P<re>[-−]?\d+(?:\.\d+)?)(?!\s*[-+\d.i−]))?"
+)
 _TERM = re.compile(r"([+-]?)(\d*\.?\d*)\*?([a-z])?(?:\^(\d))?", re.IGNORECASE)
 _COLUMN = re.compile(r"(?<![A-Za-z])(?P<name>[xyXY])\s*(?:=|＝|:|：|为|是|取|分别[是为取]?|are|is)*\s*$")
 _POWERS = ("power", "exponent", "n")
@@ -124,7 +127,16 @@ def _complex(
         parts[part] = [p for p in parameters if part in p.name.split("_")]
     if any(len(group) != 1 for group in parts.values()):
         return text
-    match = _COMPLEX.search(numbers.normal(text))
+    plain = numbers.normal(text)
+    powers = [p for p in parameters if p.name in _POWERS]
+    if powers and (root := _ROOT.search(plain)) is not None:
+        values[powers[0].name] = powers[0].accept(int(root["n"]))
+        part = parts["real"][0]
+        if root["re"]:
+            values[part.name] = part.accept(numbers.whole(float(root["re"].replace("−", "-"))))
+        text = text[: root.start()] + " " * len(root.group()) + text[root.end() :]
+        plain = numbers.normal(text)
+    match = _COMPLEX.search(plain)
     if match is None or not (match["re"] or re.search(r"\d", match["im"])):
         return text
     for part, group in (("real", "re"), ("imaginary", "im")):
@@ -132,7 +144,6 @@ def _complex(
         number = float(said + "1" if said in ("", "+", "-") else said)
         place = parts[part][0]
         values[place.name] = place.accept(numbers.whole(number))
-    powers = [p for p in parameters if p.name in _POWERS]
     if match["n"] and powers:
         values[powers[0].name] = powers[0].accept(int(match["n"]))
     start, end = match.span()
