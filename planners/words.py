@@ -1,0 +1,109 @@
+"""The words of a text that tell what it is about: English stems and Chinese pairs of characters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from . import numbers
+from .formulas import written
+
+# Words that carry the sentence and not the wish.
+_STOP = frozenset(
+    "a an the of to in on at by for from with and or as is are was be been it its this that these "
+    "those there here i me my we us our you your he she they them what which who how when where "
+    "why do does did can could would should will shall may might must please let lets want like "
+    "some any so if then than into onto up out about just also very really much more most s t "
+    "now next instead again using use have has had get give need one two see look many".split()
+)
+# Words that say that something shall be shown, whatever it is: they count a little.
+WEAK = frozenset(
+    "show draw plot make simulate simulation simulated create generate render display animate "
+    "animation picture image video film movie watch compute calculate find count number run "
+    "visualize visualise visualization model nice beautiful".split()
+)
+WEIGHT_OF_WEAK = 0.25
+_CHINESE_STOP = re.compile(
+    r"帮我|现在|然后|接着|接下来|请问|请|我想要?|想要|想看|想|给我|为我|让我|我|你|能不能|可以|能否|一下|看看|看|多少|什么|怎么样?"
+    r"|怎样|如何|模拟|画出|画|绘制|显示|展示|演示|动画|生成|制作|做|计算|求出|求|算出|算|一个|一颗|一只|一条"
+    r"|[再的了着吗呢吧啊在是有和与及把被让到用以从每为个颗只辆]"
+)
+_TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9]*|[\u3400-\u9fff\uf900-\ufaff]+|\d+[A-Za-z]\w*")
+_VOWEL = re.compile(r"[aeiouy]")
+MATHEMATICAL = re.compile(r"[-+*/^=√²³|(]|\b(?:sin|cos|tan|log|ln|exp|sqrt)\b|\d\s*[,，、]\s*\d")
+
+
+def signs(text: str) -> list[str]:
+    """Return what kinds of mathematics a text holds, as terms: a formula, a list of numbers."""
+    if not MATHEMATICAL.search(text):
+        return []
+    return [f"·{'equation' if w.right and '=' in text else w.kind}" for w in written(text)]
+
+
+def alike(text: str) -> str:
+    """Return what two texts share that differ in spaces, capitals and the end of the sentence."""
+    return "".join(text.split()).lower().rstrip(".!?。！？")
+
+
+def characters(text: str) -> list[str]:
+    """Return the Chinese characters of a text, marked apart from words of one character."""
+    return [f"·{character}" for character in text if "\u3400" <= character <= "\u9fff"]
+
+
+def without_values(text: str) -> str:
+    """Return the text with numbers and colours blanked: they choose values, not recipes."""
+    kept = list(text)
+    for mention in numbers.read(text):
+        kept[mention.start : mention.end] = " " * (mention.end - mention.start)
+    return "".join(kept)
+
+
+def without_formulas(text: str) -> str:
+    """Return the text with formulas and lists of numbers blanked."""
+    for item in written(text) if MATHEMATICAL.search(text) else ():
+        text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
+    return text
+
+
+def terms(text: str) -> list[str]:
+    """Return the search terms of a text: English stems and Chinese bigrams, without filler."""
+    found: list[str] = []
+    for match in _TOKEN.finditer(numbers.normal(text)):
+        token = match.group()
+        if token[0] < "\u3400":
+            word = token.lower()
+            if word not in _STOP:
+                found.append(word if word in WEAK else stem(word))
+        else:
+            found += _bigrams(token)
+    return found
+
+
+def _bigrams(run: str) -> Iterator[str]:
+    for part in _CHINESE_STOP.sub(" ", run).split():
+        if len(part) == 1:
+            yield part
+        for i in range(len(part) - 1):
+            yield part[i : i + 2]
+
+
+def stem(word: str) -> str:
+    """Return an English word without its ending: cars → car, flies → fly, colliding → collid."""
+    if len(word) <= 3:
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending in ("ing", "ed"):
+        short = word.removesuffix(ending)
+        if short != word and len(short) >= 3 and _VOWEL.search(short):
+            word = short[:-1] if short[-1] == short[-2] and short[-1] not in "lsz" else short
+            break
+    if word.endswith(("tion", "sion")) and len(word) > 6:
+        word = word[:-3]
+    elif word.endswith("er") and len(word) > 5:
+        word = word[:-2]
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
