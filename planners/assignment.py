@@ -9,7 +9,9 @@ order (what is said first is the first one), sense (hot is warmer than cold) and
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from intentos.parameters import Parameter
 
@@ -23,9 +25,13 @@ _LEAST = 1.0
 
 
 def search(
-    mentions: Sequence[Mention], options: Sequence[dict[int, float]], places: Sequence[Parameter]
+    text: str,
+    mentions: Sequence[Mention],
+    options: Sequence[dict[int, float]],
+    places: Sequence[Parameter],
 ) -> tuple[int | None, ...]:
     """Return for each mention the place it goes to, or None: the best of all together."""
+    near = [0.0, *(_close(text[a.end : b.start]) for a, b in itertools.pairwise(mentions))]
     beam: list[tuple[float, tuple[int | None, ...]]] = [(0.0, ())]
     sides = _sides(places)
     for i, choices in enumerate(options):
@@ -38,11 +44,19 @@ def search(
                 for j, earlier in enumerate(chosen):
                     if earlier is not None:
                         pair = (mentions[j], mentions[i])
-                        gain += _together(pair, places[earlier], places[place], i - j, sides)
+                        gain += _together(
+                            pair, places[earlier], places[place], i - j, sides, near[i]
+                        )
                 longer.append((score + gain, (*chosen, place)))
         longer.sort(key=lambda state: -state[0])
         beam = longer[:BEAM]
     return beam[0][1]
+
+
+def _close(gap: str) -> float:
+    """Return 0..1: how likely what stands on both sides of a gap is said of the same thing."""
+    apart = max(0.25, 1 - len(gap) / 40)
+    return apart * (0.25 if re.search(r"[,，;；。]|\.\s", gap) else 1.0)
 
 
 _SIDES = (
@@ -51,7 +65,7 @@ _SIDES = (
 ).split()
 _GREATER = {
     "hot": "cold", "high": "low", "heavy": "light", "upper": "lower", "highest": "lowest",
-    "maximum": "minimum", "max": "min", "longest": "shortest", "n": "k",
+    "strong": "weak", "maximum": "minimum", "max": "min", "longest": "shortest", "n": "k",
 }  # fmt: skip
 _ORDINALS = {
     "a", "b", "c", "d", "x", "y", "z", "first", "second", "third", "other", "left", "right", "one",
@@ -65,6 +79,7 @@ def _together(
     other: Parameter,
     distance: int,
     sides: Mapping[str, str],
+    near: float,
 ) -> float:
     """Return what it adds that one mention, and behind it another, go to these two parameters."""
     worth = 0.0
@@ -79,8 +94,7 @@ def _together(
             worth += 0.2 if _before(one, other) else -0.2
     elif distance == 1 and (side := sides.get(one.name)) is not None:
         if side == sides.get(other.name):
-            gap = said[1].start - said[0].end
-            worth += 0.4 * max(0.25, 1 - gap / 40)
+            worth += 0.4 * near
     return worth
 
 
@@ -114,6 +128,7 @@ def _rank(name: str) -> tuple[int, str]:
     return (0, name if len(name) == 1 else "")
 
 
+@lru_cache(4096)
 def counterparts(one: str, other: str) -> bool:
     """Whether two names differ only by which of two things they mean: mass and other_mass."""
     a, b = set(one.split("_")), set(other.split("_"))

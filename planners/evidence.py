@@ -13,12 +13,12 @@ from intentos.types import Value
 from .mention import RATE, Mention, rate, whole
 from .shares import PROBABLE
 from .words import stem
-from .units import Unit, convert, named
+from .units import Unit, convert, named, product
 
 NEEDED = 2.0
 """Evidence that a link takes: a unit that fits, or a word for the parameter close by."""
 _REACH = 24
-_STOP = re.compile(r"[,，;；。]")
+_STOP = re.compile(r"[,，;；。]|\.\s")
 _CLAUSE = re.compile(r"、|\band\b|\bwith\b|\bat\b(?!\s+(?:most|least))|和|并")
 _COPULA = re.compile(
     r"\s*(?:(?:is|are|was|of|set|equal|about|around|roughly|only|at|to|by|as)\s+)*"
@@ -59,7 +59,8 @@ _SYMBOLS: Mapping[str, str] = {
 }  # fmt: skip
 _SYMBOL = re.compile(r"(?<![A-Za-z])(?P<s>R0|R₀|[A-Za-zλθαφμµσρβγ])(?:_?\d)?\s*(?:=|≈|:|：|＝)\s*$")
 _MONEY_BEHIND = re.compile(
-    r"\s*(?:dollars?|bucks|euros?|yuan|rmb|usd|eur|cny|元|块钱?|美元|欧元|人民币)(?![A-Za-z])",
+    r"\s*(?:dollars?|bucks|euros?|yuan|rmb|usd|eur|cny|元|块钱|块(?![\u3400-\u9fff])|块(?=[去来走就买卖的])"
+    r"|美元|欧元|人民币)(?![A-Za-z])",
     re.IGNORECASE,
 )
 _MONEY_BEFORE = re.compile(r"[$€£¥￥]\s*$")
@@ -70,6 +71,7 @@ _MONEY = re.compile(
 )
 _TIMES = ("time",)
 
+_TIMES_AS = re.compile(r"\btimes\b|ratio|factor|倍|之比")
 _CHANCE = re.compile(r"chance|probab|odds|概率|几率|机率|胜率|机会|可能")
 
 Span = tuple[int, int, bool, bool]
@@ -90,15 +92,20 @@ def _unit(unit: str, english: str, chinese: str) -> str:
     return ""
 
 
+_NO_UNITS = ("second", "bar", "mole", "foot", "degrees", "pound", "knot", "acre", "press")
+
+
 @lru_cache(4096)
 def _unit_word(name: str, aliases: tuple[str, ...]) -> str:
     if name.split("_")[-1] in ("hour", "minute", "day", "month", "year", "season"):
         return ""
+    found = {}
     for alias in aliases:
         known = named(alias)
-        if known is not None and len(alias) > 1 and known.dimension not in ("percent", "unread"):
-            return alias
-    return ""
+        if known is not None and len(alias) > 1 and alias not in _NO_UNITS:
+            if known.dimension not in ("percent", "unread"):
+                found[known.dimension, known.scale] = alias
+    return next(iter(found.values())) if len(found) == 1 else ""
 
 
 def unit_of(parameter: Parameter) -> str:
@@ -122,9 +129,11 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
     """Return the mention's value in the parameter's unit, or None where the kinds do not fit."""
     if mention.kind == "colour":
         return mention.value if parameter.kind == "colour" else None
-    if parameter.kind not in ("number", "integer") or (mention.kind == "factor" and not mention.share):
+    if parameter.kind not in ("number", "integer"):
         return None
     wanted = unit_of(parameter)
+    if mention.kind == "factor" and not mention.share:
+        return whole(mention.number) if not wanted and _TIMES_AS.search(_own(parameter)) else None
     if mention.share:
         return _share(mention.number, parameter, wanted)
     if mention.unit is None:
@@ -132,7 +141,10 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
     if mention.unit.dimension == "percent":
         return _percent(mention, parameter, wanted)
     value = convert(mention.number, mention.unit, wanted)
-    own = per_of(parameter)
+    own, per = per_of(parameter), mention.per
+    if value is None and wanted and per is not None:  # 每米要50牛
+        value = convert(mention.number, product([(mention.unit, 1), (per, -1)]), wanted)
+        return None if value is None else whole(value)
     if value is None and wanted and own is not None:  # "2 kg per metre" where a metre's kg are set
         value = convert(mention.number, mention.unit, f"{wanted}/{own.symbol}")
         return None if value is None else whole(value)
@@ -256,7 +268,7 @@ def evidence(
     unit = 0.0
     if mention.unit is not None and not mention.weak:
         unit = _by_unit(mention, parameter)
-    if mention.share and near < NEEDED:
+    if (mention.share or mention.kind == "factor") and near < NEEDED:
         return 0.0
     strength += unit
     if other_rate(mention, parameter):
@@ -264,7 +276,8 @@ def evidence(
     if not fits:
         whole_wanted = parameter.kind == "integer" and mention.number != int(mention.number)
         certain = (sure and near >= 2.9) or (unit > 2 and (alone or near > 1)) or symbol > 0
-        if whole_wanted or not certain or mention.share:
+        few = mention.unit is None and mention.number <= 3  # "two people meet"
+        if whole_wanted or not certain or mention.share or few or mention.kind == "factor":
             return 0.0
         strength = min(strength - 0.4, NEEDED + 0.05)
     return strength
@@ -351,6 +364,8 @@ def nearness(
     return max(best, 0.0), sure
 
 
+_ASKED = re.compile(r"\bhow\s+$|多$", re.IGNORECASE)
+"""What makes a question of a word: "how warm", 多长."""
 _Tokens = list[tuple[str, int, int]]
 
 
@@ -408,6 +423,7 @@ def words_of(text: str, parameters: Sequence[Parameter]) -> dict[str, list[Span]
             (a, b, generic, leading)
             for a, b, generic, leading in spans
             if not (name in times and any(x <= a and b <= y for x, y in rates))
+            and not _ASKED.search(text[:a])
             and not any(
                 x <= a and b <= y and y - x > b - a and other != name for x, y, other in longer
             )

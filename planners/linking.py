@@ -67,7 +67,7 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     text, sizes = blank_formulas(text, parameters, links.values)
     text = numbered_choices(text, parameters, links.values)
     plain = numbers.normal(text)
-    mentions = [m for m in numbers.read(text) if m.kind != "factor" or (m.share and context)]
+    mentions = [m for m in numbers.read(text) if m.kind != "factor" or context]
     mentions = _inherited(plain, mentions)
     mentions = _moments(mentions, parameters, links)
     mentions = _watery(plain + context, mentions, parameters)
@@ -77,6 +77,7 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     _gravity(plain, parameters, links)
     rest = _only_one_place(rest, parameters, links)
     rest = _counted(plain, rest, parameters, links)
+    rest = _first(rest, parameters, links)
     links.left = [
         m for m in rest if m.kind != "factor" and not _in_context(plain, m, context)
     ]
@@ -95,9 +96,10 @@ def _assigned(
     places = [p for p in parameters if p.name not in links.values]
     spans = words_of(text, parameters)
     options = [_options(text, m, places, spans, mentions, context) for m in mentions]
+    _share_in_rows(text, mentions, options, places)
     for option in options:
         _lend(option, places)
-    best = search(mentions, options, places)
+    best = search(text, mentions, options, places)
     for mention, option in zip(mentions, best, strict=True):
         if option is not None:
             links.give(places[option], mention)
@@ -114,12 +116,11 @@ def _options(
     context: str,
 ) -> dict[int, float]:
     """Return the places that the mention may be for, with how strongly it speaks of each."""
-    takers = [p for p in places if value_for(mention, p) is not None]
+    takers = [i for i, place in enumerate(places) if value_for(mention, place) is not None]
     alone = mention.unit is not None and len(takers) == 1
     found = {}
-    for index, place in enumerate(places):
-        if place not in takers:
-            continue
+    for index in takers:
+        place = places[index]
         strength = evidence(text, mention, place, spans, mentions, alone=alone)
         if strength and mention.unit is None and _in_context(text, mention, context):
             strength -= 1.2  # the 3 of the 3n + 1 game
@@ -130,11 +131,33 @@ def _options(
     return found
 
 
+def _share_in_rows(
+    text: str,
+    mentions: Sequence[Mention],
+    options: Sequence[dict[int, float]],
+    places: Sequence[Parameter],
+) -> None:
+    """Let words that stand at one end of "440 and 443 Hz" speak of both numbers."""
+    for i, j in itertools.pairwise(range(len(mentions))):
+        one, other = mentions[i], mentions[j]
+        like = one.kind == other.kind and one.unit == other.unit
+        if not like or not _AND.fullmatch(text[one.end : other.start]):
+            continue
+        for a, b in ((i, j), (j, i)):
+            for index, strength in list(options[a].items()):
+                if not accepts(mentions[b], places[index]):
+                    continue
+                twins = any(counterparts(places[index].name, p.name) for p in places)
+                shared = strength if twins else 0.9 * strength
+                if shared >= NEEDED:
+                    options[b][index] = max(options[b].get(index, 0.0), shared)
+
+
 def _lend(options: dict[int, float], places: Sequence[Parameter]) -> None:
     """Let what speaks of one of two like things speak, less, of the other: an index is an index."""
     for index, strength in list(options.items()):
         for other, place in enumerate(places):
-            if other in options or place.kind != places[index].kind:
+            if other in options or place.kind != places[index].kind or not strength > NEEDED:
                 continue
             if unit_of(place) == unit_of(places[index]) and counterparts(
                 place.name, places[index].name
@@ -262,7 +285,7 @@ def _only_one_place(
 
 _ENDS = (
     ("low", "high"), ("lower", "upper"), ("start", "end"), ("left", "right"), ("from", "to"),
-    ("minimum", "maximum"), ("min", "max"), ("first", "last"), ("begin", "end"), ("start", "stop"),
+    ("minimum", "maximum"), ("min", "max"), ("old", "new"), ("before", "after"), ("first", "last"), ("begin", "end"), ("start", "stop"),
 )  # fmt: skip
 _TO = re.compile(r"\s*(?:\band\b|\bto\b|(?:[积加画算变走跑取升降涨]分?)?到|至|和|~|～|–|—|(?<=\d)-|,(?=[^,]*\]))\s*")
 
@@ -323,6 +346,19 @@ def _counted(
     links.give(place, counts[0])
     links.guessed.append(counts[0])
     return [m for m in rest if m is not counts[0]]
+
+
+def _first(rest: list[Mention], parameters: Sequence[Parameter], links: Links) -> list[Mention]:
+    """Give the only number of a wish to the parameter that the plan names first."""
+    said = [m for m in rest if m.kind == "number" and not m.weak]
+    if len(said) != 1 or said[0].unit is not None or links.taken or not parameters:
+        return rest
+    place = parameters[0]
+    if unit_of(place) or place.name in links.values or not accepts(said[0], place):
+        return rest
+    links.give(place, said[0])
+    links.guessed.append(said[0])
+    return [m for m in rest if m is not said[0]]
 
 
 def _in_context(text: str, mention: Mention, context: str) -> bool:

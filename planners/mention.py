@@ -37,9 +37,12 @@ class Mention:
         return self.value
 
 
+_WIDE = re.compile(r"[！-～]")
+
+
 def normal(text: str) -> str:
     """Return the text with full-width digits and letters made plain, character by character."""
-    return "".join(_plain(character) for character in text)
+    return _WIDE.sub(lambda match: _plain(match.group()), text)
 
 
 def _plain(character: str) -> str:
@@ -57,6 +60,8 @@ _BELOW = re.compile(
     r"(?P<sign>\b(?:minus|negative)\s+))$",
     re.IGNORECASE,
 )
+_EITHER = re.compile(r"(?:\bplus\s+(?:and|or)\s+(?:minus\s+)?|正负|±\s*)$", re.IGNORECASE)
+"""What stands before a number that is meant with both signs."""
 _BELOW_ZERO = re.compile(r"\s+below\s+(?:zero|freezing)\b", re.IGNORECASE)
 
 
@@ -72,6 +77,10 @@ def number(
 ) -> Mention:
     """Return the number that was said at ``text[start:end]``, with what makes it negative."""
     before, after = _BELOW.search(text[:start]), _BELOW_ZERO.match(text, end)
+    if _EITHER.search(text[: start if before is None else before.end()]) or (
+        before is not None and _EITHER.search(text[: before.start("sign")])
+    ):
+        before = None
     if before is not None:
         start = before.start("sign") if before["sign"] else before.start()
     elif after is not None:
@@ -95,7 +104,8 @@ _EN_PER = "|".join(sorted((w for w in _TIMES if w.isascii()), key=len, reverse=T
 _CN_PER = "|".join(sorted((w for w in _TIMES if not w.isascii()), key=len, reverse=True))
 RATE = re.compile(
     rf"(?:\b(?:per|an?|every|each|in an?|to the)\s+|(?<=[\w%])\s?/\s?)(?P<en>{_EN_PER})(?![A-Za-z])"
-    rf"|每一?(?P<zh>{_CN_PER})|(?P<adverb>\b(?:annual(?:ly)?|yearly|monthly|weekly|daily|hourly)\b)"
+    rf"|(?:每一?|一(?=(?:{_CN_PER})[\u3400-\u9fff]{{0,4}}?[\d一二两三四五六七八九十百])"
+    rf"(?!(?:{_CN_PER})(?:后|内|之|以|到|半|左)))(?P<zh>{_CN_PER})|(?P<adverb>\b(?:annual(?:ly)?|yearly|monthly|weekly|daily|hourly)\b)"
     r"|(?P<interest>[年月日](?=利|息|化))",
     re.IGNORECASE,
 )

@@ -32,6 +32,7 @@ _DATES = tuple(
         rf"\b(?P<name>{_MONTH})\b\.?\s+(?:the\s+)?{_DAY}\b(?=\s+(?:and|to|until|at|in|for|on)\b)",
     )
 )
+_HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
 _HALF_OF_DAY = r"(?P<part>早上|清晨|早晨|凌晨|上午|中午|下午|傍晚|晚上|夜里|夜晚|深夜|半夜)?的?\s*"
 _CLOCKS = tuple(
     re.compile(form, re.IGNORECASE)
@@ -40,6 +41,7 @@ _CLOCKS = tuple(
         r"(?:\s*(?P<half>[ap])\.?m\b\.?)?",
         r"(?<![\d:.])(?P<hour>1[0-2]|0?[1-9])\s*(?P<half>[ap])\.?m\b\.?",
         r"\b(?P<hour>1[0-2]|[1-9])\s+o'?clock\b(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night))?",
+        rf"\b(?P<past>half|quarter)\s+(?P<way>past|to)\s+(?P<hour>1[0-2]|[1-9]|{'|'.join(_HOURS)})\b",
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*[点时](?P<minute>半|[一三]刻|过?\d{{1,2}}分?|过?{_CN}{{1,3}}分?)",
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*点(?P<sharp>钟|整)?",
     )
@@ -88,6 +90,11 @@ def _date(match: re.Match[str]) -> int | None:
 
 def _hours(match: re.Match[str]) -> float | None:
     groups = match.groupdict()
+    if groups.get("past"):
+        name = groups["hour"].lower()
+        number = int(name) if name.isdigit() else _HOURS.index(name) + 1
+        part = 0.5 if groups["past"].lower() == "half" else 0.25
+        return (number - part if groups["way"].lower() == "to" else number + part) % 24
     hour, said = _count(groups["hour"]), (groups.get("minute") or "").removeprefix("过")
     if hour is None or hour > 24:
         return None

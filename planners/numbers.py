@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from .colours import read_colours
 from .mention import RATE, Mention, normal, number, rate, whole
@@ -24,6 +25,11 @@ __all__ = ["Mention", "normal", "read", "whole"]
 
 def read(text: str) -> list[Mention]:
     """Return every mention in the text, in order, without overlaps; longer ones win."""
+    return list(_read(text))
+
+
+@lru_cache(256)
+def _read(text: str) -> tuple[Mention, ...]:
     plain = normal(text)
     found: list[Mention] = []
     readers = (
@@ -34,7 +40,7 @@ def read(text: str) -> list[Mention]:
             if not any(mention.start < m.end and m.start < mention.end for m in found):
                 found.append(mention)
     found = summed(plain, sorted(found, key=lambda m: m.start))
-    return _rated(plain, [as_share(plain, mention) for mention in found])
+    return tuple(_rated(plain, [as_share(plain, mention) for mention in found]))
 
 
 _NEAR_BEHIND = re.compile(r"(?:\s*[A-Za-z]+){0,3}\s*[,，]?\s*|\s*[㐀-鿿]{0,4}\s*")
@@ -51,6 +57,9 @@ def _rated(text: str, mentions: Sequence[Mention]) -> list[Mention]:
     rates = [match for match in RATE.finditer(text)]
     if not rates:
         return list(mentions)
+    # 一年 of 一年捞四百吨 is no year of its own.
+    once = [m.span() for m in rates if m.group().startswith("一")]
+    mentions = [m for m in mentions if not any(a <= m.start and m.end <= b for a, b in once)]
     found = []
     for i, mention in enumerate(mentions):
         ends = mentions[i + 1].start if i + 1 < len(mentions) else len(text)
@@ -108,6 +117,7 @@ _DIGITS = re.compile(
 )
 _ISOTOPE = re.compile(r"[A-Za-z]-$|[氢氦锂铍硼碳氮氧氟钠镁铝硅磷硫氯氩钾钙铁钴镍铜锌碘铯铀钚镭氡锶锝铊金银]$")
 """What stands before the number of a name: carbon-14, 碘131, covid-19."""
+_DIME = re.compile(r"毛(?![\u3400-\u9fff]|\d)|毛(?=[一钱每])")
 _GLUED = re.compile(r"(?!x\d)[A-Za-z_]")
 
 
@@ -126,6 +136,8 @@ def _digits(text: str) -> list[Mention]:
         if unit is None and not match["sign"] and _ISOTOPE.search(text[: match.start()]):
             continue
         value, end = _and_half(text, value, unit, end)
+        if unit is None and _DIME.match(text, end):
+            value, end = float(f"{value / 10:.12g}"), end + 1
         found.append(number(text, value, match.start(), end, unit))
     return found
 

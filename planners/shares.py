@@ -23,6 +23,11 @@ _HALF = re.compile(
     re.IGNORECASE,
 )
 _AND_HALF = re.compile(r"\b(?:an?|one)\s+(?P<u>[a-z]+)\s+and\s+a\s+half\b", re.IGNORECASE)
+_MINUTES = re.compile(rf"(?P<n>{_N})分半钟?")
+_ONE = re.compile(
+    r"\b(?:after|within|for)\s+(?P<a>an?)(?=\s+(?:second|minute|hour|day|week|month|year|decade|century)\b)",
+    re.IGNORECASE,
+)
 _FRACTION = re.compile(r"(?<![\w./])(?P<a>\d{1,4})\s?/\s?(?P<b>\d{1,4})(?![\w./]|\s*[\w(]*[/^*])")
 _FRACTION_ZH = re.compile(
     r"(?<![A-Za-z\d./])(?P<a>\d{1,4})\s?/\s?(?P<b>\d{1,4})(?=[\u3400-\u9fff])(?!月|日|号)"
@@ -87,6 +92,14 @@ def _halves(text: str) -> list[Mention]:
         unit, stop = read_unit(text, start, end)
         if value is not None and unit is not None:
             found.append(number(text, value, start, stop, unit))
+    for match in _MINUTES.finditer(text):
+        minutes = _value(match["n"])
+        if minutes is not None:
+            found.append(number(text, minutes + 0.5, *match.span(), by_name()["min"]))
+    for match in _ONE.finditer(text):
+        unit, stop = read_unit(text, match.start("a"), match.end("a"))
+        if unit is not None:
+            found.append(number(text, 1.0, match.start("a"), stop, unit))
     for match in _AND_HALF.finditer(text):
         unit = read_unit(f"1 {match['u']}", 0, 1)[0]
         if unit is not None:

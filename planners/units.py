@@ -247,7 +247,7 @@ def read_unit(text: str, start: int, end: int) -> tuple[Unit | None, int]:
         if first is None:
             return None, end
         power = 3 if squared["what"].lower() == "cubic" else 2
-        return _product([(_named(first), power)]), first.end()
+        return product([(_named(first), power)]), first.end()
     match = pattern().match(text, end)
     if match is None:
         return None, end
@@ -265,7 +265,7 @@ def read_unit(text: str, start: int, end: int) -> tuple[Unit | None, int]:
     before = BEFORE.search(text, max(0, start - 8), start)
     if before is not None and unit.dimension == "length":
         per = by_name()[_PER[before["per"] or "小时"]]
-        unit = _product([(unit, 1), (per, -1)])
+        unit = product([(unit, 1), (per, -1)])
     return unit, stop
 
 
@@ -298,7 +298,7 @@ def _compound(text: str, unit: Unit, stop: int) -> tuple[Unit, int]:
         parts.append((other, sign * times))
     if _UNREAD.match(text, stop):  # "5 J/(kg K)" are no joules
         return Unit(f"{unit.symbol}/…", "unread"), stop
-    return (unit, stop) if parts == [(unit, 1)] else (_product(parts), stop)
+    return (unit, stop) if parts == [(unit, 1)] else (product(parts), stop)
 
 
 def _makes_a_unit(unit: Unit, other: Unit) -> bool:
@@ -313,7 +313,7 @@ def _exponent(match: re.Match[str]) -> int:
     return _EXPONENTS.get(match[2], 1)
 
 
-def _product(parts: list[tuple[Unit, int]]) -> Unit:
+def product(parts: list[tuple[Unit, int]]) -> Unit:
     """Return the unit of a product of powers; one of the table where there is one."""
     powers, scale = [0] * _SIZE, 1.0
     for unit, power in parts:
@@ -360,7 +360,7 @@ def named(symbol: str) -> Unit | None:
         return unit
     if symbol.startswith("1/"):
         below = named(symbol[2:])
-        return None if below is None else _product([(below, -1)])
+        return None if below is None else product([(below, -1)])
     unit, stop = read_unit(f"1 {symbol}", 0, 1)
     return unit if unit is not None and stop == len(symbol) + 2 else None
 

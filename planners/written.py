@@ -16,7 +16,7 @@ _LIST = re.compile(r"[\d\s.,;:()（）+eE−-]+")
 _QUOTED = re.compile(r"[\"“「『']([^\"”」』']{1,200})[\"”」』']")
 _SIGNED = r"[-+−]?\s*\d+(?:\.\d+)?"
 _COMPLEX = re.compile(
-    rf"(?<![\w.)])\(?\s*(?:(?P<re>{_SIGNED})(?![\d.]*\s*i))?\s*(?P<im>[-+−]?\s*\d*(?:\.\d+)?)\s*\*?\s*i"
+    rf"(?<![A-Za-z\d_.)])\(?\s*(?:(?P<re>{_SIGNED})(?![\d.]*\s*i))?\s*(?P<im>[-+−]?\s*\d*(?:\.\d+)?)\s*\*?\s*i"
     r"(?![A-Za-z\d])\s*\)?(?:\s*(?:\^|\*\*|to the power(?:\s+of)?|的)\s*(?P<n>\d+)\s*(?:次[方幂])?)?",
     re.IGNORECASE,
 )
