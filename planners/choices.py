@@ -24,9 +24,21 @@ def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
             wanted = set(terms(words))
             latin = words.isascii()
             there = (wanted and wanted <= said) if latin else words.lower() in lowered
+            if there and _denied(lowered, words.lower()):
+                continue
             if there and len(words) > len(found.get(choice, "")):
                 found[choice] = words
     return found
+
+
+_NOT = r"(?:\b(?:no|not|without|ignor\w+|neglect\w+|isn't|aren't)\s+(?:\w+\s+)?|没有|没|不是|不要|不计|不算|不考虑|忽略|无)"
+
+
+def _denied(text: str, words: str) -> bool:
+    """Whether the words stand only behind a no: "no air" does not choose what "air" chooses."""
+    body = re.escape(words)
+    denied = len(re.findall(rf"{_NOT}{body}", text))
+    return denied > 0 and denied == len(re.findall(body, text))
 
 
 def spoken_choice(text: str, parameter: Parameter) -> str | None:

@@ -96,22 +96,18 @@ _NO_UNITS = ("second", "bar", "mole", "foot", "degrees", "pound", "knot", "acre"
 
 
 @lru_cache(4096)
-def _unit_word(name: str, aliases: tuple[str, ...]) -> str:
+def _unit_words(name: str, aliases: tuple[str, ...]) -> frozenset[Unit]:
     if name.split("_")[-1] in ("hour", "minute", "day", "month", "year", "season"):
-        return ""
-    found = {}
-    for alias in aliases:
-        known = named(alias)
-        if known is not None and len(alias) > 1 and alias not in _NO_UNITS:
-            if known.dimension not in ("percent", "unread"):
-                found[known.dimension, known.scale] = alias
-    return next(iter(found.values())) if len(found) == 1 else ""
+        return frozenset()
+    known = {named(alias) for alias in aliases if len(alias) > 1 and alias not in _NO_UNITS}
+    return frozenset(
+        unit for unit in known if unit is not None and unit.dimension not in ("percent", "unread")
+    )
 
 
 def unit_of(parameter: Parameter) -> str:
-    """Return the parameter's unit, which its label may hold, "Stiffness (N/m)", or its aliases."""
-    unit = _unit(parameter.unit, parameter.label.en, parameter.label.zh)
-    return unit or _unit_word(parameter.name, parameter.aliases)
+    """Return the parameter's unit, which its label may hold: "Stiffness (N/m)"."""
+    return _unit(parameter.unit, parameter.label.en, parameter.label.zh)
 
 
 @lru_cache(4096)
@@ -140,6 +136,10 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
         return _bare(mention, parameter, wanted)
     if mention.unit.dimension == "percent":
         return _percent(mention, parameter, wanted)
+    if not wanted:
+        # Of a thing without a unit some aliases are units: it is counted in what is said.
+        own = _unit_words(parameter.name, parameter.aliases)
+        return whole(mention.number) if mention.unit in own else None
     value = convert(mention.number, mention.unit, wanted)
     own, per = per_of(parameter), mention.per
     if value is None and wanted and per is not None:  # 每米要50牛
@@ -382,12 +382,14 @@ def _said(text: str, tokens: _Tokens, parameter: Parameter) -> list[Span]:
     found: list[Span] = []
     lowered = text.lower()
     words = _names(parameter.name, parameter.label.en, parameter.label.zh, parameter.aliases)
-    for name, stems in words:
-        generic, leading = name.lower() in _GENERIC, name.lower() in _LEADING
+    said = {token[0] for token in tokens}
+    for name, row, stems, generic, leading in words:
         if stems:
-            for i in range(len(tokens) - len(stems) + 1):
-                if all(tokens[i + k][0] == s for k, s in enumerate(stems)):
-                    found.append((tokens[i][1], tokens[i + len(stems) - 1][2], generic, leading))
+            if not stems.issubset(said):
+                continue
+            for i in range(len(tokens) - len(row) + 1):
+                if tokens[i][0] == row[0] and all(tokens[i + k][0] == s for k, s in enumerate(row)):
+                    found.append((tokens[i][1], tokens[i + len(row) - 1][2], generic, leading))
         elif name in lowered:
             at = lowered.find(name)
             while at >= 0:
@@ -399,13 +401,16 @@ def _said(text: str, tokens: _Tokens, parameter: Parameter) -> list[Span]:
 @lru_cache(4096)
 def _names(
     name: str, english: str, chinese: str, aliases: tuple[str, ...]
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the parameter's words with their stems; those without Latin letters have none."""
+) -> tuple[tuple[str, tuple[str, ...], frozenset[str], bool, bool], ...]:
+    """Return the parameter's words with their stems, of which those without Latin letters have
+    none; and whether they stand beside many numbers, and only before them."""
     found = []
     for word in {*aliases, english, chinese, name}:
         if word:
             stems = tuple(stem(w.lower()) for w in _WORD.findall(word))
-            found.append((word if stems else word.lower(), stems))
+            small = word.lower()
+            general = (small in _GENERIC, small in _LEADING)
+            found.append((word if stems else small, stems, frozenset(stems), *general))
     return tuple(found)
 
 

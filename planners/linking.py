@@ -26,7 +26,8 @@ from .evidence import (
 )
 from .mention import Mention
 from .moments import CLOCK, DATE
-from .units import by_name, named
+from .units import Unit, by_name, named
+from .formulas import written
 from .written import blank_formulas, quoted_text
 
 __all__ = [
@@ -44,6 +45,10 @@ class Links:
     """Parameter → the number or colour that it was given."""
     guessed: list[Mention] = field(default_factory=list)
     """Numbers of which neither a unit nor a word tells whose they are."""
+    told: set[str] = field(default_factory=set)
+    """Parameters whose value was read as a whole: a date, a formula's factors, a world's gravity."""
+    unread: list[str] = field(default_factory=list)
+    """Formulas that went nowhere, and what a model added."""
 
     @property
     def unused(self) -> list[Mention]:
@@ -64,7 +69,10 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
         ValueOutOfRange: a number clearly meant for a parameter lies outside its range.
     """
     links = Links()
-    text, sizes = blank_formulas(text, parameters, links.values)
+    blanked, sizes = blank_formulas(text, parameters, links.values)
+    links.told |= links.values.keys()
+    links.unread += _unread(text, blanked, context)
+    text = blanked
     text = numbered_choices(text, parameters, links.values)
     plain = numbers.normal(text)
     mentions = [m for m in numbers.read(text) if m.kind != "factor" or context]
@@ -75,12 +83,11 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     rest = _assigned(plain, mentions, parameters, links, context)
     rest = [m for m in rest if not (m.kind == "number" and m.unit is None and m.value in sizes)]
     _gravity(plain, parameters, links)
+    rest = [m for m in rest if not _called(plain, m, context)]
     rest = _only_one_place(rest, parameters, links)
     rest = _counted(plain, rest, parameters, links)
     rest = _first(rest, parameters, links)
-    links.left = [
-        m for m in rest if m.kind != "factor" and not _in_context(plain, m, context)
-    ]
+    links.left = [m for m in rest if m.kind != "factor"]
     quoted_text(text, parameters, links.values)
     set_choices(text, parameters, links.values)
     return links
@@ -117,6 +124,9 @@ def _options(
 ) -> dict[int, float]:
     """Return the places that the mention may be for, with how strongly it speaks of each."""
     takers = [i for i, place in enumerate(places) if value_for(mention, place) is not None]
+    if mention.unit is not None and len(_units_like(mention.unit, mentions)) > 1:
+        # What has no unit of its own cannot be 3 m here and 40 cm there.
+        takers = [i for i in takers if unit_of(places[i]) or places[i].kind == "colour"]
     alone = mention.unit is not None and len(takers) == 1
     found = {}
     for index in takers:
@@ -129,6 +139,11 @@ def _options(
                 continue  # "two streams of people" is what the recipe is called
             found[index] = strength
     return found
+
+
+def _units_like(unit: Unit, mentions: Sequence[Mention]) -> set[Unit]:
+    said = {m.unit for m in mentions if m.unit is not None}
+    return {other for other in said if other.dimension == unit.dimension}
 
 
 def _share_in_rows(
@@ -167,7 +182,7 @@ def _lend(options: dict[int, float], places: Sequence[Parameter]) -> None:
 
 # What stands for several values -------------------------------------------------------------------
 
-_AND = re.compile(r"\s*(?:[,，、]\s*)?(?:and|or|to|和|跟|与|或|到|至|以及)\s*|\s*[、~～–—-]\s*")
+_AND = re.compile(r"\s*(?:[,，、]\s*)?(?:and|or|to|by|和|跟|与|或|到|至|以及|乘)\s*|\s*[、~～–—-]\s*")
 _COMMA = re.compile(r"\s*[,，]\s*")
 
 
@@ -208,6 +223,18 @@ def _watery(
     ]
 
 
+def _unread(text: str, blanked: str, context: str) -> list[str]:
+    """Return the formulas that no parameter has taken and the recipe does not speak of."""
+    squeezed = "".join(context.split()).lower()
+    found = []
+    for item in written(text):
+        said = text[item.start : item.end]
+        there = blanked[item.start : item.end].strip()
+        if item.kind == "formula" and there and "".join(said.split()).lower() not in squeezed:
+            found.append(said)
+    return found
+
+
 def _moments(
     mentions: Sequence[Mention], parameters: Sequence[Parameter], links: Links
 ) -> list[Mention]:
@@ -221,8 +248,10 @@ def _moments(
             value = int(mention.number)
             start = beginnings.pop(0)
             parts = {start + "day": value % 100, start + "month": value // 100 % 100}
-            if value >= 10_000:
+            if value >= 10_000 and start + "year" in names:
                 parts[start + "year"] = value // 10_000
+            elif value >= 10_000:
+                links.guessed.append(mention)
         elif mention.unit == CLOCK and "hour" in names and "hour" not in links.values:
             parts = {"hour": mention.number}
             if "minute" in names:
@@ -234,6 +263,7 @@ def _moments(
         for name, value_ in parts.items():
             links.values[name] = names[name].accept(value_)
             links.taken[name] = mention
+            links.told.add(name)
     return rest
 
 
@@ -257,9 +287,22 @@ def _gravity(text: str, parameters: Sequence[Parameter], links: Links) -> None:
         mention = Mention("number", worlds[0], 0, 0, "", by_name()["m/s^2"])
         if accepts(mention, places[0]):
             links.give(places[0], mention)
+            links.told.add(places[0].name)
 
 
 # What is left -------------------------------------------------------------------------------------
+
+
+_ASIDE = ("frames", "size", "seed", "reach", "degree")
+"""Parameters that a number without any word is never meant for."""
+
+
+def _worth_a_guess(mention: Mention) -> bool:
+    """Whether a number may be given to a parameter that nothing links it to: "two" is mostly part
+    of the story."""
+    few = 0 <= mention.number <= 3 if mention.kind == "number" else False
+    spelled = not re.search(r"\d", mention.text)
+    return mention.kind == "number" and not mention.weak and not (few and spelled)
 
 
 def _only_one_place(
@@ -267,9 +310,9 @@ def _only_one_place(
 ) -> list[Mention]:
     """Link what is left where there is just one parameter of its kind and it fits."""
     for kinds in (("colour",), ("number", "integer")):
-        places = [p for p in parameters if p.kind in kinds]
+        places = [p for p in parameters if p.kind in kinds and p.name not in _ASIDE]
         colour = kinds == ("colour",)
-        said = [m for m in rest if (m.kind == "colour") is colour and not m.weak]
+        said = [m for m in rest if (m.kind == "colour") is colour and (colour or _worth_a_guess(m))]
         if colour:
             # The first colour of a plan is that of its subject.
             places = [p for p in places if p.name not in links.values][:1]
@@ -287,7 +330,7 @@ _ENDS = (
     ("low", "high"), ("lower", "upper"), ("start", "end"), ("left", "right"), ("from", "to"),
     ("minimum", "maximum"), ("min", "max"), ("old", "new"), ("before", "after"), ("first", "last"), ("begin", "end"), ("start", "stop"),
 )  # fmt: skip
-_TO = re.compile(r"\s*(?:\band\b|\bto\b|(?:[积加画算变走跑取升降涨]分?)?到|至|和|~|～|–|—|(?<=\d)-|,(?=[^,]*\]))\s*")
+_TO = re.compile(r"\s*(?:\band\b|\bto\b|(?:一直|一路)?(?:[积加画算变走跑取升降涨数乘]分?)?到|至|和|~|～|–|—|(?<=\d)-|,(?=[^,]*\]))\s*")
 
 
 def _ranges(
@@ -330,12 +373,12 @@ def _counted(
     """Link the one count that is left ("40 wells") to the one thing that is counted."""
     counts = [
         m for m in rest
-        if m.kind == "number" and m.unit is None and not m.weak and m.number == int(m.number)
+        if m.unit is None and _worth_a_guess(m) and m.number == int(m.number)
         and m.number >= 2 and _NOUN.match(text, m.end)
     ]  # fmt: skip
     places = [
         p for p in parameters
-        if p.kind == "integer" and not p.unit and p.name not in ("frames", "size", "seed")
+        if p.kind == "integer" and not p.unit and p.name not in _ASIDE
     ]  # fmt: skip
     if len(counts) != 1 or not places:
         return rest
@@ -350,7 +393,7 @@ def _counted(
 
 def _first(rest: list[Mention], parameters: Sequence[Parameter], links: Links) -> list[Mention]:
     """Give the only number of a wish to the parameter that the plan names first."""
-    said = [m for m in rest if m.kind == "number" and not m.weak]
+    said = [m for m in rest if _worth_a_guess(m)]
     if len(said) != 1 or said[0].unit is not None or links.taken or not parameters:
         return rest
     place = parameters[0]
@@ -359,6 +402,12 @@ def _first(rest: list[Mention], parameters: Sequence[Parameter], links: Links) -
     links.give(place, said[0])
     links.guessed.append(said[0])
     return [m for m in rest if m is not said[0]]
+
+
+def _called(text: str, mention: Mention, context: str) -> bool:
+    """Whether it is one of the few that the recipe speaks of: the two of two galaxies."""
+    few = mention.kind == "number" and mention.unit is None and 0 <= mention.number <= 12
+    return few and _in_context(text, mention, context)
 
 
 def _in_context(text: str, mention: Mention, context: str) -> bool:

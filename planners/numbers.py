@@ -177,6 +177,8 @@ def _chinese_scale(text: str) -> float:
 
 _CN = re.compile(r"[零〇一二两三四五六七八九十百千万亿萬億]+(?:点[零〇一二三四五六七八九]+)?半?")
 _CLASSIFIERS = "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片根对组行列格代轮倍帧间桌扇"
+_ORDER = re.compile(r"[一二三四五六]次(?=方程|函数|曲线|项|多项式|型|元)")
+"""A name of equations and no number of them."""
 _NOUN = re.compile(r"车道|人(?![工造体民类])")
 """What is counted without a classifier: 两车道, 五人."""
 _CN_PERCENT = re.compile(
@@ -209,6 +211,8 @@ def _chinese(text: str) -> list[Mention]:
         ordinal = text[: match.start()].endswith("第")
         # One numeral alone is often part of a word: 三体, 一起, 万花筒, 十字.
         if len(body) == 1 and unit is None and not classified and not ordinal:
+            continue
+        if _ORDER.match(text, match.start()):
             continue
         if text.startswith(("一点", "一些", "一下"), match.start()):
             continue

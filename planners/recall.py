@@ -43,11 +43,11 @@ SURE_MARGIN = 0.12
 """How far the next recipe must be behind it."""
 ENOUGH = 0.36
 """Score from which a text that speaks of what lies there may be a wish of its own."""
-LIKELY = 0.5
+LIKELY = 0.45
 """Chance that a choice without any model takes."""
-CERTAIN = 0.8
+CERTAIN = 0.75
 """Chance from which no model is asked."""
-HOPELESS = 0.2
+HOPELESS = 0.1
 """Chance below which none is asked either: it could not lift it."""
 SEARCH_WEIGHT = 8.0
 """What the share of the best search weight adds to a candidate's log-probability, where
@@ -154,7 +154,13 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
     dropped = tuple(not_used(m.text) for m in links.unused)
     plan = plan.model_copy(update={"assumptions": (*plan.assumptions, *guessed, *dropped)})
     accounted = not (dropped or guessed or strange(text, recipe, links.values))
-    accounted = accounted and not accounting.left_out(text, plan.parameters, links)
+    accounted = accounted and not accounting.left_out(
+        text,
+        plan.parameters,
+        links,
+        context=_context(recipe),
+        phrasings=(*recipe.phrasings.en, *recipe.phrasings.zh),
+    )
     return Proposal(plan=plan, values=links.values, tokens=tokens, accounted=accounted)
 
 
@@ -224,7 +230,8 @@ async def _ask_numbers(text: str, plan: Plan, links: Links, model: Model) -> int
         tokens += answer.tokens
         if answer.name != NONE and answer.odds[answer.name] - answer.odds[NONE] > 1.0:
             place = plan.parameter(answer.name)
-            links.values[place.name] = accepted(mention, place)
+            links.give(place, mention)
+            links.guessed.append(mention)
             links.left.remove(mention)
     return tokens
 
@@ -263,6 +270,7 @@ async def _ask_choices(text: str, plan: Plan, links: Links, model: Model) -> int
     for name, value in (done.value.model_dump(by_alias=True) if done.value else {}).items():
         if value != plan.parameter(name).default:
             links.values[name] = plan.parameter(name).accept(value)
+            links.unread.append(name)  # the model's word for it, and no one else's
     return done.tokens
 
 

@@ -60,12 +60,12 @@ async def test_a_number_without_a_place_is_named(registry: Registry) -> None:
 async def test_strange_words_are_not_accounted_for(registry: Registry) -> None:
     ball = recipe("thrown_ball")
     assert (await recall.fill("throw a ball at 20 m/s", ball, registry, None)).accounted
-    assert not (await recall.fill("throw a ball on Mars at 20 m/s", ball, registry, None)).accounted
+    assert not (await recall.fill("throw a ball on Titan at 20 m/s", ball, registry, None)).accounted
 
 
 async def test_a_value_out_of_range_names_the_range(registry: Registry) -> None:
-    with pytest.raises(ValueOutOfRange, match="1 to 500"):
-        await recall.fill("throw a ball at 9000 m/s", recipe("thrown_ball"), registry, None)
+    with pytest.raises(ValueOutOfRange, match="20000 m/s"):
+        await recall.fill("throw a ball at 90000 m/s", recipe("thrown_ball"), registry, None)
 
 
 def test_search_alone_decides_only_where_it_is_sure(index: Index) -> None:
