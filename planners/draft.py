@@ -16,33 +16,38 @@ from .model import Model, Prompt
 
 MAX_TOKENS = 400
 """A program that is longer is beyond a small model: it mostly repeats itself."""
-# Lines that begin with "import" or "from" name one of static.MODULES; no other line begins so.
+# One statement a line, indented by what stands above it, so that a program is nearly always Python;
+# no imports, which a small model repeats without end: code adds those that the program needs. No
+# functions either: it writes many and calls none.
 # Blank lines and lines of comment cost time and say nothing that the task line does not.
 _PROGRAM = r"""
-root ::= "Task: " task "\nAnswer: " answer "\n```python\n" import{0,8} codeline{1,60} "```"
-import ::= ("import " module (" as " name)? | "from " module " import " names) "\n"
-module ::= plain | parted
-plain ::= (PLAIN)
-parted ::= (PARTED) ("." name){0,2}
-name ::= [A-Za-z_] [A-Za-z0-9_]{0,30}
-names ::= name (" as " name)? (", " name (" as " name)?){0,8}
-codeline ::= begin [^\n`]{0,160} "\n"
-begin ::= [^if#\n`] | "i" [^m\n`] | "im" [^p\n`] | "f" [^r\n`] | "fr" [^o\n`]
+root ::= "Task: " task "\nAnswer: " answer "\n```python\n" top{1,60} "```"
+top ::= simple | head block1
+block1 ::= ("    " (simple | head block2))+
+block2 ::= ("        " (simple | head block3))+
+block3 ::= ("            " (simple | head block4))+
+block4 ::= ("                " (simple | head block5))+
+block5 ::= ("                    " simple)+
+head ::= ("else" | "try" | "finally" | "except" rest{0,40} | opening " " rest{1,160}) ":\n"
+opening ::= "for" | "while" | "if" | "elif" | "with"
+simple ::= begin (rest{0,160} last)? "\n"
+begin ::= [^dif#: \n`] | d | i | f
+d ::= "d" [^e:\n`] | "de" [^f:\n`] | "def" [^ :\n`]
+i ::= "i" [^m:\n`] | "im" [^p:\n`]
+f ::= "f" [^r:\n`] | "fr" [^o:\n`] | "fro" [^m:\n`]
+rest ::= [^:\n`] | ":"{1,2} [^:\n`]
+last ::= [^:,(\[{\\ \n`]
 """
-# Only these are commonly used by their parts; of others a small model makes parts up.
-_PARTED = frozenset({"numpy", "scipy", "matplotlib", "networkx", "PIL", "collections"})
-for _word, _modules in (("PLAIN", static.MODULES - _PARTED), ("PARTED", _PARTED)):
-    _PROGRAM = _PROGRAM.replace(_word, " | ".join(f'"{name}"' for name in sorted(_modules)))
 # English holds nothing Chinese; Chinese begins in Chinese, but for a formula or a number before it.
 _LINES: dict[Language, str] = {
     "en": r"""
 task ::= [A-Z] line
 answer ::= line
-line ::= [^\n`\u2e80-\uffef]{2,300}
+line ::= [^\n`\u2e80-\uffef]{2,200}
 """,
     "zh": r"""
-task ::= han [^\n`]{2,300}
-answer ::= lead{0,24} han [^\n`]{1,300}
+task ::= han [^\n`]{2,120}
+answer ::= lead{0,24} han [^\n`]{1,120}
 lead ::= "{" [^{}\n`]{1,40} "}" | [A-Za-z]? [^A-Za-z{}\n`\u3400-\u9fff]
 han ::= [\u3400-\u9fff]
 """,
@@ -112,16 +117,20 @@ async def write(
     match = _DRAFT.match(done.text)
     task, answer, code = match.groups() if match else (intent.text, "", done.text)
     return Draft(
-        task=task.strip(), answer=answer.strip(), code=code, tokens=done.tokens, whole=done.stopped
+        task=task.strip(),
+        answer=answer.strip(),
+        code=static.with_imports(code),
+        tokens=done.tokens,
+        whole=done.stopped,
     )
 
 
 _READING = {
-    "table": "import pandas as pd; data = pd.read_csv({})",
-    "image": "from PIL import Image; picture = Image.open({})",
-    "sound": "from scipy.io import wavfile; rate, samples = wavfile.read({})",
-    "array": "import numpy as np; array = np.load({})",
-    "document": "import json; document = json.load(open({}))",
+    "table": "data = pd.read_csv({})",
+    "image": "picture = Image.open({})",
+    "sound": "rate, samples = wavfile.read({})",
+    "array": "array = np.load({})",
+    "document": "document = json.load(open({}))",
 }
 
 

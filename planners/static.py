@@ -21,6 +21,76 @@ _FORBIDDEN = frozenset("exec eval compile __import__ input breakpoint globals lo
 _WANTS_FILES = "open"
 
 
+_ALIASES = {
+    "np": "import numpy as np",
+    "plt": "import matplotlib.pyplot as plt",
+    "pd": "import pandas as pd",
+    "nx": "import networkx as nx",
+    "sp": "import sympy as sp",
+    "Image": "from PIL import Image",
+    "wavfile": "from scipy.io import wavfile",
+}
+_MEMBERS = {
+    "math": "pi sqrt sin cos tan atan atan2 exp log log2 log10 floor ceil gcd lcm comb perm "
+    "factorial isqrt prod radians degrees hypot",
+    "itertools": "permutations combinations combinations_with_replacement product accumulate "
+    "pairwise cycle chain groupby",
+    "functools": "reduce lru_cache cache",
+    "collections": "Counter defaultdict deque OrderedDict",
+    "fractions": "Fraction",
+    "decimal": "Decimal",
+    "datetime": "date timedelta",
+    "sympy": "symbols Symbol solve Eq integrate diff simplify expand factor factorint isprime "
+    "primerange Rational oo nsolve limit series Matrix",
+    "scipy.integrate": "quad solve_ivp odeint",
+    "scipy.optimize": "brentq fsolve minimize minimize_scalar curve_fit",
+}
+_IMPORTS = {name: f"import {name}" for name in sorted(MODULES - {"scipy"})} | _ALIASES
+_IMPORTS |= {
+    name: f"from {module} import {name}"
+    for module, names in _MEMBERS.items()
+    for name in names.split()
+}
+
+
+def with_imports(code: str) -> str:
+    """Return the program with the imports that it needs and does not have, where it can be read."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return code
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    there = {node.id for node in names if _stores(node)} | _bound(tree)
+    used = {node.id for node in names} - there
+    lines = {_IMPORTS[name] for name in used if name in _IMPORTS}
+    if "scipy" in used:
+        parts = {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "scipy"
+        }
+        lines |= {f"import scipy.{part}" for part in parts}
+    if not lines:
+        return code
+    return "\n".join(sorted(lines)) + "\n\n" + code
+
+
+def _bound(tree: ast.AST) -> set[str]:
+    """Return the names that imports, definitions and arguments bind."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                found |= {(alias.asname or alias.name).split(".")[0] for alias in names}
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.arg(arg=name):
+                found.add(name)
+    return found
+
+
 def complaint(code: str, *, files: bool = False) -> str | None:
     """Return what is wrong with a program, in words for the model, or None.
 

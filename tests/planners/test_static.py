@@ -79,3 +79,23 @@ async def test_every_module_that_may_be_imported_is_in_the_sandbox(
     result = await Trials(registry, tmp_path)(Step(id="a", language="python", code=code), {})
     assert result.stderr == ""
     assert result.status is StepStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("code", "imports"),
+    [
+        ("report('a', math.pi * np.sqrt(2))", ["import math", "import numpy as np"]),
+        ("report('a', Counter('abc').total())", ["from collections import Counter"]),
+        ("report('a', scipy.special.gamma(3))", ["import scipy.special"]),
+        ("import math\nreport('a', math.pi)", []),
+        ("date = 3\nreport('a', date)", []),
+        ("def pi(sqrt): return sqrt\nreport('a', pi(1))", []),
+        ("report('a', nothing.known)", []),
+        ("report('a', np.", []),
+    ],
+)
+def test_a_program_gets_the_imports_that_it_needs(code: str, imports: list[str]) -> None:
+    changed = static.with_imports(code)
+    assert changed.endswith(code)
+    assert changed.removesuffix(code).split("\n") == [*imports, "", ""] if imports else True
+    assert imports or changed == code
