@@ -66,7 +66,7 @@ def left_out(
     number that only its unit has placed counts where the recipe is asked for with such a number.
     """
     plain = numbers.normal(text)
-    mentions = numbers.read(text)
+    mentions = numbers.read(links.plain)
     spans = words_of(plain, parameters)
     used = {id(m) for m in links.taken.values()}
     found = [m.text for m in links.left if not m.weak] + [m.text for m in links.guessed]
@@ -250,13 +250,22 @@ def _second_choices(text: str, parameter: Parameter, links: Links) -> list[str]:
     ]
 
 
+def _known(text: str, start: int, end: int, context: str) -> bool:
+    """Whether the recipe speaks so: with the same word behind the adjective, or before it."""
+    said = text[start:end].lower()
+    behind = re.match(r"\s*[a-z]+|[\u3400-\u9fff]", text[end:].lower())
+    before = re.search(r"[a-z]+\s*$|[\u3400-\u9fff]$", text[:start].lower())
+    after = behind is not None and said + behind.group() in context
+    return after or (before is not None and before.group() + said in context)
+
+
 def _adjectives(text: str, links: Links, context: str) -> list[str]:
     """Return "fast" or "更大" where no number beside it tells how much, and no text of the recipe
     speaks so: it asks for another value than the usual one."""
     found = []
     for word in relatives(text):
         said = text[word.start : word.end].lower()
-        if _ASKED.search(text[: word.start]) or said in context:
+        if _ASKED.search(text[: word.start]) or _known(text, word.start, word.end, context):
             continue
         beside = (
             min(abs(m.end - word.start), abs(word.end - m.start)) <= 12

@@ -24,7 +24,7 @@ def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
             wanted = set(terms(words))
             latin = words.isascii()
             there = (wanted and wanted <= said) if latin else words.lower() in lowered
-            if there and _denied(lowered, words.lower()):
+            if there and _denied(lowered, re.sub(r"^(?:with|in|on) ", "", words.lower())):
                 continue
             if there and len(words) > len(found.get(choice, "")):
                 found[choice] = words

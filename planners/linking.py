@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from intentos.parameters import Parameter
@@ -47,6 +47,8 @@ class Links:
     """Numbers of which neither a unit nor a word tells whose they are."""
     told: set[str] = field(default_factory=set)
     """Parameters whose value was read as a whole: a date, a formula's factors, a world's gravity."""
+    plain: str = ""
+    """The text without what was read as formulas, lists and choices."""
     unread: list[str] = field(default_factory=list)
     """Formulas that went nowhere, and what a model added."""
 
@@ -74,7 +76,7 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     links.unread += _unread(text, blanked, context)
     text = blanked
     text = numbered_choices(text, parameters, links.values)
-    plain = numbers.normal(text)
+    links.plain = plain = numbers.normal(text)
     mentions = [m for m in numbers.read(text) if m.kind != "factor" or context]
     mentions = _inherited(plain, mentions)
     mentions = _moments(mentions, parameters, links)
@@ -242,14 +244,15 @@ def _moments(
     names = {p.name: p for p in parameters if p.kind in ("number", "integer")}
     beginnings = [n.removesuffix("month") for n in names if n.split("_")[-1] == "month"]
     rest = []
+    years = _years(mentions, names, links)
     for mention in mentions:
         parts: dict[str, float] = {}
         if mention.unit == DATE and beginnings:
             value = int(mention.number)
             start = beginnings.pop(0)
             parts = {start + "day": value % 100, start + "month": value // 100 % 100}
-            if value >= 10_000 and start + "year" in names:
-                parts[start + "year"] = value // 10_000
+            if start + "year" in names and years:
+                parts[start + "year"] = years[mention]
             elif value >= 10_000:
                 links.guessed.append(mention)
         elif mention.unit == CLOCK and "hour" in names and "hour" not in links.values:
@@ -265,6 +268,22 @@ def _moments(
             links.taken[name] = mention
             links.told.add(name)
     return rest
+
+
+def _years(
+    mentions: Sequence[Mention], names: Mapping[str, Parameter], links: Links
+) -> dict[Mention, float]:
+    """Return the year of each date; where none is said it is that of the other date, or the last
+    one that the plan has, which is a guess."""
+    dates = [m for m in mentions if m.unit == DATE]
+    usual = [p for name, p in names.items() if name.split("_")[-1] == "year"]
+    said = [int(m.number) // 10_000 for m in dates if m.number >= 10_000]
+    if not dates or not usual:
+        return {}
+    if not said:
+        links.guessed += dates
+    other = said[-1] if said else float(usual[-1].default)
+    return {m: int(m.number) // 10_000 if m.number >= 10_000 else other for m in dates}
 
 
 _WORLDS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
@@ -299,7 +318,9 @@ _ASIDE = ("frames", "size", "seed", "reach", "degree")
 
 def _worth_a_guess(mention: Mention) -> bool:
     """Whether a number may be given to a parameter that nothing links it to: "two" is mostly part
-    of the story."""
+    of the story, and 1905 a year."""
+    if re.fullmatch(r"1[89]\d\d|20\d\d", mention.text):
+        return False
     few = 0 <= mention.number <= 3 if mention.kind == "number" else False
     spelled = not re.search(r"\d", mention.text)
     return mention.kind == "number" and not mention.weak and not (few and spelled)

@@ -118,6 +118,7 @@ _DIGITS = re.compile(
 _ISOTOPE = re.compile(r"[A-Za-z]-$|[氢氦锂铍硼碳氮氧氟钠镁铝硅磷硫氯氩钾钙铁钴镍铜锌碘铯铀钚镭氡锶锝铊金银]$")
 """What stands before the number of a name: carbon-14, 碘131, covid-19."""
 _DIME = re.compile(r"毛(?![\u3400-\u9fff]|\d)|毛(?=[一钱每])")
+_HOURLY = re.compile(r"时速(?:为|是|约)?\s*$")
 _GLUED = re.compile(r"(?!x\d)[A-Za-z_]")
 
 
@@ -131,6 +132,8 @@ def _digits(text: str) -> list[Mention]:
         if not math.isfinite(value):
             continue
         unit, end = read_unit(text, match.start(), match.end())
+        if unit is None and _HOURLY.search(text, max(0, match.start() - 6), match.start()):
+            unit = by_name()["km/h"]
         if unit is None and _GLUED.match(text, match.end()):
             continue  # 3D, 2nd-order names, 1Dplot
         if unit is None and not match["sign"] and _ISOTOPE.search(text[: match.start()]):
@@ -179,6 +182,8 @@ _CN = re.compile(r"[零〇一二两三四五六七八九十百千万亿萬億]+(
 _CLASSIFIERS = "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片根对组行列格代轮倍帧间桌扇"
 _ORDER = re.compile(r"[一二三四五六]次(?=方程|函数|曲线|项|多项式|型|元)")
 """A name of equations and no number of them."""
+_SOME = ("一二", "两三", "二三", "三四", "四五", "五六", "六七", "七八", "八九")
+"""Some, and not 78."""
 _NOUN = re.compile(r"车道|人(?![工造体民类])")
 """What is counted without a classifier: 两车道, 五人."""
 _CN_PERCENT = re.compile(
@@ -212,7 +217,7 @@ def _chinese(text: str) -> list[Mention]:
         # One numeral alone is often part of a word: 三体, 一起, 万花筒, 十字.
         if len(body) == 1 and unit is None and not classified and not ordinal:
             continue
-        if _ORDER.match(text, match.start()):
+        if _ORDER.match(text, match.start()) or body in _SOME:
             continue
         if text.startswith(("一点", "一些", "一下"), match.start()):
             continue
