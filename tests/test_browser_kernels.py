@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,11 +19,12 @@ from intentos.bindings import connect
 from intentos.config import Settings
 from intentos.errors import InvalidProgram
 from intentos.gpu_kernels.kernel import Compare, KernelBase
+from intentos.plan import Step
 from intentos.planners.library import Library
-from intentos.program import GpuProgram
+from intentos.program import GpuProgram, load
 from intentos.protocols import Evidence
 from intentos.registry import Registry
-from intentos.types import Json
+from intentos.types import Json, Value
 
 from .chromium import Chromium, Job, Played, chromium, run_here
 
@@ -261,11 +262,16 @@ def test_a_kernel_gives_the_same_in_the_browser(browser: Chromium, name: str) ->
 
 @dataclass(frozen=True)
 class RecipeStep:
-    """A kernel step of a recipe at its test size."""
+    """A step of a recipe on the GPU, at its test size."""
 
     recipe: str
-    kernel: KernelBase[Any]
+    kernel: str
+    compare: Compare
     job: Job
+
+
+PAINTED = Compare(rule="tolerance", frames=1, absolute=1.0, relative=0.02, pixels=1.5)
+"""Of a picture that a recipe paints with a shader of its own: its numbers are rounded sums."""
 
 
 def recipe_steps(settings: Settings) -> list[RecipeStep]:
@@ -275,12 +281,15 @@ def recipe_steps(settings: Settings) -> list[RecipeStep]:
         values = plan.accept(recipe.test)
         live = frozenset(p.name for p in plan.parameters if p.live)
         for step in plan.steps:
+            if step.language == "wgsl":
+                job = Job(few_frames(painted(step, values), PAINTED), values)
+                found.append(RecipeStep(recipe.id, "wgsl", PAINTED, job))
             if step.language != "kernel":
                 continue
             kernel = kernel_of(step.code)
             program = small(kernel, step.resolved_arguments(values))
             program = few_frames(connect(program, step.arguments, live), kernel.compare)
-            found.append(RecipeStep(recipe.id, kernel, Job(program, values)))
+            found.append(RecipeStep(recipe.id, kernel.name, kernel.compare, Job(program, values)))
     return found
 
 
@@ -290,6 +299,16 @@ def small(kernel: KernelBase[Any], arguments: dict[str, Json]) -> GpuProgram:
         return kernel.build(arguments | {"width": RECIPE_SIDE, "height": RECIPE_SIDE})
     except InvalidProgram:  # what is shown does not fit into so few pixels
         return kernel.build(arguments)
+
+
+def painted(step: Step, values: Mapping[str, Value]) -> GpuProgram:
+    """A recipe's own shader, on a smaller picture too."""
+    arguments = step.resolved_arguments(values)
+    buffers = cast("list[dict[str, Json]]", arguments["buffers"])
+    smaller = [b | ({"length": RECIPE_SIDE**2} if b["name"] == "pixels" else {}) for b in buffers]
+    size: dict[str, Json] = {"width": RECIPE_SIDE, "height": RECIPE_SIDE, "buffers": smaller}
+    uniforms = step.arguments["uniforms"]
+    return load(arguments | size | {"uniforms": uniforms, "source": step.code})
 
 
 def few_frames(program: GpuProgram, compare: Compare) -> GpuProgram:
@@ -303,12 +322,12 @@ def test_every_recipe_gives_the_same_in_the_browser(browser: Chromium, settings:
     differing = {}
     for step, there in zip(steps, played, strict=True):
         try:
-            assert_alike(step.kernel.compare, there, run_here(step.job), step.recipe)
+            assert_alike(step.compare, there, run_here(step.job), step.recipe)
             assert there.frames
         except AssertionError as error:  # the others are looked at all the same
             differing[step.recipe] = str(error)[:500]
     assert differing == {}
-    assert {step.kernel.name for step in steps} >= FIRST_FIVE
+    assert {step.kernel for step in steps} >= FIRST_FIVE | {"wgsl"}
 
 
 def assert_alike(compare: Compare, there: Played, here: Played, where: str) -> None:
