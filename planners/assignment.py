@@ -85,11 +85,11 @@ def _together(
     worth = 0.0
     alike = unit_of(one) == unit_of(other) and one.kind == other.kind
     if alike:
-        greater = _greater(one, other)
-        if greater:
+        warmer = greater(one, other)
+        if warmer:
             first, second = value_for(said[0], one), value_for(said[1], other)
             assert isinstance(first, int | float) and isinstance(second, int | float)
-            worth += 0.3 if (first - second) * greater > 0 else -0.3
+            worth += 0.3 if (first - second) * warmer > 0 else -0.3
         elif counterparts(one.name, other.name):
             worth += 0.2 if _before(one, other) else -0.2
     elif distance == 1 and (side := sides.get(one.name)) is not None:
@@ -98,7 +98,7 @@ def _together(
     return worth
 
 
-def _greater(one: Parameter, other: Parameter) -> int:
+def greater(one: Parameter, other: Parameter) -> int:
     """Return 1 where the first is the greater of a pair such as hot and cold, -1 the less."""
     warm = unit_of(one) in ("°C", "K", "°F")
     for high, low in _GREATER.items():
@@ -168,7 +168,7 @@ def by_order(
         turned = options[i][b] + options[j][a]
         one, other = places[a], places[b]
         if kept - turned < 0.3 and not (
-            _greater(one, other) or counterparts(one.name, other.name)
+            greater(one, other) or counterparts(one.name, other.name)
         ):
             found += [mentions[i], mentions[j]]
     return found

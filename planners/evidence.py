@@ -139,7 +139,8 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
     if not wanted:
         # Of a thing without a unit some aliases are units: it is counted in what is said.
         own = _unit_words(parameter.name, parameter.aliases)
-        return whole(mention.number) if mention.unit in own else None
+        abstract = not own and parameter.kind == "number" and _wide(parameter)
+        return whole(mention.number) if mention.unit in own or abstract else None
     value = convert(mention.number, mention.unit, wanted)
     own, per = per_of(parameter), mention.per
     if value is None and wanted and per is not None:  # 每米要50牛
@@ -149,6 +150,12 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
         value = convert(mention.number, mention.unit, f"{wanted}/{own.symbol}")
         return None if value is None else whole(value)
     return None if value is None else whole(_by(value, mention, parameter))
+
+
+def _wide(parameter: Parameter) -> bool:
+    """Whether it is a number of anything, such as a mean: then it is counted in what is said."""
+    low, high = parameter.minimum, parameter.maximum
+    return low is None or high is None or high - low >= 1e5
 
 
 def _share(number: float, parameter: Parameter, wanted: str) -> Value | None:
@@ -286,6 +293,8 @@ def evidence(
 def _by_unit(mention: Mention, parameter: Parameter) -> float:
     assert mention.unit is not None
     wanted = unit_of(parameter)
+    if not wanted and _wide(parameter):
+        return 0.0  # only its own words make it a mean
     if mention.unit.dimension == "percent" and wanted != "%":
         return 2.5 if (parameter.maximum or 0) <= 1 else 1.0
     known = named(wanted)
@@ -339,11 +348,15 @@ def nearness(
     it is a word of its own, and not one that stands beside many numbers."""
     blocks = [(m.start, m.end) for m in others if m is not mention]
     best, sure = 0.0, False
+    stop = mention.end
+    for a, b in sorted(blocks):  # in "3 kg 70 °C water" both numbers are the water's
+        if stop <= a <= stop + 1 and not text[stop:a].strip():
+            stop = b
     for start, end, generic, leading in spans:
-        if start >= mention.end:
+        if start >= stop:
             if leading:
                 continue
-            gap, base = text[mention.end : start], 2.7 if generic else 4.0
+            gap, base = text[stop:start], 2.7 if generic else 4.0
         elif end <= mention.start:
             gap, base = text[end : mention.start], 2.4 if generic else 3.5
         elif mention.start <= start and end <= mention.end:
@@ -351,7 +364,7 @@ def nearness(
             continue
         else:
             continue
-        between = (min(end, mention.end), max(start, mention.start))
+        between = (min(end, stop), max(start, mention.start))
         if len(gap) > _REACH or any(a >= between[0] and b <= between[1] for a, b in blocks):
             continue
         near = base

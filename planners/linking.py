@@ -11,7 +11,7 @@ from intentos.parameters import Parameter
 from intentos.types import Value
 
 from . import numbers
-from .assignment import by_order, counterparts, search
+from .assignment import by_order, counterparts, greater, search
 from .choices import named_choices, numbered_choices, set_choices, spoken_choice
 from .evidence import (
     NEEDED,
@@ -82,6 +82,7 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     mentions = _moments(mentions, parameters, links)
     mentions = _watery(plain + context, mentions, parameters)
     mentions = _ranges(plain, mentions, parameters, links)
+    mentions = _calls(plain, mentions, parameters, links)
     rest = _assigned(plain, mentions, parameters, links, context)
     rest = [m for m in rest if not (m.kind == "number" and m.unit is None and m.value in sizes)]
     _gravity(plain, parameters, links)
@@ -164,7 +165,8 @@ def _share_in_rows(
             for index, strength in list(options[a].items()):
                 if not accepts(mentions[b], places[index]):
                     continue
-                twins = any(counterparts(places[index].name, p.name) for p in places)
+                place = places[index]
+                twins = any(counterparts(place.name, p.name) or greater(place, p) for p in places)
                 shared = strength if twins else 0.9 * strength
                 if shared >= NEEDED:
                     options[b][index] = max(options[b].get(index, 0.0), shared)
@@ -380,6 +382,29 @@ def _ranges(
         links.give(low, one)
         links.give(high, other)
         return [m for m in mentions if m is not one and m is not other]
+    return mentions
+
+
+_CALL = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,4}\s*\(\s*$")
+
+
+def _calls(
+    text: str, mentions: list[Mention], parameters: Sequence[Parameter], links: Links
+) -> list[Mention]:
+    """Link "C(12, 5)" and "gcd(84, 36)" to the two whole numbers that come first; return the rest."""
+    places = [p for p in parameters if p.name not in links.values][:2]
+    for one, other in itertools.pairwise(mentions):
+        if not _CALL.search(text[: one.start]) or text[one.end : other.start].strip() not in ",，":
+            continue
+        if not re.match(r"\s*\)", text[other.end :]) or len(places) != 2:
+            continue
+        if all(p.kind == "integer" and not p.unit for p in places) and (
+            accepts(one, places[0]) and accepts(other, places[1])
+        ):
+            for mention, place in ((one, places[0]), (other, places[1])):
+                links.give(place, mention)
+                links.told.add(place.name)
+            return [m for m in mentions if m is not one and m is not other]
     return mentions
 
 

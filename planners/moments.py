@@ -41,7 +41,8 @@ _CLOCKS = tuple(
         r"(?:\s*(?P<half>[ap])\.?m\b\.?)?",
         r"(?<![\d:.])(?P<hour>1[0-2]|0?[1-9])\s*(?P<half>[ap])\.?m\b\.?",
         r"\b(?P<hour>1[0-2]|[1-9])\s+o'?clock\b(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night))?",
-        rf"\b(?P<past>half|quarter)\s+(?P<way>past|to)\s+(?P<hour>1[0-2]|[1-9]|{'|'.join(_HOURS)})\b",
+        rf"\b(?:a\s+)?(?P<past>half|quarter)\s+(?P<way>past|to)\s+(?P<hour>1[0-2]|[1-9]|{'|'.join(_HOURS)})\b"
+        r"(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night)\b)?",
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*[点时](?P<minute>半|[一三]刻|过?\d{{1,2}}分?|过?{_CN}{{1,3}}分?)",
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*点(?P<sharp>钟|整)?",
     )
@@ -94,7 +95,9 @@ def _hours(match: re.Match[str]) -> float | None:
         name = groups["hour"].lower()
         number = int(name) if name.isdigit() else _HOURS.index(name) + 1
         part = 0.5 if groups["past"].lower() == "half" else 0.25
-        return (number - part if groups["way"].lower() == "to" else number + part) % 24
+        said_hour = number - part if groups["way"].lower() == "to" else number + part
+        later = (groups["en"] or "").lower() in ("afternoon", "evening", "night")
+        return (said_hour + 12 if later and said_hour < 12 else said_hour) % 24
     hour, said = _count(groups["hour"]), (groups.get("minute") or "").removeprefix("过")
     if hour is None or hour > 24:
         return None

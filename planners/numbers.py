@@ -115,7 +115,7 @@ _DIGITS = re.compile(
     r"|\s*(?P<zh>百万|千万|百|千(?![米克])|万|萬|亿|億)+)?"
     r"(?P<half>\s+and\s+a\s+half\b)?(?:st|nd|rd|th)?"
 )
-_ISOTOPE = re.compile(r"[A-Za-z]-$|[氢氦锂铍硼碳氮氧氟钠镁铝硅磷硫氯氩钾钙铁钴镍铜锌碘铯铀钚镭氡锶锝铊金银]$")
+_ISOTOPE = re.compile(r"[A-Za-z]-$|[氢氦碳氮氧钾钴碘铯铀钚钍镭氡锶锝铊]$")
 """What stands before the number of a name: carbon-14, 碘131, covid-19."""
 _DIME = re.compile(r"毛(?![\u3400-\u9fff]|\d)|毛(?=[一钱每])")
 _HOURLY = re.compile(r"时速(?:为|是|约)?\s*$")
@@ -243,7 +243,14 @@ def _english(text: str) -> list[Mention]:
             continue
         weak = words == ["one"]
         found.append(number(text, value, match.start(), end, unit, weak=weak))
+    for match in _ORDINAL.finditer(text):
+        value = float(_ORDINALS.index(match.group().lower()) + 3)
+        found.append(number(text, value, *match.span(), None, weak=True))
     return found
+
+
+_ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+_ORDINAL = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b", re.IGNORECASE)
 
 
 # Factors -----------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ _HALF = re.compile(
 _AND_HALF = re.compile(r"\b(?:an?|one)\s+(?P<u>[a-z]+)\s+and\s+a\s+half\b", re.IGNORECASE)
 _MINUTES = re.compile(rf"(?P<n>{_N})分半钟?")
 _ONE = re.compile(
-    r"\b(?:after|within|for)\s+(?P<a>an?)(?=\s+(?:second|minute|hour|day|week|month|year|decade|century)\b)",
+    r"\b(?:after|within|for|wait(?:ing)?)\s+(?P<a>an?)(?=\s+(?:second|minute|hour|day|week|month|year|decade|century)\b)",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(r"(?<![\w./])(?P<a>\d{1,4})\s?/\s?(?P<b>\d{1,4})(?![\w./]|\s*[\w(]*[/^*])")

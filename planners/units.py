@@ -28,7 +28,8 @@ _TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("ft", "length", 0.3048), "ft feet foot 英尺"),
     (Unit("inch", "length", 0.0254), "inches inch ″ 英寸"),
     (Unit("yard", "length", 0.9144), "yards yard 码"),
-    (Unit("AU", "length", 1.495978707e11), "AU au astronomical-units astronomical-unit 个天文单位 天文单位"),
+    (Unit("AU", "length", 1.495978707e11), 
+        "AU au astronomical-units astronomical-unit 个天文单位 天文单位"),
     (Unit("ly", "length", 9.4607304725808e15), "ly light-years light-year lightyears 个光年 光年"),
     (Unit("m/s", "speed"), "m/s mps 米/秒 米每秒"),
     (Unit("km/s", "speed", 1e3), "km/s 公里/秒 千米/秒 公里每秒 千米每秒"),
@@ -190,6 +191,7 @@ _PER = {"秒": "s", "秒钟": "s", "小时": "h"}
 _FAHRENHEIT = re.compile(r"华氏\s*$")
 BEFORE = re.compile(r"(?:每(?P<per>秒钟?|小时)|时速(?:为|是)?)\s*$")
 """What stands before a Chinese speed: 每小时60公里, 时速60公里."""
+_HOURLY = re.compile(r"的?时速")
 _EXPONENTS = {"²": 2, "³": 3, "⁻¹": -1, "⁻²": -2, "⁻³": -3}
 _POWER = re.compile(r"\^?(-?\d)(?!\d)|(⁻?[¹²³])")
 _JOIN = re.compile(
@@ -262,6 +264,9 @@ def read_unit(text: str, start: int, end: int) -> tuple[Unit | None, int]:
         elif _FAHRENHEIT.search(text, max(0, start - 4), start):
             unit = by_name()["°F"]
     unit, stop = _compound(text, unit, stop)
+    behind = _HOURLY.match(text, stop)
+    if behind is not None and unit.dimension == "length":
+        return product([(unit, 1), (by_name()["h"], -1)]), behind.end()
     before = BEFORE.search(text, max(0, start - 8), start)
     if before is not None and unit.dimension == "length":
         per = by_name()[_PER[before["per"] or "小时"]]
