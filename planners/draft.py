@@ -43,11 +43,11 @@ _LINES: dict[Language, str] = {
     "en": r"""
 task ::= [A-Z] line
 answer ::= line
-line ::= [^\n`\u2e80-\uffef]{2,200}
+line ::= [^\n`\u2e80-\uffef]{2,140}
 """,
     "zh": r"""
-task ::= han [^\n`]{2,120}
-answer ::= lead{0,24} han [^\n`]{1,120}
+task ::= han [^\n`]{2,80}
+answer ::= lead{0,24} han [^\n`]{1,80}
 lead ::= "{" [^{}\n`]{1,40} "}" | [A-Za-z]? [^A-Za-z{}\n`\u3400-\u9fff]
 han ::= [\u3400-\u9fff]
 """,

@@ -74,7 +74,7 @@ async def test_the_sentences_speak_the_language_of_the_wish(
 ) -> None:
     language = language_of(text)
     prompt = Prompt(system=system(), user=f"Wish: {text} {asked_for}")
-    done = await model.complete(prompt, grammar=grammar(language), max_tokens=120)
+    done = await model.complete(prompt, grammar=grammar(language), max_tokens=200)
     task, answer = done.text.split("\n")[:2]
     for sentence in (task.removeprefix("Task: "), answer.removeprefix("Answer: ")):
         assert language_of(sentence) == language
