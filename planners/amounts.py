@@ -29,19 +29,19 @@ class Amount:
 
 _NUMERAL = r"(?:[零〇一二两三四五六七八九十百千]+(?:点[零〇一二三四五六七八九]+)?半?|\d+(?:\.\d+)?)"
 _UP = (
-    r"增加|增大|增高|增长|加大|加长|加宽|加高|加深|加快|加速|加到|追加|提高|提升|提速|提前|升高|上升|上调|调高|延长|拉长|拉大"
+    r"增加|增大|增高|增长|加大|加长|加宽|加高|加深|加快|加速|加到|追加|提高|提升|提速|升高|上升|上调|调高|延长|拉长|拉大"
     r"|扩大|放大|多|加|增|添|涨|升|快|大|高|长|宽|厚|粗|重|深|远|热|亮|强|硬|密|浓|响|久"
 )
 _DOWN = (
-    r"减少|减小|减慢|减速|减短|减低|减轻|减弱|减掉|降低|降速|下降|下调|下跌|调低|缩短|缩小|少|减|降|跌|扣|扣掉|去掉|拿走|撤掉"
+    r"提前|提早|减少|减小|减慢|减速|减短|减低|减轻|减弱|减掉|降低|降速|下降|下调|下跌|调低|缩短|缩小|少|减|降|跌|扣|扣掉|去掉|拿走|撤掉"
     r"|砍掉|删掉|省|慢|小|低|短|窄|薄|细|轻|浅|近|冷|凉|暗|弱|软|疏|稀|淡"
 )
 _DOWNWARD = re.compile(rf"(?:{_DOWN})\Z")
-_PURE_UP = r"增加|增大|增长|加大|加长|加宽|加高|加深|追加|提高|提升|升高|上升|上调|调高|延长|拉长|扩大|多|加|增|添|涨|升|快|提速|加速|加快"
-_PURE_DOWN = r"减少|减小|减慢|减速|减短|减掉|降低|降速|下降|下调|下跌|调低|缩短|缩小|少|减|降|跌|扣|扣掉|去掉|拿走|撤掉|砍掉|删掉|慢"
-_COMPARED = r"长|短|高|低|宽|窄|大|小|重|轻|深|浅|远|近|厚|薄|粗|细|热|冷|亮|暗|强|弱"
+_PURE_UP = r"推迟|延后|增加|增大|增长|加大|加长|加宽|加高|加深|追加|提高|提升|升高|上升|上调|调高|延长|拉长|扩大|多|加|增|添|涨|升|快|提速|加速|加快"
+_PURE_DOWN = r"提前|提早|减少|减小|减慢|减速|减短|减掉|降低|降速|下降|下调|下跌|调低|缩短|缩小|少|减|降|跌|扣|扣掉|去掉|拿走|撤掉|砍掉|删掉|慢"
+_COMPARED = r"陡|密|稀|硬|软|响|久|晚|长|短|高|低|宽|窄|大|小|重|轻|深|浅|远|近|厚|薄|粗|细|热|冷|亮|暗|强|弱"
 _BEFORE_ZH = re.compile(
-    rf"(?<![最至不])(?:(?P<up>{_PURE_UP})|(?P<down>{_PURE_DOWN})"
+    rf"(?<![最至不])(?:(?P<up>{_PURE_UP}|再[来盖开放种建养挂点摆造买存画撒扔招派修])|(?P<down>{_PURE_DOWN})"
     rf"|(?:[再更]|多|要)(?P<adj>{_COMPARED}))(?:了|上|个|出|掉|下|它)?"
     r"(?P<verb>(?<=[多少])(?!到|至|为|成|于|达)[\u4e00-\u9fff]{1,2})?\s*\Z"
 )
@@ -59,18 +59,19 @@ _BY = re.compile(
 )
 _ADJECTIVE_UP = (
     "faster|longer|higher|taller|bigger|larger|wider|hotter|warmer|heavier|deeper|thicker|brighter|louder|"
-    "stronger|further|farther|steeper|denser|later"
+    "stronger|further|farther|steeper|denser"
 )
 _ADJECTIVE_DOWN = (
     "slower|shorter|lower|smaller|narrower|colder|cooler|lighter|shallower|thinner|darker|quieter|weaker|"
-    "closer|nearer|flatter|earlier"
+    "closer|nearer|flatter|sooner|earlier"
 )
 _AFTER_EN = re.compile(
-    rf"\s*(?:(?P<up>more|extra|additional|{_ADJECTIVE_UP})|(?P<down>fewer|less|{_ADJECTIVE_DOWN}))\b(?!\s+times?\b)",
+    rf"\s*(?:[a-z]+\s+(?=(?:more|fewer|less)\b(?!\s+(?:than|[a-z]))))?"
+    rf"(?:(?P<up>more|extra|additional|{_ADJECTIVE_UP})|(?P<down>fewer|less|{_ADJECTIVE_DOWN}))\b(?!\s+times?\b)",
     re.IGNORECASE,
 )
 _STEP_ZH = re.compile(
-    r"(?<![最至不])(?:再?(?P<up>加|多|添|增加|来)|再?(?P<down>少|减|减少|去掉|拿走))[了上个\u4e00-\u9fff]{0,1}?"
+    r"(?<![最至不])(?:再?(?P<up>加|多|添|增加|来|(?<=再)[盖开放种建养挂点摆造买存画撒扔招派修])|再?(?P<down>少|减|减少|去掉|拿走))[了上个\u4e00-\u9fff]{0,1}?"
     r"(?P<n>[一二两三四五六七八九十]{1,3})[盏座栋间扇匹头支双道枝株所面口套名位家份]"
 )
 _ONE_MORE = re.compile(

@@ -33,6 +33,7 @@ _CLASSIFIER = re.compile(
     r"^[个颗只辆条张群座棵粒枚块台艘架根滴朵片对扇间盏栋支头匹株家位名](?=[\u3400-\u9fff])"
 )
 _NUMBER_OF = re.compile(r"的?[只颗棵朵座盏栋条辆个块间枚]?(?:数量|数目|个数|数)$")
+_HAN = re.compile(r"[\u3400-\u9fff]+")
 _COUNT = re.compile(r"数$|数量|人数|[只颗棵朵座盏栋条辆个]数")
 
 
@@ -71,11 +72,11 @@ def spots(text: str, parameters: Sequence[Parameter]) -> list[Spot]:
 
 def _by_label(text: str, parameters: Sequence[Parameter], found: Sequence[Spot]) -> list[Spot]:
     """Return where a word stands that is in the label of one parameter alone: "to drink at"."""
+    more = _by_chinese_label(text, parameters, found)
     owners: dict[str, set[str]] = {}
     for p in parameters:
         for word in _WORD.findall(p.label.en.lower()):
             owners.setdefault(stem(word), set()).add(p.name)
-    more = []
     for match in _WORD.finditer(text):
         names = owners.get(stem(match.group().lower()), set())
         if len(names) != 1 or match.group().lower() in _NO_LABEL:
@@ -83,6 +84,30 @@ def _by_label(text: str, parameters: Sequence[Parameter], found: Sequence[Spot])
         if any(s.start < match.end() and match.start() < s.end for s in found):
             continue
         more += [Spot(p, *match.span()) for p in parameters if p.name in names]
+    return more
+
+
+def _by_chinese_label(
+    text: str, parameters: Sequence[Parameter], found: Sequence[Spot]
+) -> list[Spot]:
+    """Return where a piece of three characters, or all before or behind a 的, of one label stands."""
+    more: list[Spot] = []
+    for parameter in parameters:
+        label = parameter.label.zh
+        others = " ".join(
+            [q.label.zh for q in parameters if q is not parameter]
+            + [a for q in parameters if q is not parameter for a in q.aliases]
+        )
+        pieces = {p for p in re.split(r"的|[（(].*", label) if len(p) >= 2}
+        pieces |= {label[i : i + n] for n in (3, 4, 5, 6) for i in range(len(label) - n + 1)}
+        for piece in sorted(pieces, key=len, reverse=True):
+            if piece in others or piece not in text or not _HAN.fullmatch(piece):
+                continue
+            start = text.index(piece)
+            end = start + len(piece)
+            if not any(s.start < end and start < s.end for s in [*found, *more]):
+                more.append(Spot(parameter, start, end))
+                break
     return more
 
 

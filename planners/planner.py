@@ -110,7 +110,7 @@ class DefaultPlanner:
         written = await compose.from_equations(intent, context, self._registry)
         if written is not None:
             return _with(spent, written)
-        if refusal.doubtful(intent.text):
+        if refusal.doubtful(intent.text, hits[0].chance if hits else 0.0):
             spent += await self._refused(intent, context)
         recalled, used = await self.recall(intent, context)
         if recalled is not None:
@@ -153,7 +153,7 @@ class DefaultPlanner:
     def _hits(self, intent: Intent) -> list[Hit]:
         every = self.library.all()
         if self._indexed is None or self._indexed[0] is not every:  # one was saved meanwhile
-            self._indexed = every, Index(every)
+            self._indexed = every, Index(every, self._settings.cache / "search.json")
         return saved.one_of_each(attached.hits(self._indexed[1], intent, every))
 
     async def _remembered(
@@ -186,12 +186,13 @@ class DefaultPlanner:
         said = bool(reading.operations) and not (strange or reading.guessed or reading.unclear)
         if whole is not None and whole.id == table.plan.recipe:
             # Nothing has been changed yet: said again, it would be the same picture again.
-            if not refers and not (said and dict(table.values) == table.plan.defaults):
+            fresh = dict(table.values) != table.plan.defaults and not reading.named
+            if not refers and (fresh or not said):
                 return False, 0
         elif whole is not None and not (said and not reading.named_only and len(hits) > 1):
             return False, 0  # nearly a recipe's own words: a whole wish
-        if attached.changed(intent, table)[2] or revise.again(text):
-            return True, 0  # it names other columns, or wants the same once more
+        if attached.changed(intent, table)[2] or self._as_it_is(text, table):
+            return True, 0  # it names other columns, or wants what lies there
         others = [hit for hit in hits if hit.recipe.id != table.plan.recipe]
         other = max((hit.score for hit in others), default=0.0)
         elsewhere = bool(others) and hits[0] is others[0] and hits[0].chance >= recall.LIKELY
@@ -216,6 +217,10 @@ class DefaultPlanner:
         async with self._model_turn(context) as model:
             return await revise.follows(text, table, model)
 
+    def _as_it_is(self, text: str, table: Table) -> bool:
+        """Whether the text wants the same once more, or a number that has been reported."""
+        return revise.again(text) or revise.asks(text, table)
+
     def _lying(self, table: Table) -> Recipe | None:
         """Return the recipe of what lies on the table, if it is of one."""
         return next((r for r in self.library.all() if r.id == table.plan.recipe), None)
@@ -223,7 +228,8 @@ class DefaultPlanner:
     async def _revised(self, intent: Intent, context: PlanningContext, table: Table) -> Proposal:
         table, intent, other_columns = attached.changed(intent, table)
         reading = revise.read(intent.text, table.plan, table.values)
-        if (other_columns and not reading.operations) or revise.again(intent.text):
+        as_it_is = not reading.operations and self._as_it_is(intent.text, table)
+        if (other_columns and not reading.operations) or as_it_is:
             return Proposal(plan=table.plan, values=table.values, accounted=not other_columns)
         recipe = self._lying(table)
         if self._no_model(context) or reading.plain:

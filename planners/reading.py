@@ -65,15 +65,20 @@ _SET_ZH = (
     r"|减小|加长|加|拉长|扩大|缩小|放大|涨|跌|取|用|烧|开|弄|搞|拉|放|推|控制|变化|上升|增大|定义))?"
     r"(?:到|成|为|至|在|有|是|取|只有|只|就是)?(?:了)?"
 )
-_SET_EN = r"(?:\s*\b(?:is|are|was|were|be|being|of|to|at|up|down|by|now|only|just|about|around|value|set|it|them|this|that|changed|equal|equals|goes|drops|rises)\b)*"
+_SET_EN = r"(?:\s*\b(?:is|are|was|were|be|being|of|to|at|up|down|by|now|only|just|about|around|value|set|it|them|this|that|one|ones|weighs?|has|have|gets?|becomes?|measures?|costs?|lasts?|takes?|needs?|runs?|moves?|should|shall|will|can|would|changed|equal|equals|goes|drops|rises)\b)*"
 _ASSIGN = re.compile(rf"\s*{_SET_ZH}{_SET_EN}\s*(?:[=:：＝]\s*)?", re.IGNORECASE)
 _COUNTED = re.compile(
     r"\s*(?:个|只|条|张|颗|份|块|根|套)?\s*(?:please|instead|now|then|for a change|呢|吧|了|试试|看看)?\s*(?:[。.!！?？,，;；]|\Z)",
     re.IGNORECASE,
 )
 _FILLED = re.compile(r"\bof (?:them|these|those)\b", re.IGNORECASE)
+_ORDINALS = "second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+_ORDINAL = re.compile(
+    rf"\b(?P<word>{'|'.join(_ORDINALS[1:])})\b(?!\s+(?:of|as|less|more|fewer)\b)", re.IGNORECASE
+)
 _SQUEEZED = re.compile(r"(?<=[下起刮来飘出])(?:了?一?[点些场阵]|起了?|了)(?=[\u4e00-\u9fff])")
 """What stands inside 下点雨, 刮起大风, 来场雪."""
+_POSITIVE = re.compile(r"\A(?!more|less|fewer|worse|better|further)[a-z]*(?<!er)\Z", re.IGNORECASE)
 _NOTHING = ("none", "off", "no", "absent")
 _PLAIN_CHOICES = ("clear", "none", "plain", "off", "no", "auto", "random")
 
@@ -115,10 +120,15 @@ class _Reader:
 
     def __init__(self, text: str, plan: Plan, values: Mapping[str, Value]) -> None:
         self.plan, self.values = plan, values
-        self.plain = _without_asking(_FILLED.sub(_blank, numbers.normal(text)))
+        said = _FILLED.sub(_blank, numbers.normal(text))
+        if any(p.unit in ("K", "°C") for p in plan.parameters):
+            said = re.sub(r"(?<=\d)K\b", " K", said)  # no thousands
+        said = re.sub(r"个?百分点|\bpercentage points?\b|\bpoints? of per ?cent\b", "%", said)
+        self.plain = _without_asking(_ORDINAL.sub(_cardinal, said))
         self.numeric = [p for p in plan.parameters if p.kind in ("number", "integer")]
         self.reading = Reading()
         self.used: list[tuple[int, int]] = []
+        self.refused: set[tuple[str, str]] = set()
         self.spots = spots(self.plain, plan.parameters)
 
     def read(self) -> Reading:
@@ -178,6 +188,8 @@ class _Reader:
                     (span, off) for span in _choice_spans(self.plain, parameter, choice)
                     if (off := self._beside(_OFF, *span)) is not None
                 ]  # fmt: skip
+                if found:
+                    self.refused.add((parameter.name, choice))
                 if not found or now != choice:
                     continue
                 plain = [c for c in _PLAIN_CHOICES if c in parameter.choices and c != choice]
@@ -204,9 +216,23 @@ class _Reader:
                 continue
             self.reading.guessed |= guessed
             self.reading.named = True
-            self._do(_operation(amount, places[0]))
+            self._do(self._done_by(amount, places[0]))
             if word is not None:
                 self.used.append((word.start, word.end))
+
+    def _done_by(self, amount: Amount, parameter: Parameter) -> Operation:
+        """Return what an amount does: 太阳的一百倍 is no factor where the sun is the measure."""
+        if amount.kind == "multiply" and not amount.per_cent:
+            before = re.search(r"([\u3400-\u9fff]{2})的?\Z", self.plain[: amount.start])
+            after = re.match(r"\s+(?:the|that of the|of the)\s+(\w{3,})", self.plain[amount.end :])
+            label = parameter.label
+            if (before and before[1] in label.zh and "倍" in label.zh) or (
+                after and stem(after[1].lower()) in map(stem, label.en.lower().split())
+                and stem(after[1].lower()) not in map(stem, parameter.name.split("_"))
+                and "倍" in label.zh
+            ):  # fmt: skip
+                return Operation(parameter.name, "set", parameter.accept(amount.value))
+        return _operation(amount, parameter)
 
     def _alive(
         self,
@@ -247,13 +273,21 @@ class _Reader:
             one_letter = spot.end - spot.start == 1 and rest[spot.start].isascii()
             if mention is None or (one_letter and not between):
                 continue
+            if self._is_used(mention.start, mention.end):
+                continue
             if mention.weak and mention.unit is None:
                 continue
             value = value_for(mention, parameter)
+            if mention.unit is not None and not parameter.unit and any(
+                p.unit and value_for(mention, p) is not None for p in self._open(self.numeric)
+            ):
+                continue  # years are for the one that is in years
             rivals = [
                 s for s in self.spots
                 if s.parameter is not parameter and s.start == mention.end + _spaces(rest, mention.end)
                 and s.parameter in self._open(self.numeric) and _accepts(mention, s.parameter)
+                and rest[s.start : s.end].lower().lstrip("个只颗条辆")
+                not in f"{parameter.label.zh}{parameter.label.en}".lower()
             ]  # fmt: skip
             if value is None or (rivals and not between):
                 continue
@@ -293,7 +327,12 @@ class _Reader:
                 if (choice := spoken_choice(squeezed, parameter)) is not None:
                     self._do(Operation(parameter.name, "set", choice))
         links = link(rest, self._open())
-        for name, value in links.values.items():
+        for name, value in list(links.values.items()):
+            chosen = self.plan.parameter(name).kind == "choice"
+            same = value == self._now(self.plan.parameter(name))
+            if chosen and (same or (name, str(value)) in self.refused):
+                del links.values[name]  # it is so already, or is not wanted
+                continue
             self._do(Operation(name, "set", value))
         self.reading.unused = links.unused
         self.reading.unclear += [m.text for m in links.left if not m.weak]
@@ -367,7 +406,11 @@ class _Reader:
     def _relatives(self, said: Sequence[Amount]) -> None:
         rest = self._left()
         words = [w for w in relatives(rest) if not self._is_used(w.start, w.end)]
+        words = self._one_each(words)
         for word in words:
+            bounds = clause(rest, word.start, word.end)
+            if _POSITIVE.search(rest[word.start : word.end]) and self._done_in(bounds):
+                continue  # "500 degrees at the hot end"
             if any(
                 a.start - _NEAR < word.end
                 and word.start < a.end + _NEAR
@@ -380,7 +423,10 @@ class _Reader:
             places, guessed = self._target(
                 word.start, word.end, word.concept, word, self._open(self.numeric)
             )
-            if not places and self._done_in(clause(rest, word.start, word.end)):
+            if not places and (
+                self._done_in(clause(rest, word.start, word.end))
+                or self._read_of(word.start, word.end)
+            ):
                 self.used.append((word.start, word.end))
                 continue  # "3 m wide", "lower the risk to 10%": the number has been read
             self._settle(rest[word.start : word.end], places, word.bare_factor, guessed, word)
@@ -413,6 +459,22 @@ class _Reader:
                     continue
                 self._settle(match.group(), places, amount, guessed, None, concept)
                 self.used.append(match.span())
+
+    def _one_each(self, words: list[Relative]) -> list[Relative]:
+        """Return the words, each of one quantity: what is softer may be a sound or a cloth."""
+        best: dict[tuple[int, int], tuple[int, Relative]] = {}
+        for word in words:
+            spoken = [p for p in self._open(self.numeric) if speaks_of(p, word.concept)]
+            worth = 2 if any(not opposite(p, word.concept) for p in spoken) else int(bool(spoken))
+            place = word.start, word.end
+            if place not in best or worth > best[place][0]:
+                best[place] = worth, word
+        return [word for _, word in best.values()]
+
+    def _read_of(self, start: int, end: int) -> bool:
+        """Whether a value has been read for what is named beside a place."""
+        done = {operation.parameter for operation in self.reading.operations}
+        return any(p.name in done for p in nearest(self.plain, start, end, self.spots))
 
     def _done_in(self, bounds: tuple[int, int]) -> bool:
         """Whether a value in this clause has been read: the verb says no more than that."""
@@ -484,6 +546,7 @@ class _Reader:
         if not named or not (bring or len(re.findall(r"[A-Za-z]+|[\u3400-\u9fff]", rest)) <= 6):
             return
         # What may be absent can come; among those the first that is said.
+        self.reading.guessed = bring is None or all((s.parameter.minimum or 0) > 0 for s in named)
         best = min(
             named, key=lambda s: ((s.parameter.minimum or 0) > 0, is_count(s.parameter), s.start)
         )
@@ -602,15 +665,26 @@ class _Reader:
                 return fitting, False
             if amount is not None and fitting and not spoken:
                 return fitting, False
+            if close and not spoken:
+                return close, False
             return self._best(spoken, concept, start, end)
         if named:
             return named, False
         if concept is NUMBER:
             counts = [p for p in steady if is_count(p)] or spoken
             return (counts[:1], len(counts) > 1) if counts else ([], False)
-        if amount is not None and amount.mention is not None and amount.mention.unit is not None:
-            if amount.kind == "add" and len(among) == 1:
-                return list(among), False
+        if amount is not None and amount.per_cent:
+            shares = [p for p in among if p.unit == "%"]
+            if len(shares) == 1:
+                return shares, False
+        if amount is not None and amount.kind == "add":
+            # "加10万" of what may become so much more: not of an interest rate.
+            able = [p for p in among if p.name != "frames" and _in_range(amount, p, self._now(p))]
+            everywhere = {s.parameter.name: s.parameter for s in own if s.parameter in able}
+            if len(everywhere) == 1:
+                return list(everywhere.values()), False
+            if len(able) == 1:
+                return able, amount.mention is not None and amount.mention.unit is None
         quantities = {c.name: c for c, a, b in nouns(self.plain) if not self._is_used(a, b)}
         meant = [p for p in steady if any(speaks_of(p, c) for c in quantities.values())]
         if len(meant) == 1:
@@ -674,6 +748,15 @@ def _operation(amount: Amount, parameter: Parameter) -> Operation:
     return Operation(parameter.name, "multiply", amount.value)
 
 
+def _in_range(amount: Amount, parameter: Parameter, now: Value) -> bool:
+    step = None if amount.mention is None else value_for(amount.mention, parameter)
+    if step is None:
+        return False
+    wanted = float(now) + (abs(float(step)) if amount.value > 0 else -abs(float(step)))
+    low, high = parameter.minimum, parameter.maximum
+    return (low is None or wanted >= low) and (high is None or wanted <= high)
+
+
 def _choice_spans(text: str, parameter: Parameter, choice: str) -> list[tuple[int, int]]:
     """Return where the words for a choice stand."""
     found = []
@@ -716,6 +799,10 @@ def _accepts(mention: Mention, parameter: Parameter) -> bool:
 def _middle(parameter: Parameter) -> float:
     low, high = parameter.minimum or 0.0, parameter.maximum
     return max(low, 1.0) if high is None else max(low, high / 3)
+
+
+def _cardinal(match: re.Match[str]) -> str:
+    return str(_ORDINALS.index(match["word"].lower()) + 2)
 
 
 def _blank(match: re.Match[str]) -> str:

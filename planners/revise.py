@@ -23,7 +23,7 @@ from intentos.plan import Plan
 from intentos.protocols import Proposal, Table
 from intentos.types import Value
 
-from . import recall
+from . import numbers, recall
 from .amounts import amounts
 from .concepts import VERBS, relatives
 from .generate import not_used
@@ -94,6 +94,31 @@ def changes(text: str) -> bool:
 def again(text: str) -> bool:
     """Whether the text asks for nothing but the same once more."""
     return _AGAIN.fullmatch(text) is not None
+
+
+_ASKS = re.compile(
+    r"\b(?:tell|show|give) me\b|\bwhat(?:'s| is| was| are)\b|\bhow (?:far|long|much|many|fast|high|big|deep|often|old|hot|heavy)\b|\?"
+    r"|告诉我|是多少|多少|多[大高长快久远重深]|几[个次秒天年]|[？?]|吗",
+    re.IGNORECASE,
+)
+_ASKING = re.compile(
+    r"告诉我|是多少|多少|多[大高长快久远重深]|几[个次秒天年]|各是?|分别|究竟|到底|结果|[吗呢？?的]"
+)
+_ASKING_EN = frozenset("what how far long much many tell show give me is was the and final now then".split())
+
+
+def asks(text: str, table: Table) -> bool:
+    """Whether the text only asks for a number that the run on the table has reported."""
+    if not table.quantities or _ASKS.search(text) is None or numbers.read(text):
+        return False
+    words = [
+        t for t in terms(_TALK.sub(" ", _ASKING.sub(" ", text)))
+        if t not in _TALK_EN and t not in _ASKING_EN
+    ]  # fmt: skip
+    told = [name.replace("_", " ") for name in table.quantities]
+    told += [table.answer, table.plan.answer.en.replace("_", " "), table.plan.answer.zh]
+    known = {t for part in told for t in terms(part)}
+    return bool(words) and all(word in known for word in words)
 
 
 def foreign(reading: Reading, plan: Plan, recipe: Recipe | None) -> list[str]:
