@@ -189,6 +189,37 @@ def test_answers_name_the_liked_unit_too() -> None:
     assert in_units("20 m/s", {}) == "20 m/s"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "liked", "expected"),
+    [
+        ("It leaves at 11.2 km/s.", {"speed": "km/h"}, "11.2 km/s (40,320 km/h)"),
+        ("第二宇宙速度 11.2 千米/秒", {"speed": "m/s"}, "11.2 千米/秒 (11,200 m/s)"),
+        ("The pressure is 101.325 kPa.", {"pressure": "atm"}, "101.325 kPa (1 atm)"),
+        ("压强 202.65 千帕", {"pressure": "atm"}, "202.65 千帕 (2 atm)"),
+        ("Each end pulls with 207 N.", {"force": "kN"}, "207 N (0.207 kN)"),
+        ("每端拉力 2000 牛。", {"force": "kN"}, "2000 牛 (2 kN)"),
+        ("A heater of 1,500 W", {"power": "kW"}, "1,500 W (1.5 kW)"),
+        ("It takes 7.2 kJ", {"energy": "J"}, "7.2 kJ (7,200 J)"),
+        ("用去 2 千瓦时", {"energy": "MJ"}, "2 千瓦时 (7.2 MJ)"),
+        ("0.5 AU from the star", {"length": "km"}, "0.5 AU (7.48e+07 km)"),
+        ("1,696 litres run out", {"volume": "m³"}, "1,696 litres (1.696 m³)"),
+    ],
+)
+def test_answers_name_every_quantity_in_the_liked_unit(
+    sentence: str, liked: dict[str, str], expected: str
+) -> None:
+    assert expected in in_units(sentence, liked)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["a spring of 20 N/m", "5 W/m² of 2 J/kg", "20 米每秒", "3 kg·m/s", "光波长 650 nm"],
+)
+def test_what_is_no_such_quantity_stays(sentence: str) -> None:
+    liked = {"force": "kN", "power": "kW", "energy": "J", "length": "ft", "mass": "lb"}
+    assert in_units(sentence, liked) == sentence
+
+
 @pytest.mark.parametrize("family", UNITS)
 def test_units_come_back_to_themselves(family: str) -> None:
     for unit in UNITS[family]:
