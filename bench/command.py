@@ -80,6 +80,26 @@ def planner(
 
 
 @app.command()
+def finding(
+    fit: Annotated[bool, typer.Option("--fit", help="Also fit the weights of the clues.")] = False,
+    out: Out = None,
+) -> None:
+    """Measure search by itself, on wishes written without a look at the recipes."""
+    from . import finding as measuring
+    from . import record
+
+    result = measuring.measure(fit)
+    rows = result.pop("rows")
+    for row in rows:
+        wrong = row["got"] is not None and row["got"] not in row["wanted"]
+        if wrong or (row["wanted"] and row["got"] is None):
+            typer.echo(f"{row['text']} → {row['got']}; {', '.join(row['wanted']) or 'none'}")
+    typer.echo(json.dumps(result))
+    if out is not None:
+        record.add(out, record.cpu(), result)
+
+
+@app.command()
 def intents(
     untouched: Annotated[bool, typer.Option("--untouched", help="Totals only.")] = False,
     tuned: Annotated[bool, typer.Option("--tuned", help="The default.")] = False,

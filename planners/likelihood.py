@@ -63,8 +63,8 @@ class Doubts(NamedTuple):
     """0..1: whether enough was said to choose by."""
 
 
-FOR = Clues(4.1, 1.91, 3.44, 2.67, -1.8, 2.23, -1.02, -0.08, -1.18, 1.7, 1.2)
-AGAINST = Doubts(6.64, -2.88, 0.92, -0.59, 5.92)
+FOR = Clues(4.33, 1.98, 2.81, 3.06, -1.44, 2.22, -1.43, -0.40, -1.63, 2.30, 1.93)
+AGAINST = Doubts(5.18, -2.86, 0.98, -1.04, 8.19)
 
 
 @dataclass(frozen=True)

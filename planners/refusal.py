@@ -19,19 +19,38 @@ COMPUTE = "compute"
 KINDS = (
     "weather", "news", "prices", "facts", "writing", "translation", "advice", "action", "fortune",
 )  # fmt: skip
+LIKELY, PLAIN = 0.45, 0.8
+"""Chances of the likeliest recipe from which words that raise doubts count no more, the vague ones
+and the plain ones."""
 CLEAR = 0.7
 """Log-odds between the two likeliest reasons from which the first is told and not a general one."""
 
 
-_DOUBTFUL = re.compile(
-    r"\b(?:tomorrow|yesterday|tonight|right now|this morning|news|headlines?|translate|remind me"
+_PERHAPS = re.compile(
+    r"\b(?:tomorrow|yesterday|tonight|right now|this morning|news|headlines?|translate"
     r"|next (?:week|month|year)'?s?|who (?:won|wins|will|is|was)|will .{0,30}\bwin"
-    r"|write (?:me )?(?:an? )?(?:love |nice |short )?(?:letter|poem|story|essay|song|email|joke)"
-    r"|set an alarm|book (?:me )?an?|\w+'s birthday|current price|what should i)\b"
-    r"|明天|后天|昨天|今晚|今天(?:晚上|早上)?(?:吃|有什么|会)|下(?:周|期|个月|星期)|开奖|新闻|翻译"
-    r"|写一?[封首篇段个](?:情书|信|诗|作文|文章|邮件|故事|歌)|讲个?(?:笑话|故事)|提醒我|闹钟"
-    r"|订(?:一张|票|餐|房)|谁(?:赢|是|会)|哪天(?:生|出生)|怎么(?:减肥|追)"
-    r"|现在.{0,12}(?:汇率|股价|多少钱|换多少)",
+    r"|\w+'s birthday|current price|what should i|summari[sz]e (?:this|the|my)"
+    r"|what year (?:did|was)|when (?:did|was|were) (?:the |it )?\w+(?: \w+)? "
+    r"(?:sink|born|built|die|invented|founded|discovered|written))\b"
+    r"|明天|后天|昨天|今晚|今天(?:晚上|早上)?(?:吃|有什么|会)|下(?:周|期|个月|星期)|开奖|新闻|翻译|天气预报"
+    r"|谁(?:赢|是|会)|哪[天年](?:生|出生|发明|建成)|现在.{0,12}(?:汇率|股价|多少钱|换多少)",
+    re.IGNORECASE,
+)
+"""What programs mostly cannot know, but a recipe may: "is the moon full tonight"."""
+_PLAINLY = re.compile(
+    r"\b(?:remind me|who (?:wrote|invented|discovered|are you)|how are you|set an alarm"
+    r"|(?:write|compose|draft) (?:me |us )?(?:an? |the )?(?:\w+ ){0,2}"
+    r"(?:letter|poem|haiku|story|essay|song|email|joke|speech)|tell (?:me|us) (?:a |another )?"
+    r"(?:joke|story)|recommend (?:me )?(?:an? )?(?:good )?\w+"
+    r"|book (?:me )?an? (?:train|flight|plane|hotel|room|table|seat|ticket|taxi)|order me an?"
+    r"|order an? (?:pizza|taxi|cab|meal|drink)|price of (?:gold|oil|bitcoin|\w+ today)"
+    r"|which (?:\w+ )?(?:stocks?|shares?|books?|films?|movies?|phones?|jobs?) should i"
+    r"|(?:the )?capital of (?-i:[A-Z])\w+|weather (?:in|for|today|forecast) (?-i:[A-Z])\w+"
+    r"|(?:logo|website|slides|presentation|power ?point) (?:for|about)|meaning of life)\b"
+    r"|写一?[封首篇段个](?:情书|信|诗|作文|文章|邮件|故事|歌)|写[^，。]{0,8}(?:的诗|邮件|作文|情书|请假条|演讲稿)"
+    r"|[讲说]个?(?:笑话|故事)|提醒我|闹钟|订(?:一张|票|餐|房)|谁(?:发明|发现|写)|你是谁|推荐|该不该"
+    r"|怎么(?:减肥|追|安装|学好)|[给跟][^，。]{0,4}打(?:个|一个)?电话|发(?:一?[条个封])?(?:短信|微信|邮件)"
+    r"|吃什么药|天气怎么样|做一?个网页",
     re.IGNORECASE,
 )
 
@@ -45,9 +64,16 @@ _FUTURE = re.compile(
 )
 
 
-def doubtful(text: str) -> bool:
-    """Whether a text speaks of what programs mostly cannot know: then that is asked first."""
-    return _DOUBTFUL.search(text) is not None
+def doubtful(text: str, chance: float = 0.0) -> bool:
+    """Whether a text speaks of what programs mostly cannot know: then that is asked first.
+
+    ``chance``: how likely it is that a recipe is meant; its own words are no reason for doubt.
+    """
+    if chance >= PLAIN:
+        return False
+    return _PLAINLY.search(text) is not None or (
+        chance < LIKELY and _PERHAPS.search(text) is not None
+    )
 
 
 @cache

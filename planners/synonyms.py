@@ -41,7 +41,7 @@ cold cool cooling chill freeze frozen 变凉 冷却 凉了 结冰 放凉
 tea coffee cup mug drink 咖啡 热水 热茶 茶水
 kid kids child children pupil 孩子 小孩 儿童 小朋友 学生
 people crowd folks persons public 人群 人流 大家 众人
-ill sick illness disease infection infected infect flu virus plague epidemic outbreak patient 生病 疾病 流感 病毒 传染 感染 疫情 得病
+ill sick disease infect flu virus plague epidemic outbreak 生病 疾病 流感 病毒 传染 感染
 vaccine vaccination jab immune immunity 疫苗 接种 免疫 打针
 doctor hospital medicine drug pill tablet dose 医院 吃药 药物 药片 剂量
 money cash dollars euros pounds yuan 钞票 元钱 块钱 人民币
@@ -118,6 +118,8 @@ sort sorting order ordered arrange 排序 排列 从小到大 顺序
 search find path route way shortest 最短 路线 路径 寻路
 maze labyrinth 迷宫
 prime primes 质数 素数
+below under smaller less fewer until 以内 以下 之内 之前
+above over larger greater bigger exceed 以上 超过 大于
 divide divisor factor factors divisible 约数 因数 整除 分解
 binary bits hexadecimal 二进制 进制
 code cipher secret encrypt decrypt encode 密码 加密 暗号 密文

@@ -14,13 +14,13 @@ _STOP = frozenset(
     "those there here i me my we us our you your he she they them what which who how when where "
     "why do does did can could would should will shall may might must please let lets want like "
     "some any so if then than into onto up out about just also very really much more most s t "
-    "now next instead again using use have has had get give need one two see look many".split()
+    "now next instead again using use have has had get give need one two see look".split()
 )
 # Words that say that something shall be shown, whatever it is: they count a little.
 WEAK = frozenset(
     "show draw plot make simulate simulation simulated create generate render display animate "
     "animation picture image video film movie watch compute calculate find count number run "
-    "visualize visualise visualization model nice beautiful".split()
+    "visualize visualise visualization model nice beautiful many".split()
 )
 WEIGHT_OF_WEAK = 0.25
 _CHINESE_STOP = re.compile(
