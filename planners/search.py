@@ -118,7 +118,7 @@ class Index:
             # A recipe's own words stand above what only speaks of the same things.
             nearest = max(self._likeness(asked, whole, phrase) for phrase in entry.phrases)
             shared = [term for term in asked if term in entry.weights]
-            score = enough * (0.6 * nearest + 0.4 * self._weight(shared) / whole)
+            score = enough * (0.6 * nearest + 0.4 * self._weight(shared) / (whole or 1.0))
             both = 1 + _NEARNESS * (0.6 * nearest + 0.4 * covered[place])
             count = sum(term not in WEAK for term in shared)
             hit = Hit(entry.recipe, score, enough * weight * both)
