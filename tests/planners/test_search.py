@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
-from intentos.planners.library import builtin_folder, read_recipe
+from intentos.planners.library import Recipe, builtin_folder, read_recipe
 from intentos.planners.search import Index, stem, terms
+
+STEPS = [{"id": "run", "title": {"en": "Run"}, "language": "python", "code": "report('x', 1)"}]
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +55,67 @@ def test_terms_are_stems_and_bigrams() -> None:
     assert [stem(w) for w in ("cars", "flies", "boxes", "running", "gas")] == [
         "car", "fly", "box", "run", "gas",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "recipe"),
+    [
+        ("a gentle snowfall", "snowfall"),  # two words in one
+        ("a doubble pendulm", "double_pendulum"),  # misspelt
+        ("how rapidly do prime numbers thin out under ten million", "prime_count"),
+    ],
+)
+def test_finds_by_words_that_no_recipe_says(index: Index, text: str, recipe: str) -> None:
+    assert index.search(text)[0].recipe.id == recipe
+
+
+def test_a_word_of_the_same_family_finds_less_than_the_word_itself() -> None:
+    one, other = ball("the_stone", "hurl a stone"), ball("the_lamp", "light a lamp")
+    index = Index([one, other])
+    said, meant = index.search("hurl a stone"), index.search("hurl a pebble")
+    assert [hits[0].recipe.id for hits in (said, meant)] == ["the_stone", "the_stone"]
+    assert said[0].weight > meant[0].weight > 0
+
+
+def test_of_two_that_are_near_the_one_that_takes_the_numbers_is_likelier() -> None:
+    length = {"name": "reach", "label": {"en": "reach"}, "default": 1, "unit": "m", "maximum": 90}
+    mass = {"name": "load", "label": {"en": "load"}, "default": 1, "unit": "kg", "maximum": 90}
+    far = ball("far", "fling the thing at the fence", parameters=[length])
+    heavy = ball("heavy", "fling the thing at the wall", parameters=[mass])
+    index = Index([far, heavy])
+    for said, wanted in (("40 m", far), ("40 kg", heavy)):
+        hits = index.search(f"fling the thing, {said}")
+        assert hits[0].recipe is wanted
+        assert hits[0].chance > 2 * hits[1].chance
+
+
+def test_chances_leave_room_for_none(index: Index) -> None:
+    for text in ("a swinging pendulum", "knit a woollen sweater", "太阳系"):
+        assert 0 < sum(hit.chance for hit in index.search(text)) <= 1
+    assert index.search("knit a woollen sweater")[0].chance < 0.45
+    assert index.search("") == []
+
+
+def test_what_recipes_say_is_kept_and_read_again(tmp_path: Path) -> None:
+    kept = tmp_path / "cache" / "search.json"
+    recipe = ball("the_stone", "hurl a stone")
+    fresh = Index([recipe], kept).search("stones")
+    data = json.loads(kept.read_text("utf-8"))
+    assert Index([recipe], kept).search("stones") == fresh
+    # It is this file that is read: what is put there is found.
+    data["the_stone"]["weights"]["zeppelin"] = 1.0
+    kept.write_text(json.dumps(data), "utf-8")
+    assert Index([recipe], kept).search("zeppelin")[0].recipe is recipe
+    # A recipe with other words, and a file that is broken, are read anew.
+    assert Index([ball("the_stone", "kick a can")], kept).search("zeppelin") == []
+    kept.write_text('{"the_stone": ', "utf-8")
+    assert Index([recipe], kept).search("stones") == fresh
+
+
+def ball(id: str, phrasing: str, parameters: Sequence[object] = ()) -> Recipe:
+    """Return the recipe of the thrown ball under another name, which says only this."""
+    data = read_recipe(builtin_folder() / "thrown_ball.yaml").model_dump(by_alias=True)
+    words = {"id": id, "title": {"en": phrasing}, "phrasings": {"en": [phrasing]}}
+    nothing = {"description": {}, "interpretation": {"en": "so"}, "answer": {}, "test": {}}
+    plain = {"checks": [], "assumptions": [], "steps": STEPS, "parameters": list(parameters)}
+    return Recipe.model_validate(data | words | nothing | plain)
