@@ -2,8 +2,8 @@
 
 One after another, the surest first, goes wrong where two things are of one kind: of "a 3 kg cart
 runs into one of 1.2 kg" both masses fit both places. What adds to the evidence for each alone is
-order (what is said first is the first one), sense (hot is warmer than cold) and neighbourhood (60 kg
-*at 1 m* on the left).
+order (what is said first is the first one), sense (hot is warmer than cold) and neighbourhood
+(60 kg *at 1 m* on the left).
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def _together(
         warmer = greater(one, other)
         if warmer:
             first, second = value_for(said[0], one), value_for(said[1], other)
-            assert isinstance(first, int | float) and isinstance(second, int | float)
+            assert isinstance(first, int | float)
+            assert isinstance(second, int | float)
             worth += 0.3 if (first - second) * warmer > 0 else -0.3
         elif counterparts(one.name, other.name):
             worth += 0.2 if _before(one, other) else -0.2
@@ -167,8 +168,6 @@ def by_order(
         kept = options[i][a] + options[j][b]
         turned = options[i][b] + options[j][a]
         one, other = places[a], places[b]
-        if kept - turned < 0.3 and not (
-            greater(one, other) or counterparts(one.name, other.name)
-        ):
+        if kept - turned < 0.3 and not (greater(one, other) or counterparts(one.name, other.name)):
             found += [mentions[i], mentions[j]]
     return found

@@ -31,7 +31,10 @@ def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
     return found
 
 
-_NOT = r"(?:\b(?:no|not|without|ignor\w+|neglect\w+|isn't|aren't)\s+(?:\w+\s+)?|没有|没|不是|不要|不计|不算|不考虑|忽略|无)"
+_NOT = (
+    r"(?:\b(?:no|not|without|ignor\w+|neglect\w+|isn't|aren't)\s+(?:\w+\s+)?"
+    r"|没有|没|不是|不要|不计|不算|不考虑|忽略|无)"
+)
 
 
 def _denied(text: str, words: str) -> bool:

@@ -6,15 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from intentos.errors import ValueOutOfRange
 from intentos.parameters import Parameter
-from intentos.types import Value
 
-from .mention import RATE, Mention, rate, whole
+from .fitting import accepted, accepts, other_rate, own_words, unit_of, value_for, wide
+from .mention import RATE, Mention
 from .shares import PROBABLE
+from .units import named
 from .words import stem
-from .units import Unit, convert, named, product
 
+__all__ = [
+    "NEEDED", "Span", "Spans", "accepted", "accepts", "evidence", "nearness", "occurrences",
+    "other_rate", "unit_of", "value_for", "words_of",
+]  # fmt: skip
 NEEDED = 2.0
 """Evidence that a link takes: a unit that fits, or a word for the parameter close by."""
 _REACH = 24
@@ -28,35 +31,62 @@ _COPULA = re.compile(
 )
 """What may stand between a word and its number without parting them."""
 _WORD = re.compile(r"[A-Za-z]+")
-_BRACKETS = re.compile(r"[(（]([^()（）,，]+)[,，)）]")
-_IN = re.compile(r"\bin ([^\s,()]+)(?: an? \w+)?$")
 _GENERIC = frozenset(
     "to from at of on in by a an for between until after the and is n x per up over with big "
-    "个 只 次 条 辆 张 从 到 至 之间 的 点 号 位 名 座 棵 粒 枚 块 台 根 片 朵 对 组 行 列 步 圈 层 群 "
-    "种 倍 格 人 大 多 长 高 开始 时候".split()
+    "个 只 次 条 辆 张 从 到 至 之间 的 点 号 位 名 座 棵 粒 枚 块 台 根 片 朵 对 组 行 列 步 圈 层 "
+    "群 种 倍 格 人 大 多 长 高 开始 时候".split()
 )
 """Words that stand beside many numbers: they link only where nothing else does, and never so surely
 that a number outside the range is an error."""
 _LEADING = frozenset("of from at in into on with by until over 从 在 out".split()) | {"out of"}
 """Words that speak of the number behind them only."""
 _SYMBOLS: Mapping[str, str] = {
-    "g": "gravity gravitational 重力", "m": "mass weight 质量", "v": "speed velocity 速度 车速",
-    "u": "speed velocity 速度", "k": "stiffness spring constant 劲度 硬度 rate", "f":
-    "frequency focal 频率 焦距", "h": "height level 高度 水深", "r": "radius 半径", "R":
-    "resistance radius 电阻 半径", "C": "capacitance capacitor 电容", "L":
-    "inductance length 电感 长度 摆长", "U": "voltage 电压", "V": "voltage volume 电压 体积", "n":
-    "refractive index amount number 折射率 物质的量", "T": "temperature tension period time 温度 张力 周期",
-    "t": "time duration 时间", "E": "energy field 能量", "d": "distance spacing gap 距离 间距", "D":
-    "distance diffusion 距离 扩散", "A": "area amplitude 面积 振幅", "p": "probability chance pressure 概率",
-    "λ": "wavelength 波长", "θ": "angle 角", "α": "angle 角", "φ": "angle phase 角", "μ":
-    "friction mean 摩擦 均值", "µ": "friction mean 摩擦 均值", "σ":
-    "deviation volatility sigma 标准差 波动率", "ρ": "density rho 密度", "e": "eccentricity 偏心率",
-    "R0": "reproduction r0 r₀ 再生数 传染数", "R₀": "reproduction r0 r₀ 再生数 传染数",
-    "I": "current 电流", "q": "charge 电荷", "Q": "charge heat 电荷", "B": "field magnetic 磁场",
-    "N": "people number population 人", "S": "share 股价 area", "K": "strike 行权价 capacity", "P":
-    "power principal pressure amount 功率 本金", "W": "power 功率", "c": "heat sound", "β":
-    "infects infection 传染", "γ": "recovery 康复",
-}  # fmt: skip
+    symbol: words
+    for line in """
+g: gravity gravitational 重力
+m: mass weight 质量
+v u: speed velocity 速度 车速
+k: stiffness spring constant 劲度 硬度 rate
+f: frequency focal 频率 焦距
+h: height level 高度 水深
+r: radius 半径
+R: resistance radius 电阻 半径
+C: capacitance capacitor 电容
+L: inductance length 电感 长度 摆长
+U: voltage 电压
+V: voltage volume 电压 体积
+n: refractive index amount number 折射率 物质的量
+T: temperature tension period time 温度 张力 周期
+t: time duration 时间
+E: energy field 能量
+d: distance spacing gap 距离 间距
+D: distance diffusion 距离 扩散
+A: area amplitude 面积 振幅
+p: probability chance pressure 概率
+λ: wavelength 波长
+θ α: angle 角
+φ: angle phase 角
+μ µ: friction mean 摩擦 均值
+σ: deviation volatility sigma 标准差 波动率
+ρ: density rho 密度
+e: eccentricity 偏心率
+R0 R₀: reproduction r0 r₀ 再生数 传染数
+I: current 电流
+q Q: charge heat 电荷
+B: field magnetic 磁场
+N: people number population 人
+S: share 股价 area
+K: strike 行权价 capacity
+P: power principal pressure amount 功率 本金
+W: power 功率
+c: heat sound
+β: infects infection 传染
+γ: recovery 康复
+""".strip().splitlines()
+    for symbol in line.partition(": ")[0].split()
+    for words in (line.partition(": ")[2],)
+}
+"""What a symbol in front of a number mostly stands for, in textbooks of both languages."""
 _SYMBOL = re.compile(r"(?<![A-Za-z])(?P<s>R0|R₀|[A-Za-zλθαφμµσρβγ])(?:_?\d)?\s*(?:=|≈|:|：|＝)\s*$")
 _MONEY_BEHIND = re.compile(
     r"\s*(?:dollars?|bucks|euros?|yuan|rmb|usd|eur|cny|元|块钱|块(?![\u3400-\u9fff])|块(?=[去来走就买卖的])"
@@ -71,177 +101,12 @@ _MONEY = re.compile(
 )
 _TIMES = ("time",)
 
-_TIMES_AS = re.compile(r"\btimes\b|ratio|factor|倍|之比")
 _CHANCE = re.compile(r"chance|probab|odds|概率|几率|机率|胜率|机会|可能")
 
 Span = tuple[int, int, bool, bool]
 """Where a word stands; whether it is one that stands beside many numbers, and only before them."""
 Spans = Mapping[str, Sequence[Span]]
 """Parameter → where words for it stand."""
-
-
-@lru_cache(4096)
-def _unit(unit: str, english: str, chinese: str) -> str:
-    if unit:
-        return unit
-    said = [*_BRACKETS.findall(english), *_IN.findall(english), *_BRACKETS.findall(chinese)]
-    for symbol in said:
-        known = named(symbol)
-        if known is not None and known.dimension != "unread":
-            return symbol
-    return ""
-
-
-_NO_UNITS = ("second", "bar", "mole", "foot", "degrees", "pound", "knot", "acre", "press")
-
-
-@lru_cache(4096)
-def _unit_words(name: str, aliases: tuple[str, ...]) -> frozenset[Unit]:
-    if name.split("_")[-1] in ("hour", "minute", "day", "month", "year", "season"):
-        return frozenset()
-    known = {named(alias) for alias in aliases if len(alias) > 1 and alias not in _NO_UNITS}
-    return frozenset(
-        unit for unit in known if unit is not None and unit.dimension not in ("percent", "unread")
-    )
-
-
-def unit_of(parameter: Parameter) -> str:
-    """Return the parameter's unit, which its label may hold: "Stiffness (N/m)"."""
-    return _unit(parameter.unit, parameter.label.en, parameter.label.zh)
-
-
-@lru_cache(4096)
-def _counted_by(english: str, chinese: str) -> Unit | None:
-    match = RATE.search(english) or RATE.search(chinese)
-    return None if match is None else rate(match)
-
-
-def per_of(parameter: Parameter) -> Unit | None:
-    """Return what the parameter is counted by: the hour of "Customers an hour"."""
-    return _counted_by(parameter.label.en, parameter.label.zh)
-
-
-def value_for(mention: Mention, parameter: Parameter) -> Value | None:
-    """Return the mention's value in the parameter's unit, or None where the kinds do not fit."""
-    if mention.kind == "colour":
-        return mention.value if parameter.kind == "colour" else None
-    if parameter.kind not in ("number", "integer"):
-        return None
-    wanted = unit_of(parameter)
-    if mention.kind == "factor" and not mention.share:
-        return whole(mention.number) if not wanted and _TIMES_AS.search(_own(parameter)) else None
-    if mention.share:
-        return _share(mention.number, parameter, wanted)
-    if mention.unit is None:
-        return _bare(mention, parameter, wanted)
-    if mention.unit.dimension == "percent":
-        return _percent(mention, parameter, wanted)
-    if not wanted:
-        # Of a thing without a unit some aliases are units: it is counted in what is said.
-        own = _unit_words(parameter.name, parameter.aliases)
-        abstract = not own and parameter.kind == "number" and _wide(parameter)
-        return whole(mention.number) if mention.unit in own or abstract else None
-    value = convert(mention.number, mention.unit, wanted)
-    own, per = per_of(parameter), mention.per
-    if value is None and wanted and per is not None:  # 每米要50牛
-        value = convert(mention.number, product([(mention.unit, 1), (per, -1)]), wanted)
-        return None if value is None else whole(value)
-    if value is None and wanted and own is not None:  # "2 kg per metre" where a metre's kg are set
-        value = convert(mention.number, mention.unit, f"{wanted}/{own.symbol}")
-        return None if value is None else whole(value)
-    return None if value is None else whole(_by(value, mention, parameter))
-
-
-def _wide(parameter: Parameter) -> bool:
-    """Whether it is a number of anything, such as a mean: then it is counted in what is said."""
-    low, high = parameter.minimum, parameter.maximum
-    return low is None or high is None or high - low >= 1e5
-
-
-def _share(number: float, parameter: Parameter, wanted: str) -> Value | None:
-    if wanted == "%":
-        return whole(float(f"{number * 100:.12g}"))
-    return None if wanted or parameter.kind == "integer" else number
-
-
-def _bare(mention: Mention, parameter: Parameter, wanted: str) -> Value | None:
-    number = mention.number
-    if mention.per is not None:
-        known = named(wanted) if wanted else None
-        if known is not None and known.dimension == "frequency":
-            return whole(float(f"{number / mention.per.scale / known.scale:.12g}"))
-    if wanted == "%" and 0 < number < 1 and not _fits(number, parameter):
-        return whole(float(f"{number * 100:.12g}"))
-    return whole(_by(number, mention, parameter))
-
-
-def _percent(mention: Mention, parameter: Parameter, wanted: str) -> Value | None:
-    assert mention.unit is not None
-    number = mention.number * mention.unit.scale
-    per, own = mention.per, per_of(parameter)
-    if per is not None and per != own and per.symbol != "year":
-        return None  # 0.5 % a month are no rate of a year
-    if wanted == "%":
-        return whole(float(f"{number:.12g}"))
-    low, high = parameter.minimum, parameter.maximum
-    if wanted or parameter.kind == "integer" or low is None or high is None:
-        return None
-    value = float(f"{number / 100:.12g}")
-    return whole(value) if low >= 0 and (high <= 1 or (high <= 3 and low <= value <= high)) else None
-
-
-def _by(value: float, mention: Mention, parameter: Parameter) -> float:
-    """Return so many a minute as so many an hour, where both say what they are counted by."""
-    per, own = mention.per, per_of(parameter)
-    if per is None or own is None or per == own or per.dimension != own.dimension:
-        return value
-    return float(f"{value * own.scale / per.scale:.12g}")
-
-
-def other_rate(mention: Mention, parameter: Parameter) -> bool:
-    """Whether the mention is counted by something that the parameter does not speak of."""
-    if mention.per is None:
-        return False
-    own = per_of(parameter)
-    if own is None and _speaks_of_rates(parameter.aliases):
-        return False
-    known = named(unit_of(parameter)) if unit_of(parameter) else None
-    if known is not None and known.dimension == "frequency":
-        return False
-    if own is None and mention.unit is not None and mention.unit.dimension == "percent":
-        return mention.per.symbol != "year"
-    return own is None or own.dimension != mention.per.dimension
-
-
-@lru_cache(4096)
-def _speaks_of_rates(aliases: tuple[str, ...]) -> bool:
-    return any(RATE.search(alias) for alias in aliases)
-
-
-def accepted(mention: Mention, parameter: Parameter) -> Value:
-    """Return the mention as the parameter's value; raises ValueOutOfRange."""
-    value = value_for(mention, parameter)
-    if value is None:
-        raise ValueOutOfRange("value.number", name=parameter.name, value=mention.text)
-    if parameter.kind == "integer" and isinstance(value, float):
-        value = round(value) if abs(value - round(value)) < 1e-9 else value
-    return parameter.accept(value)
-
-
-def _fits(value: Value, parameter: Parameter) -> bool:
-    try:
-        parameter.accept(value)
-    except ValueOutOfRange:
-        return False
-    return True
-
-
-def accepts(mention: Mention, parameter: Parameter) -> bool:
-    """Whether the mention can be the parameter's value as it is."""
-    value = value_for(mention, parameter)
-    if isinstance(value, float) and parameter.kind == "integer" and abs(value - round(value)) < 1e-9:
-        value = round(value)
-    return value is not None and _fits(value, parameter)
 
 
 def evidence(
@@ -269,7 +134,11 @@ def evidence(
     money = _money(text, mention, parameter)
     if money < 0:
         return 0.0
-    if mention.share and PROBABLE.search(text[: mention.start]) and _CHANCE.search(_own(parameter)):
+    if (
+        mention.share
+        and PROBABLE.search(text[: mention.start])
+        and _CHANCE.search(own_words(parameter))
+    ):
         near = max(near, 2.5)
     strength = max(near, symbol, money)
     unit = 0.0
@@ -293,7 +162,7 @@ def evidence(
 def _by_unit(mention: Mention, parameter: Parameter) -> float:
     assert mention.unit is not None
     wanted = unit_of(parameter)
-    if not wanted and _wide(parameter):
+    if not wanted and wide(parameter):
         return 0.0  # only its own words make it a mean
     if mention.unit.dimension == "percent" and wanted != "%":
         return 2.5 if (parameter.maximum or 0) <= 1 else 1.0
@@ -326,19 +195,8 @@ def _by_symbol(text: str, mention: Mention, parameter: Parameter) -> float:
     if parameter.name == symbol or symbol in parameter.aliases:
         return 4.0
     meanings = _SYMBOLS.get(symbol, "").split()
-    own = _own(parameter)
+    own = own_words(parameter)
     return 2.5 if any(meaning in own for meaning in meanings) else 0.0
-
-
-def _own(parameter: Parameter) -> str:
-    return _own_words(
-        parameter.name, parameter.label.en, parameter.label.zh, parameter.aliases
-    )
-
-
-@lru_cache(4096)
-def _own_words(name: str, english: str, chinese: str, aliases: tuple[str, ...]) -> str:
-    return " ".join((name, english.lower(), chinese, *(a.lower() for a in aliases)))
 
 
 def nearness(

@@ -37,6 +37,7 @@ _LEFT = rf"(?<=[\d)²³])|(?<={_VARIABLE})"
 """What an operation in words stands behind: a number, a bracket or a single letter."""
 _RIGHT = r"(?=\s*(?:\d|\(|√|[a-z](?![a-z])|(?:sin|cos|tan|exp|ln|log|sqrt|abs)\b))"
 _SIDE = r"[A-Za-z\d(][A-Za-z\d().^*/+\-√²³π ]*?"
+_TERM = r"(?:[A-Za-z](?![A-Za-z])|\d|(?:sin|cos|tan|exp|ln|log|sqrt)\()[a-z\d().^*/+\-√²³π ]*?"
 _CN = "二三四五六七八九十"
 _MATH = re.compile(r"[\d()^*/+√²³-]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 
@@ -94,8 +95,7 @@ _SPOKEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
          rf"{_RIGHT}", "="),
         (rf"(?P<l>{_SIDE})\s*[跟和与同]\s*(?P<r>{_SIDE})\s*的?值?(?:正好|恰好|刚好|什么时候|何时)?"
          r"(?:相等|相同|一样)大?", _equation),
-        (rf"(?<![A-Za-z])(?P<l>(?:[A-Za-z](?![A-Za-z])|\d|(?:sin|cos|tan|exp|ln|log|sqrt)\()[a-z\d().^*/+\-√²³π ]*?)"
-         rf"\s+and\s+(?P<r>(?:[A-Za-z](?![A-Za-z])|\d|(?:sin|cos|tan|exp|ln|log|sqrt)\()[a-z\d().^*/+\-√²³π ]*?)"
+        (rf"(?<![A-Za-z])(?P<l>{_TERM})\s+and\s+(?P<r>{_TERM})"
          r"\s+(?:are\s+|become\s+)?(?:equal|the same)\b", _equation),
     )
 )  # fmt: skip

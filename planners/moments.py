@@ -9,7 +9,7 @@ from .numerals import chinese_value
 from .units import Unit
 
 DATE = Unit("date", "date")
-"""Of a mention whose value is year · 10,000 + month · 100 + day; the year is 0 where none is said."""
+"""Of a mention whose value is year · 10,000 + month · 100 + day, with year 0 where none is said."""
 CLOCK = Unit("o'clock", "clock")
 """Of a mention whose value is a time of day in hours."""
 
@@ -40,7 +40,8 @@ _CLOCKS = tuple(
         r"(?<![\d:.])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::[0-5]\d)?(?![\d:])"
         r"(?:\s*(?P<half>[ap])\.?m\b\.?)?",
         r"(?<![\d:.])(?P<hour>1[0-2]|0?[1-9])\s*(?P<half>[ap])\.?m\b\.?",
-        r"\b(?P<hour>1[0-2]|[1-9])\s+o'?clock\b(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night))?",
+        r"\b(?P<hour>1[0-2]|[1-9])\s+o'?clock\b"
+        r"(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night))?",
         rf"\b(?:a\s+)?(?P<past>half|quarter)\s+(?P<way>past|to)\s+(?P<hour>1[0-2]|[1-9]|{'|'.join(_HOURS)})\b"
         r"(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night)\b)?",
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*[点时](?P<minute>半|[一三]刻|过?\d{{1,2}}分?|过?{_CN}{{1,3}}分?)",
@@ -94,8 +95,8 @@ def _hours(match: re.Match[str]) -> float | None:
     if groups.get("past"):
         name = groups["hour"].lower()
         number = int(name) if name.isdigit() else _HOURS.index(name) + 1
-        part = 0.5 if groups["past"].lower() == "half" else 0.25
-        said_hour = number - part if groups["way"].lower() == "to" else number + part
+        turned = 0.5 if groups["past"].lower() == "half" else 0.25
+        said_hour = number - turned if groups["way"].lower() == "to" else number + turned
         later = (groups["en"] or "").lower() in ("afternoon", "evening", "night")
         return (said_hour + 12 if later and said_hour < 12 else said_hour) % 24
     hour, said = _count(groups["hour"]), (groups.get("minute") or "").removeprefix("过")

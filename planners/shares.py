@@ -35,7 +35,9 @@ _FRACTION_ZH = re.compile(
 _OF_TENS = re.compile(
     r"(?P<of>千|万)分之(?P<body>[零〇一二两三四五六七八九十百]+(?:点[零〇一二三四五六七八九]+)?|[\d.]+)"
 )
-_PARTS = re.compile(r"(?P<of>[二三四五六七八九十]{1,3}|\d{1,4})分之(?P<n>[一二两三四五六七八九十]{1,3}|\d{1,4})")
+_PARTS = re.compile(
+    r"(?P<of>[二三四五六七八九十]{1,3}|\d{1,4})分之(?P<n>[一二两三四五六七八九十]{1,3}|\d{1,4})"
+)
 _TENTHS = re.compile(
     r"(?P<n>[一二两三四五六七八九]|\d(?:\.\d)?)成(?P<half>半|[一二三四五六七八九])?"
     r"(?![为了本立功人都长熟])"
@@ -172,7 +174,7 @@ def _multiples_of_pi(text: str) -> list[Mention]:
 
 
 def read_shares(text: str) -> list[Mention]:
-    """Return parts of something that is not named: "三分之二", "a quarter of": factors, or shares."""
+    """Return parts of something that is not named: "三分之二", "a quarter of"."""
     found = []
     for match in _PARTS.finditer(text):
         below, above = _value(match["of"]), _value(match["n"])
@@ -208,7 +210,8 @@ def summed(text: str, mentions: Sequence[Mention]) -> list[Mention]:
     for mention in mentions:
         before = found[-1] if found else None
         if before is not None and _continues(text, before, mention):
-            assert before.unit is not None and mention.unit is not None
+            assert before.unit is not None
+            assert mention.unit is not None
             more = mention.number * mention.unit.scale / before.unit.scale
             value = whole(float(f"{before.number + more:.12g}"))
             said = text[before.start : mention.end]

@@ -28,8 +28,10 @@ _TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("ft", "length", 0.3048), "ft feet foot 英尺"),
     (Unit("inch", "length", 0.0254), "inches inch ″ 英寸"),
     (Unit("yard", "length", 0.9144), "yards yard 码"),
-    (Unit("AU", "length", 1.495978707e11), 
-        "AU au astronomical-units astronomical-unit 个天文单位 天文单位"),
+    (
+        Unit("AU", "length", 1.495978707e11),
+        "AU au astronomical-units astronomical-unit 个天文单位 天文单位",
+    ),
     (Unit("ly", "length", 9.4607304725808e15), "ly light-years light-year lightyears 个光年 光年"),
     (Unit("m/s", "speed"), "m/s mps 米/秒 米每秒"),
     (Unit("km/s", "speed", 1e3), "km/s 公里/秒 千米/秒 公里每秒 千米每秒"),

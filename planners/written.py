@@ -16,15 +16,18 @@ _LIST = re.compile(r"[\d\s.,;:()（）+eE−-]+")
 _QUOTED = re.compile(r"[\"“「『']([^\"”」』']{1,200})[\"”」』']")
 _SIGNED = r"[-+−]?\s*\d+(?:\.\d+)?"
 _COMPLEX = re.compile(
-    rf"(?<![A-Za-z\d_.)])\(?\s*(?:(?P<re>{_SIGNED})(?![\d.]*\s*i))?\s*(?P<im>[-+−]?\s*\d*(?:\.\d+)?)\s*\*?\s*i"
-    r"(?![A-Za-z\d])\s*\)?(?:\s*(?:\^|\*\*|to the power(?:\s+of)?|的)\s*(?P<n>\d+)\s*(?:次[方幂])?)?",
+    rf"(?<![A-Za-z\d_.)])\(?\s*(?:(?P<re>{_SIGNED})(?![\d.]*\s*i))?"
+    r"\s*(?P<im>[-+−]?\s*\d*(?:\.\d+)?)\s*\*?\s*i(?![A-Za-z\d])\s*\)?"
+    r"(?:\s*(?:\^|\*\*|to the power(?:\s+of)?|的)\s*(?P<n>\d+)\s*(?:次[方幂])?)?",
     re.IGNORECASE,
 )
 _ROOT = re.compile(
     r"(?<![A-Za-z])[zxw]\s*(?:\^|\*\*)\s*(?P<n>\d+)\s*=\s*(?:(?P<re>[-−]?\d+(?:\.\d+)?)(?!\s*[-+\d.i−]))?"
 )
 _TERM = re.compile(r"([+-]?)(\d*\.?\d*)\*?([a-z])?(?:\^(\d))?", re.IGNORECASE)
-_COLUMN = re.compile(r"(?<![A-Za-z])(?P<name>[xyXY])\s*(?:=|＝|:|：|为|是|取|分别[是为取]?|are|is)*\s*$")
+_COLUMN = re.compile(
+    r"(?<![A-Za-z])(?P<name>[xyXY])\s*(?:=|＝|:|：|为|是|取|分别[是为取]?|are|is)*\s*$"
+)
 _POWERS = ("power", "exponent", "n")
 
 
@@ -118,9 +121,7 @@ def _polynomial(
     return text
 
 
-def _complex(
-    text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]
-) -> str:
+def _complex(text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]) -> str:
     """Set a real and an imaginary part from "-0.8 + 0.156i", and the power that it is raised to."""
     parts = {}
     for part in ("real", "imaginary"):
@@ -131,18 +132,18 @@ def _complex(
     powers = [p for p in parameters if p.name in _POWERS]
     if powers and (root := _ROOT.search(plain)) is not None:
         values[powers[0].name] = powers[0].accept(int(root["n"]))
-        part = parts["real"][0]
+        real = parts["real"][0]
         if root["re"]:
-            values[part.name] = part.accept(numbers.whole(float(root["re"].replace("−", "-"))))
+            values[real.name] = real.accept(numbers.whole(float(root["re"].replace("−", "-"))))
         text = text[: root.start()] + " " * len(root.group()) + text[root.end() :]
         plain = numbers.normal(text)
     match = _COMPLEX.search(plain)
     if match is None or not (match["re"] or re.search(r"\d", match["im"])):
         return text
-    for part, group in (("real", "re"), ("imaginary", "im")):
+    for name, group in (("real", "re"), ("imaginary", "im")):
         said = re.sub(r"\s", "", (match[group] or "0").replace("−", "-"))
         number = float(said + "1" if said in ("", "+", "-") else said)
-        place = parts[part][0]
+        place = parts[name][0]
         values[place.name] = place.accept(numbers.whole(number))
     if match["n"] and powers:
         values[powers[0].name] = powers[0].accept(int(match["n"]))
