@@ -109,6 +109,8 @@ class Index:
         plain = without_values(without_formulas(text))
         asked = frozenset([*terms(plain), *signs(text)])
         whole = self._weight(asked)
+        if not whole:  # only words that say nothing of what is meant
+            return Candidates([], [], Doubts(1.0, 0.0, 0.0, 0.0, 0.0))
         enough = min(1.0, whole / _ENOUGH_SAID)
         relevance, covered = self._relevance(plain, asked)
         heaviest = sorted(relevance.items(), key=lambda pair: (-pair[1], pair[0]))[: 2 * limit]
