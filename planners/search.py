@@ -165,7 +165,7 @@ class Index:
                     best[place] = max(best.get(place, (0.0, 0.0)), (weight * grown, share))
             for place, (weight, share) in best.items():
                 relevance[place] = relevance.get(place, 0.0) + weight
-                covered[place] = covered.get(place, 0.0) + share * own / whole
+                covered[place] = covered.get(place, 0.0) + share * own / (whole or 1.0)
         for character in set(characters(plain)):
             for place, grown in self._postings.get(character, {}).items():
                 weight = CHARACTER * self._rarity[character] * grown
