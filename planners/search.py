@@ -81,6 +81,8 @@ class Index:
         self._spoken = {
             words: entry.recipe for entry in reversed(self._entries) for words in entry.spoken
         }
+        self._heavy: dict[int, list[float]] = {}
+        """Entry → the weight of each of its phrasings, once it was asked for."""
         self._by_letter: dict[str, list[str]] = {}
         for term in self._rarity:
             if term.isascii() and len(term) > 2:
@@ -118,9 +120,9 @@ class Index:
         for place, weight in heaviest:
             entry = self._entries[place]
             # A recipe's own words stand above what only speaks of the same things.
-            nearest = max(self._likeness(asked, whole, phrase) for phrase in entry.phrases)
+            nearest = self._nearest(asked, whole, place)
             shared = [term for term in asked if term in entry.weights]
-            score = enough * (0.6 * nearest + 0.4 * self._weight(shared) / (whole or 1.0))
+            score = enough * (0.6 * nearest + 0.4 * self._weight(shared) / whole)
             both = 1 + _NEARNESS * (0.6 * nearest + 0.4 * covered[place])
             count = sum(term not in WEAK for term in shared)
             hit = Hit(entry.recipe, score, enough * weight * both)
@@ -187,9 +189,16 @@ class Index:
             word for word in self._by_letter.get(term[0], ()) if _alike_in_letters(word, term)
         }
 
-    def _likeness(self, asked: frozenset[str], whole: float, phrase: frozenset[str]) -> float:
-        both = whole + self._weight(phrase)
-        return 2 * self._weight(asked & phrase) / both if both else 0.0
+    def _nearest(self, asked: frozenset[str], whole: float, place: int) -> float:
+        """Return the likeness of a recipe's phrasing that is most like the text."""
+        phrases = self._entries[place].phrases
+        if place not in self._heavy:
+            self._heavy[place] = [self._weight(phrase) for phrase in phrases]
+        best = 0.0
+        for phrase, weight in zip(phrases, self._heavy[place], strict=True):
+            if both := asked & phrase:
+                best = max(best, 2 * self._weight(both) / (whole + weight))
+        return best
 
     def _weight(self, words: Iterable[str]) -> float:
         return sum(
