@@ -8,7 +8,6 @@ speak of, no second choice, no adjective that changed nothing, no formula that w
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -78,6 +77,7 @@ def left_out(
         and not _applied(m, parameters, links)
         and not _is_part(m, links)
         and not _of_the_recipe(plain, m, context.lower())
+        and not any(m.text in formula for formula in links.unread)
     ]
     for name, mention in links.taken.items():
         parameter = next(p for p in parameters if p.name == name)
@@ -89,7 +89,8 @@ def left_out(
                     found.append(mention.text)
     found += _unexplained(plain, parameters, links, spans, mentions, used)
     found += _few(plain, mentions, parameters, links, spans)
-    return found + _words(plain, parameters, links, context.lower())
+    applied = [m for m in mentions if m.kind == "factor" and _applied(m, parameters, links)]
+    return found + _words(plain, parameters, links, applied, context.lower())
 
 
 # Numbers ------------------------------------------------------------------------------------------
@@ -107,8 +108,13 @@ def _is_part(factor: Mention, links: Links) -> bool:
 def _of_the_recipe(text: str, factor: Mention, context: str) -> bool:
     """Whether the recipe says so itself: bacteria that double."""
     behind = re.match(r"\s*[A-Za-z]+|[\u3400-\u9fff]{0,2}", text[factor.end :])
+    before = re.search(r"[a-z]+\s*$|[\u3400-\u9fff]{1,2}$", text[: factor.start].lower())
     if re.match(r"doubl|翻|加倍", factor.text.lower()):
-        return factor.text.lower()[:5] in context
+        said = factor.text.lower()[:5]
+        next_to = f"{re.escape(said)}[a-z]*{re.escape(behind.group().lower() if behind else '')}"
+        if before is not None and before.group() + said in context:
+            return True
+        return bool(behind and behind.group()) and re.search(next_to, context) is not None
     return behind is not None and (factor.text + behind.group()).lower() in context
 
 
@@ -206,7 +212,13 @@ def _few(
 # Words --------------------------------------------------------------------------------------------
 
 
-def _words(text: str, parameters: Sequence[Parameter], links: Links, context: str) -> list[str]:
+def _words(
+    text: str,
+    parameters: Sequence[Parameter],
+    links: Links,
+    applied: Sequence[Mention],
+    context: str,
+) -> list[str]:
     chosen = _chosen_words(text, parameters, links)
     found = []
     for match in _NOT.finditer(text):
@@ -221,7 +233,7 @@ def _words(text: str, parameters: Sequence[Parameter], links: Links, context: st
             found += _second_choices(text, parameter, links)
         elif parameter.kind == "boolean" and parameter.name not in links.values:
             found += [text[a:b] for a, b in occurrences(text, parameter)[:1]]
-    return found + _adjectives(text, links, context)
+    return found + _adjectives(text, [*links.taken.values(), *applied], context)
 
 
 def _chosen_words(text: str, parameters: Sequence[Parameter], links: Links) -> list[str]:
@@ -259,7 +271,7 @@ def _known(text: str, start: int, end: int, context: str) -> bool:
     return after or (before is not None and before.group() + said in context)
 
 
-def _adjectives(text: str, links: Links, context: str) -> list[str]:
+def _adjectives(text: str, told: Sequence[Mention], context: str) -> list[str]:
     """Return "fast" or "更大" where no number beside it tells how much, and no text of the recipe
     speaks so: it asks for another value than the usual one."""
     found = []
@@ -267,10 +279,7 @@ def _adjectives(text: str, links: Links, context: str) -> list[str]:
         said = text[word.start : word.end].lower()
         if _ASKED.search(text[: word.start]) or _known(text, word.start, word.end, context):
             continue
-        beside = (
-            min(abs(m.end - word.start), abs(word.end - m.start)) <= 12
-            for m in itertools.chain(links.taken.values())
-        )
+        beside = (min(abs(m.end - word.start), abs(word.end - m.start)) <= 12 for m in told)
         if not any(beside):
             found.append(said)
     return found

@@ -56,7 +56,15 @@ def search(
 def _close(gap: str) -> float:
     """Return 0..1: how likely what stands on both sides of a gap is said of the same thing."""
     apart = max(0.25, 1 - len(gap) / 40)
-    return apart * (0.25 if re.search(r"[,，;；。]|\.\s", gap) else 1.0)
+    return apart * (0.25 if _PARTED.search(gap) else 1.0)
+
+
+_PARTED = re.compile(
+    r"[,，;；。]|\.\s|\b(?:into|hits?|meets?|strikes?|against|collides?|and|with|plus|an?other|second)\b"
+    r"|撞|碰|遇|与|和|另|倒|加|兑",
+    re.IGNORECASE,
+)
+"""What stands between two things, and not between two numbers of one."""
 
 
 _SIDES = (

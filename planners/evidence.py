@@ -33,8 +33,8 @@ _COPULA = re.compile(
 _WORD = re.compile(r"[A-Za-z]+")
 _GENERIC = frozenset(
     "to from at of on in by a an for between until after the and is n x per up over with big "
-    "个 只 次 条 辆 张 从 到 至 之间 的 点 号 位 名 座 棵 粒 枚 块 台 根 片 朵 对 组 行 列 步 圈 层 "
-    "群 种 倍 格 人 大 多 长 高 开始 时候".split()
+    "个 只 次 条 辆 张 从 到 至 之间 的 点 号 位 名 座 棵 粒 枚 块 台 根 片 朵 对 组 行 列 步 圈 "
+    "层 群 种 倍 格 人 大 多 长 高 开始".split()
 )
 """Words that stand beside many numbers: they link only where nothing else does, and never so surely
 that a number outside the range is an error."""

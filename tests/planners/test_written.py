@@ -1,0 +1,107 @@
+"""Formulas, lists, polynomials and complex numbers find their parameters."""
+
+from __future__ import annotations
+
+import pytest
+
+from intentos.planners.linking import link
+from intentos.planners.written import coefficients
+
+from .plans import knob
+
+COLUMNS = (knob("data", "Data", "数据", "data 数据", "2.1 3.9 6.2", kind="text"),)
+QUADRATIC = (
+    knob("a", "Factor of x²", "二次项系数", "a", 1, minimum=-1000, maximum=1000),
+    knob("b", "Factor of x", "一次项系数", "b", -5, minimum=-1000, maximum=1000),
+    knob("c", "Constant", "常数项", "c", 6, minimum=-1000, maximum=1000),
+)
+COMPLEX = (
+    knob("n", "Power", "次数", "n", 2, kind="integer", minimum=1, maximum=60),
+    knob("real", "Real part", "实部", "real 实部", 1, minimum=-1000, maximum=1000),
+    knob("imaginary", "Imaginary part", "虚部", "imaginary 虚部", 0, minimum=-1000, maximum=1000),
+)
+EQUATION = (
+    knob("equation", "Equation", "方程", "equation 方程", "x^2 = 2", kind="expression"),
+    knob("low", "From", "从", "from 从", -10, minimum=-1e6, maximum=1e6),
+    knob("high", "To", "到", "to 到", 10, minimum=-1e6, maximum=1e6),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("这几天卖出12、15、11、19斤", "12, 15, 11, 19"),
+        ("气温18度、21度、19度", "18, 21, 19"),
+        ("x = 1, 2, 3, y = 2.1, 3.9, 6.2", "1, 2, 3; 2.1, 3.9, 6.2"),
+        ("y是5,9,13，x是2,4,6", "2, 4, 6; 5, 9, 13"),
+        ("1 2 3 4 5 and 2 4 5 4 6", "1, 2, 3, 4, 5; 2, 4, 5, 4, 6"),
+        ("五个人身高150,160,165厘米，体重45,52,58公斤", "150, 160, 165; 45, 52, 58"),
+        ("the mean of 12 and 30", "12, 30"),
+    ],
+)
+def test_lists_are_columns(text: str, data: str) -> None:
+    links = link(text, COLUMNS)
+    assert links.values == {"data": data}
+
+
+def test_how_many_there_are_is_no_number_of_its_own() -> None:
+    assert link("3 people: 150, 160 and 165 cm", COLUMNS).unused == []
+    assert [m.text for m in link("4 people: 150, 160, 165 cm", COLUMNS).unused] == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "factors"),
+    [
+        ("3x^2 + 4x - 7", {2: 3, 1: 4, 0: -7}),
+        ("x² - 6x + 8 = 0", {2: 1, 1: -6, 0: 8}),
+        ("2x^2 = 8", {2: 2, 0: -8}),
+        ("-x^2 + 0.5x", {2: -1, 1: 0.5}),
+        ("x*y + 1", None),
+        ("sin(x)", None),
+        ("2^x", None),
+    ],
+)
+def test_factors_of_polynomials(formula: str, factors: dict[int, float] | None) -> None:
+    assert coefficients(formula) == factors
+
+
+def test_a_quadratic_equation_is_taken_apart_and_a_cubic_is_not() -> None:
+    assert link("solve 3x^2 + 4x - 7 = 0", QUADRATIC).values == {"a": 3, "b": 4, "c": -7}
+    cubic = link("solve x^3 - 6x + 1 = 0", QUADRATIC)
+    assert cubic.unread == ["x^3 - 6x + 1 = 0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("c = -0.8 + 0.156i", {"real": -0.8, "imaginary": 0.156}),
+        ("取c=-0.4+0.6i", {"real": -0.4, "imaginary": 0.6}),
+        ("(3+4i)^5", {"real": 3, "imaginary": 4, "n": 5}),
+        ("(3+4i) to the power of 5", {"real": 3, "imaginary": 4, "n": 5}),
+        ("3-2i的4次方", {"real": 3, "imaginary": -2, "n": 4}),
+        ("z^4 = 16", {"real": 16, "n": 4}),
+        ("2i", {"real": 0, "imaginary": 2}),
+    ],
+)
+def test_complex_numbers(text: str, values: dict[str, object]) -> None:
+    assert link(text, COMPLEX).values == values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("does cos(x) equal x itself", {"equation": "cos(x) - (x)"}),
+        ("cos(x) 跟 x 正好相等", {"equation": "cos(x) - (x)"}),
+        ("解方程 2^x 和 x+3 相等", {"equation": "2^x - (x+3)"}),
+        ("x的立方等于x加5", {"equation": "x^3 - (x+5)"}),
+        ("x的平方乘e的负x次方，从0积到3", {"equation": "x^2*e^(-x)", "low": 0, "high": 3}),
+        ("x squared times e to the minus x from 0 to 5",
+         {"equation": "x^2*e^(-x)", "low": 0, "high": 5}),
+        ("when are ln(x) and 2 - x equal", {"equation": "ln(x) - (2 - x)"}),
+        ("sin(x)的平方从0到π", {"equation": "sin(x)^2", "low": 0, "high": 3.141592653589793}),
+        ("根号x在1到4之间", {"equation": "sqrt x", "low": 1, "high": 4}),
+        ("1/x between 1 and e", {"equation": "1/x", "low": 1, "high": 2.718281828459045}),
+    ],
+)  # fmt: skip
+def test_equations_said_in_words(text: str, values: dict[str, object]) -> None:
+    assert link(text, EQUATION).values == values
