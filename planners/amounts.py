@@ -1,4 +1,4 @@
-"""By how much: "20 more", "少10%", "加5", "halve", "三倍", "减少三分之一", "as high as possible"."""
+"""By how much: "20 more", "少10%", "加5", "halve", "减少三分之一", "as high as possible"."""
 
 from __future__ import annotations
 
@@ -29,31 +29,46 @@ class Amount:
 
 _NUMERAL = r"(?:[零〇一二两三四五六七八九十百千]+(?:点[零〇一二三四五六七八九]+)?半?|\d+(?:\.\d+)?)"
 _UP = (
-    r"增加|增大|增高|增长|加大|加长|加宽|加高|加深|加快|加速|加到|追加|提高|提升|提速|升高|上升|上调|调高|延长|拉长|拉大"
+    r"增加|增大|增高|增长|加大|加长|加宽|加高|加深|加快|加速|加到|追加|提高|提升|提速|升高|上升"
+    r"|上调|调高|延长|拉长|拉大"
     r"|扩大|放大|多|加|增|添|涨|升|快|大|高|长|宽|厚|粗|重|深|远|热|亮|强|硬|密|浓|响|久"
 )
 _DOWN = (
-    r"提前|提早|减少|减小|减慢|减速|减短|减低|减轻|减弱|减掉|降低|降速|下降|下调|下跌|调低|缩短|缩小|少|减|降|跌|扣|扣掉|去掉|拿走|撤掉"
+    r"提前|提早|减少|减小|减慢|减速|减短|减低|减轻|减弱|减掉|降低|降速|下降|下调|下跌|调低|缩短"
+    r"|缩小|少|减|降|跌|扣|扣掉|去掉|拿走|撤掉"
     r"|砍掉|删掉|省|慢|小|低|短|窄|薄|细|轻|浅|近|冷|凉|暗|弱|软|疏|稀|淡"
 )
 _DOWNWARD = re.compile(rf"(?:{_DOWN})\Z")
-_PURE_UP = r"推迟|延后|增加|增大|增长|加大|加长|加宽|加高|加深|追加|提高|提升|升高|上升|上调|调高|延长|拉长|扩大|多|加|增|添|涨|升|快|提速|加速|加快"
-_PURE_DOWN = r"提前|提早|减少|减小|减慢|减速|减短|减掉|降低|降速|下降|下调|下跌|调低|缩短|缩小|少|减|降|跌|扣|扣掉|去掉|拿走|撤掉|砍掉|删掉|慢"
-_COMPARED = r"陡|密|稀|硬|软|响|久|晚|长|短|高|低|宽|窄|大|小|重|轻|深|浅|远|近|厚|薄|粗|细|热|冷|亮|暗|强|弱"
+_PURE_UP = (
+    r"推迟|延后|增加|增大|增长|加大|加长|加宽|加高|加深|追加|提高|提升|升高|上升|上调"
+    r"|调高|延长|拉长|扩大|多|加|增|添|涨|升|快|提速|加速|加快"
+)
+_PURE_DOWN = (
+    r"提前|提早|减少|减小|减慢|减速|减短|减掉|降低|降速|下降|下调|下跌|调低|缩短|缩小"
+    r"|少|减|降|跌|扣|扣掉|去掉|拿走|撤掉|砍掉|删掉|慢"
+)
+_COMPARED = (
+    r"陡|密|稀|硬|软|响|久|晚|长|短|高|低|宽|窄|大|小|重|轻|深|浅|远|近|厚|薄|粗|细|热"
+    r"|冷|亮|暗|强|弱"
+)
 _BEFORE_ZH = re.compile(
-    rf"(?<![最至不])(?:(?P<up>{_PURE_UP}|再[来盖开放种建养挂点摆造买存画撒扔招派修])|(?P<down>{_PURE_DOWN})"
+    rf"(?<![最至不])(?:(?P<up>{_PURE_UP}|再[来盖开放种建养挂点摆造买存画撒扔招派修])"
+    rf"|(?P<down>{_PURE_DOWN})"
     rf"|(?:[再更]|多|要)(?P<adj>{_COMPARED}))(?:了|上|个|出|掉|下|它)?"
     r"(?P<verb>(?<=[多少])(?!到|至|为|成|于|达)[\u4e00-\u9fff]{1,2})?\s*\Z"
 )
 _BEFORE_EN = re.compile(
     r"\b(?:(?P<up>add(?:ing)?|plus|another|an? (?:extra|additional)|extra|additional)"
-    r"|(?P<down>remove|removing|minus|subtract|take away|take out|takes? off|without another|drop|cut out))"
+    r"|(?P<down>remove|removing|minus|subtract|take away|take out|takes? off|without another"
+    r"|drop|cut out))"
     r"\s+(?:another\s+|an? extra\s+|some\s+)?\Z",
     re.IGNORECASE,
 )
 _BY = re.compile(
-    r"\b(?:(?P<up>increas\w*|rais\w*|lengthen\w*|extend\w*|widen\w*|up|grow\w*|boost\w*|higher|longer|bigger|faster)"
-    r"|(?P<down>decreas\w*|reduc\w*|lower\w*|shorten\w*|cut\w*|down|drop\w*|shrink\w*|narrow\w*|less|slower|smaller))"
+    r"\b(?:(?P<up>increas\w*|rais\w*|lengthen\w*|extend\w*|widen\w*|up|grow\w*|boost\w*|higher"
+    r"|longer|bigger|faster)"
+    r"|(?P<down>decreas\w*|reduc\w*|lower\w*|shorten\w*|cut\w*|down|drop\w*|shrink\w*|narrow\w*"
+    r"|less|slower|smaller))"
     r"\b[^,.;]{0,40}\bby\s+\Z",
     re.IGNORECASE,
 )
@@ -67,15 +82,18 @@ _ADJECTIVE_DOWN = (
 )
 _AFTER_EN = re.compile(
     rf"\s*(?:[a-z]+\s+(?=(?:more|fewer|less)\b(?!\s+(?:than|[a-z]))))?"
-    rf"(?:(?P<up>more|extra|additional|{_ADJECTIVE_UP})|(?P<down>fewer|less|{_ADJECTIVE_DOWN}))\b(?!\s+times?\b)",
+    rf"(?:(?P<up>more|extra|additional|{_ADJECTIVE_UP})|(?P<down>fewer|less"
+    rf"|{_ADJECTIVE_DOWN}))\b(?!\s+times?\b)",
     re.IGNORECASE,
 )
 _STEP_ZH = re.compile(
-    r"(?<![最至不])(?:再?(?P<up>加|多|添|增加|来|(?<=再)[盖开放种建养挂点摆造买存画撒扔招派修])|再?(?P<down>少|减|减少|去掉|拿走))[了上个\u4e00-\u9fff]{0,1}?"
+    r"(?<![最至不])(?:再?(?P<up>加|多|添|增加|来|(?<=再)[盖开放种建养挂点摆造买存画撒扔招派修])"
+    r"|再?(?P<down>少|减|减少|去掉|拿走))[了上个\u4e00-\u9fff]{0,1}?"
     r"(?P<n>[一二两三四五六七八九十]{1,3})[盏座栋间扇匹头支双道枝株所面口套名位家份]"
 )
 _ONE_MORE = re.compile(
-    r"\b(?:another|an? (?:extra|additional)|one more)\s+(?=[a-z])(?!(?:one|time|go|try|look|run|way)\b)",
+    r"\b(?:another|an? (?:extra|additional)|one more)\s+(?=[a-z])(?!(?:one|time|go|try|look|run"
+    r"|way)\b)",
     re.IGNORECASE,
 )
 _PARTS = re.compile(rf"(?P<below>{_NUMERAL})分之(?P<above>{_NUMERAL})(?!\d)")
@@ -101,7 +119,8 @@ _ENGLISH: tuple[tuple[re.Pattern[str], float], ...] = tuple(
     )
 )  # fmt: skip
 _LESS_BY = re.compile(
-    r"\b(?:reduc\w*|cut\w*|lower\w*|decreas\w*|shrink\w*|slow\w*|shorten\w*|drop\w*|take\s+away|remov\w*|fewer|less)\b[^,.;]{0,40}\Z",
+    r"\b(?:reduc\w*|cut\w*|lower\w*|decreas\w*|shrink\w*|slow\w*|shorten\w*|drop\w*|take\s+away"
+    r"|remov\w*|fewer|less)\b[^,.;]{0,40}\Z",
     re.IGNORECASE,
 )
 _MORE_BY = re.compile(
@@ -109,17 +128,22 @@ _MORE_BY = re.compile(
 )
 _LESS_AFTER = re.compile(rf"\s*(?:fewer|less|{_ADJECTIVE_DOWN})\b", re.IGNORECASE)
 _MOST = re.compile(
-    r"\bas\s+(?P<adj>\w+)(?:\s+\w+)?\s+as\s+(?:possible|you can|it (?:can|will|goes)|they come|it gets)\b"
-    r"|\b(?:to|at|on)\s+(?:the\s+|its\s+)?(?P<top>max(?:imum)?|full|top|highest|minimum|min|lowest)\b"
+    r"\bas\s+(?P<adj>\w+)(?:\s+\w+)?\s+as\s+(?:possible|you can|it (?:can|will|goes)|they come"
+    r"|it gets)\b"
+    r"|\b(?:to|at|on)\s+(?:the\s+|its\s+)?(?P<top>max(?:imum)?|full|top|highest|minimum|min"
+    r"|lowest)\b"
     r"|\b(?P<set>max(?:imum|imi[sz]e)?|minimum|minimi[sz]e)\b(?: out)?"
-    r"|(?:(?:调|放|开|设|拉|提|降|加|减|升|取|变|到|成|为)+(?:成|到|为)?)最(?P<zh>[大高深快多强亮长远宽热重响小低浅慢少弱暗短近窄冷轻])"
+    r"|(?:(?:调|放|开|设|拉|提|降|加|减|升|取|变|到|成|为)+(?:成|到"
+    r"|为)?)最(?P<zh>[大高深快多强亮长远宽热重响小低浅慢少弱暗短近窄冷轻])"
     r"|(?P<can>能[有]?多?)(?P<zh2>[大高深快多强亮长远宽热重小低浅慢少弱暗短近窄冷轻])就(?:多)?[大高深快多强亮长远宽热重小低浅慢少弱暗短近窄冷轻]"
     r"|尽(?:量|可能)(?:的|地)?(?P<zh3>[大高深快多强亮长远宽热重小低浅慢少弱暗短近窄冷轻])",
     re.IGNORECASE,
 )
 _LEAST_WORDS = frozenset(
-    "min minimum minimise minimize lowest low small little few slow short dark dim quiet soft cold cool "
-    "weak narrow thin light near close shallow gentle calm 小 低 浅 慢 少 弱 暗 短 近 窄 冷 轻".split()
+    "min minimum minimise minimize lowest low small little few slow short dark dim quiet soft "
+    "cold cool "
+    "weak narrow thin light near close shallow gentle calm 小 低 浅 慢 少 弱 暗 短 近 窄 冷 "
+    "轻".split()
 )
 
 
@@ -178,7 +202,7 @@ def _part(text: str, match: re.Match[str], form: re.Pattern[str]) -> Amount | No
         if said == 1 and not target:
             said = 2.0  # 长一倍 is twice as long
         return _times(1 / said if down and not target else said, *match.span(), text)
-    if target or not (up or down) or "半" in match.group() and match.group() != "一半":
+    if target or not (up or down) or ("半" in match.group() and match.group() != "一半"):
         return _times(value, *match.span(), text)
     return _times(1 + value if up else 1 - value, *match.span(), text)
 
@@ -266,7 +290,8 @@ def _known_factors(text: str) -> list[Amount]:
             and (
                 _LESS_AFTER.match(after)
                 or re.match(
-                    r"\s+as\s+(?:slow|small|short|low|few|narrow|thin|cold|dark|weak|light|quiet)\b",
+                    r"\s+as\s+(?:slow|small|short|low|few|narrow|thin|cold|dark|weak|light"
+                    r"|quiet)\b",
                     after,
                 )
             )

@@ -12,11 +12,18 @@ from intentos.types import Json, Language, Value, Words, language_of
 _BACK = re.compile(
     r"\b(?:go|going|take me|switch|change(?: it)?|put it|revert) back\b|\bundo\b|\brevert\b"
     r"|\bas it was(?: before)?\b|\bback to (?:the )?(?:previous|first|last|original|earlier|old)\b"
-    r"|\b(?:the )?previous (?:one|version)\b|\b(?:back|return|go) to (?:what|how|where) (?:it was|we had|we were|i had)\b"
-    r"|\bback to (?:the )?(?:very )?(?:first|previous|start|beginning|one before)\b|\bbring (?:it )?back (?:the )?\b|\bi (?:liked|prefer(?:red)?) (?:it |the one )?before\b"
-    r"|\b(?:that|it) was better before\b|\b(?:the )?(?:first|last|earlier|old) (?:one|version) (?:was|is|looked) (?:better|nicer)\b"
-    r"|撤销|撤回|退回|(?:回到?|退到?|倒回到?|返回到?|切回|跳回)(?:去)?(?:上一?|之前|前一?|前面|刚才|原来|先前|最初|第一|一开始|最开始|起初|开头)|返回(?:上一|之前)|改回(?:去|来|原)|变回|换回"
-    r"|还原|(?:退|倒|改|变|换|调)回(?:去|来)?|(?:刚才|之前|上一?|原来|前面|第一)[^。,，]{0,6}(?:更?好|好看|满意)|不改了|取消(?:刚才|上一|这)|恢复(?:原|到|成)|还是(?:原来|刚才|之前|上一)(?!.*(?:快|慢|大|小|多|少)一?点)",
+    r"|\b(?:the )?previous (?:one|version)\b|\b(?:back|return|go) to (?:what|how"
+    r"|where) (?:it was|we had|we were|i had)\b"
+    r"|\bback to (?:the )?(?:very )?(?:first|previous|start|beginning|one before)\b"
+    r"|\bbring (?:it )?back (?:the )?\b|\bi (?:liked|prefer(?:red)?) (?:it |the one )?before\b"
+    r"|\b(?:that|it) was better before\b|\b(?:the )?(?:first|last|earlier|old) (?:one"
+    r"|version) (?:was|is|looked) (?:better|nicer)\b"
+    r"|撤销|撤回|退回|(?:回到?|退到?|倒回到?|返回到?|切回|跳回)(?:去)?(?:上一?|之前|前一?|前面"
+    r"|刚才|原来|先前|最初|第一|一开始|最开始|起初|开头)|返回(?:上一|之前)|改回(?:去|来|原)"
+    r"|变回|换回"
+    r"|还原|(?:退|倒|改|变|换|调)回(?:去|来)?|(?:刚才|之前|上一?|原来|前面"
+    r"|第一)[^。,，]{0,6}(?:更?好|好看|满意)|不改了|取消(?:刚才|上一|这)|恢复(?:原|到|成)"
+    r"|还是(?:原来|刚才|之前|上一)(?!.*(?:快|慢|大|小|多|少)一?点)",
     re.IGNORECASE,
 )
 _FIRST = re.compile(
@@ -26,9 +33,13 @@ _FIRST = re.compile(
 _COMPARE = re.compile(
     r"\bcompare\s+(?:both|them|the two|these two|those two|the results?|the last two|it|with)\b"
     r"|\bcompare\s*[.!?]*$|\bside by side\b|\bwhat(?:'s| is) the difference\b"
-    r"|\bhow do they differ\b|\bnext to (?:each other|one another)\b|\bcompar(?:e|ison)\b[^.]{0,30}\b(?:runs?|results?|versions?|both|before|previous|two|last)\b"
+    r"|\bhow do they differ\b|\bnext to (?:each other|one another)\b|\bcompar(?:e"
+    r"|ison)\b[^.]{0,30}\b(?:runs?|results?|versions?|both|before|previous|two|last)\b"
     r"|\b(?:against|versus|vs\.?) (?:the )?(?:previous|last|first|old|earlier|before)\b"
-    r"|(?:两[个次者种张]|一下|前后|它们)[^。]{0,8}(?:对比|比较|比一比|比一下)|对比|对照|比较一下|比一比|比一下|比比|(?:和|跟|与)(?:上一?[次个]|之前|刚才|前一?[次个]|原来)[^。]{0,6}(?:比|差)|放(?:到|在)?一?(?:起|块儿?)(?:看|比)|(?<!归)并排|差[在了]?(?:多少|哪)|有什么(?:不同|区别|差别)",
+    r"|(?:两[个次者种张]|一下|前后|它们)[^。]{0,8}(?:对比|比较|比一比|比一下)|对比|对照"
+    r"|比较一下|比一比|比一下|比比|(?:和|跟|与)(?:上一?[次个]|之前|刚才|前一?[次个]"
+    r"|原来)[^。]{0,6}(?:比|差)|放(?:到|在)?一?(?:起|块儿?)(?:看|比)|(?<!归)并排"
+    r"|差[在了]?(?:多少|哪)|有什么(?:不同|区别|差别)",
     re.IGNORECASE,
 )
 _CODE = """

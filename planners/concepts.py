@@ -44,7 +44,8 @@ CONCEPTS: tuple[Concept, ...] = (
             "duration length time minutes seconds|时长 时间 长度 期限"),
     Concept("depth", "deep deeper|深", "shallow shallower|浅",
             "depth zoom magnification|深度 水深 放大"),
-    Concept("height", "high higher tall taller|高", "low lower|低 矮", "height altitude|高度", True),
+    Concept("height", "high higher tall taller|高", "low lower|低 矮",
+            "height altitude|高度", True),
     Concept("strength", "strong stronger powerful intense fierce fiercer hard harder|强 猛 烈 厉害",
             "weak weaker gentle gentler mild milder|弱 柔",
             "strength force intensity amplitude power|强度 力度 振幅 威力", True),
@@ -72,8 +73,10 @@ _BY_NAME = {concept.name: concept for concept in CONCEPTS}
 VERBS: tuple[tuple[re.Pattern[str], float, Concept | None], ...] = tuple(
     (re.compile(form, re.IGNORECASE), factor, _BY_NAME.get(name))
     for form, factor, name in (
-        (r"\bspeed(?:s|ing)?\s+(?:it\s+|them\s+|things\s+)?up\b|\baccelerate\b|加快|加速|提速", USUAL, "speed"),
-        (r"\bslow(?:s|ing)?\s+(?:it\s+|them\s+|things\s+)?down\b|减慢|放慢|减速|降速", 1 / USUAL, "speed"),
+        (r"\bspeed(?:s|ing)?\s+(?:it\s+|them\s+|things\s+)?up\b|\baccelerate\b|加快|加速"
+         r"|提速", USUAL, "speed"),
+        (r"\bslow(?:s|ing)?\s+(?:it\s+|them\s+|things\s+)?down\b|减慢|放慢|减速"
+         r"|降速", 1 / USUAL, "speed"),
         (r"\bwiden\b|加宽|拓宽", USUAL, "width"),
         (r"\bnarrow(?:s|ing)? (?:it|them|the)\b|收窄", 1 / USUAL, "width"),
         (r"\b(?:lengthen|extend|prolong)\b|加长|延长|拉长", USUAL, "duration"),
@@ -89,10 +92,13 @@ VERBS: tuple[tuple[re.Pattern[str], float, Concept | None], ...] = tuple(
         (r"\b(?:enlarge|magnify)\b", USUAL, "size"),
         (r"\bshrink\b|缩小", 1 / USUAL, "size"),
         (r"\b(?:increase|raise|boost|crank|bump|turn(?=\b[^,.;]{0,30}\bup\b)|pick(?:s|ing)?\s+up"
-         r"|grow(?:s|ing)?|get(?:s|ting)? up)\b|提高|提升|增加|增大|加大|升高|调高|调大|变强|刮大|拉高|增多",
+         r"|grow(?:s|ing)?|get(?:s|ting)? up)\b|提高|提升|增加|增大|加大|升高|调高|调大|变强"
+         r"|刮大|拉高|增多",
          USUAL, ""),
-        (r"\b(?:decrease|reduce|lower|shrink|turn(?=\b[^,.;]{0,30}\bdown\b)|die(?:s)?\s+down|calm(?:s)?\s+down"
-         r"|ease(?:s)?\s+off|drop(?:s)?\s+off|subside(?:s)?|settle(?:s)?(?:\s+down)?|thin(?:s)?\s+out)\b"
+        (r"\b(?:decrease|reduce|lower|shrink|turn(?=\b[^,.;]{0,30}\bdown\b)|die(?:s)?\s+down"
+         r"|calm(?:s)?\s+down"
+         r"|ease(?:s)?\s+off|drop(?:s)?\s+off|subside(?:s)?|settle(?:s)?(?:\s+down)?"
+         r"|thin(?:s)?\s+out)\b"
          r"|降低|减少|减小|调低|调小|变弱|拉低|减轻|压低", 1 / USUAL, ""),
     )
 )  # fmt: skip

@@ -12,9 +12,11 @@ _HOURS: tuple[tuple[str, float], ...] = (
     (r"\b(?:morning)\b|早上|早晨|上午", 9.0),
     (r"\b(?:noon|midday|high noon)\b|正午|中午|晌午", 12.0),
     (r"\b(?:afternoon)\b|下午|午后", 15.0),
-    (r"\b(?:sunset|dusk|evening|twilight|sundown|nightfall)\b|傍晚|黄昏|日落|晚霞|天黑前|入夜", 18.5),
+    (r"\b(?:sunset|dusk|evening|twilight|sundown|nightfall)\b|傍晚|黄昏|日落|晚霞|天黑前"
+     r"|入夜", 18.5),
     (r"\b(?:midnight)\b|午夜|半夜|深夜|子夜", 0.0),
-    (r"\b(?:night|night-time|nighttime|after dark)\b|晚上|夜里|夜晚|夜间|夜景|天黑|黑夜|晚间", 22.0),
+    (r"\b(?:night|night-time|nighttime|after dark)\b|晚上|夜里|夜晚|夜间|夜景|天黑|黑夜"
+     r"|晚间", 22.0),
     (r"\b(?:day|daytime|daylight|broad daylight)\b|白天|大白天|日间", 13.0),
 )  # fmt: skip
 _MONTHS = (

@@ -12,19 +12,22 @@ from .linking import occurrences
 from .search import stem
 
 _FILLER = re.compile(
-    r"一点儿?|点儿|一些|一下子?|[再这上下每两]来?一?次|一样|一起|一块儿?|有点|(?<=[快慢大小多少高低长短宽窄亮暗重轻热冷粗细浓淡强弱近远深浅厚薄密稀声久紧松硬软])[点些]"
+    r"一点儿?|点儿|一些|一下子?|[再这上下每两]来?一?次|一样|一起|一块儿?|有点"
+    r"|(?<=[快慢大小多少高低长短宽窄亮暗重轻热冷粗细浓淡强弱近远深浅厚薄密稀声久紧松硬软])[点些]"
 )
 _NO_NAME = frozenset(
     "a an and of the to from at on in for with it is are by as up out over one other again more "
     "fewer less many same now time long short fast faster slow slower big bigger small smaller "
-    "和 的 用 从 到 至 做 在 对 个 点 度 次 与 第 , : b c d e f g h i j k l m n o p q r s t u v w x y z".split()
+    "和 的 用 从 到 至 做 在 对 个 点 度 次 与 第 , : b c d e f g h i j k l m n o p q r s t u "
+    "v w x y z".split()
 ) - frozenset("time".split())
 """Aliases that a text holds without naming anything: they are for numbers beside them."""
 _WORD = re.compile(r"[A-Za-z]{4,}")
 _NO_LABEL = frozenset(
     "half with from that each minutes minute seconds second hours hour days number first last many "
     "most least asked beginning wanted shown this these those into between against when what does "
-    "time times year years month months week weeks value without before after times than only".split()
+    "time times year years month months week weeks value without before after times than "
+    "only".split()
 )
 _CLAUSE = re.compile(r"[,;，；。!?！？]|\.(?!\d)|\b(?:and|but|while|then)\b|而且|并且|同时")
 _LETTERS = re.compile(r"[A-Za-zα-ωΑ-Ω](?![A-Za-z])")
@@ -90,7 +93,7 @@ def _by_label(text: str, parameters: Sequence[Parameter], found: Sequence[Spot])
 def _by_chinese_label(
     text: str, parameters: Sequence[Parameter], found: Sequence[Spot]
 ) -> list[Spot]:
-    """Return where a piece of three characters, or all before or behind a 的, of one label stands."""
+    """Return where a piece of one label stands: of three characters, or what 的 parts off."""
     more: list[Spot] = []
     for parameter in parameters:
         label = parameter.label.zh
@@ -156,7 +159,10 @@ def nearest(
         if rated and (rates := [s for s in rated if s.parameter.kind == "number"]):
             best = rates
     if len({s.parameter.name for s in best}) > 1:
-        best = [s for s in best if _in_label(text[s.start : s.end], s.parameter)] or best
+        said = {id(s): text[s.start : s.end].lower() for s in best}
+        label = {id(s): s.parameter.label for s in best}
+        exact = [s for s in best if said[id(s)] in (label[id(s)].zh, label[id(s)].en.lower())]
+        best = exact or [s for s in best if _in_label(said[id(s)], s.parameter)] or best
     return list({spot.parameter.name: spot.parameter for spot in best}.values())
 
 

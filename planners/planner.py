@@ -105,7 +105,7 @@ class DefaultPlanner:
                     if changed is not None:
                         return _with(spent, changed)
                     # Nothing in it is about what lies there, and it does not say so: a new wish.
-                    if revise.refers(intent.text):
+                    if revise.refers(intent.text) or revise.about(intent.text, context.table):
                         raise
         written = await compose.from_equations(intent, context, self._registry)
         if written is not None:
@@ -117,6 +117,8 @@ class DefaultPlanner:
             if context.table is not None and recall.verbatim(hits) is None:
                 # It may have been a change that was not understood.
                 recalled = replace(recalled, accounted=False)
+                if _same_again(recalled, context.table):
+                    raise revise.nothing_to_change(context.table.plan)
             return _with(spent, recalled)
         composed, more = await self._composed(intent, context)
         spent += used + more
@@ -186,8 +188,8 @@ class DefaultPlanner:
         said = bool(reading.operations) and not (strange or reading.guessed or reading.unclear)
         if whole is not None and whole.id == table.plan.recipe:
             # Nothing has been changed yet: said again, it would be the same picture again.
-            fresh = dict(table.values) != table.plan.defaults and not reading.named
-            if not refers and (fresh or not said):
+            fresh = dict(table.values) != table.plan.defaults or not said
+            if not refers and fresh and not reading.named:
                 return False, 0
         elif whole is not None and not (said and not reading.named_only and len(hits) > 1):
             return False, 0  # nearly a recipe's own words: a whole wish
@@ -333,6 +335,11 @@ class DefaultPlanner:
             if self._open[name].process is None:
                 context.emit(ProgressMade(stage="stage.loading"))
             yield self._open[name]
+
+
+def _same_again(proposal: Proposal, table: Table) -> bool:
+    values = {**proposal.plan.defaults, **proposal.values}
+    return proposal.plan.digest == table.plan.digest and values == dict(table.values)
 
 
 def _with(tokens: int, proposal: Proposal) -> Proposal:

@@ -15,10 +15,22 @@ from intentos.parameters import Parameter
 from intentos.plan import Plan
 from intentos.types import Value
 
-from . import daytime, numbers
+from . import daytime, numbers, viewpoint
 from .amounts import Amount, amounts
-from .concepts import NUMBER, VERBS, Concept, Relative, nouns, opposite, relatives, speaks_of
-from .concepts import concept_of, degree, has_adjective
+from .concepts import (
+    NUMBER,
+    VERBS,
+    Concept,
+    Relative,
+    concept_of,
+    degree,
+    has_adjective,
+    nouns,
+    opposite,
+    relatives,
+    speaks_of,
+)
+from .formulas import written
 from .linking import accepted, link, spoken_choice, value_for
 from .naming import Spot, clause, is_count, letters, nearest, spots
 from .numbers import Mention
@@ -30,45 +42,60 @@ _RESET = re.compile(
     r"\b(?:reset|default|defaults|back to normal)\b|恢复默认|重置|默认", re.IGNORECASE
 )
 _OFF = re.compile(
-    r"\b(?:off|without|disable[sd]?|no|hide|remov(?:e[sd]?|ing)|stop(?:s|ped)?|tak(?:e[sn]?|ing) (?:away|out)|get rid of|drop"
-    r"|ignor(?:e|ing)|neglect(?:ing)?|forget|clear(?: away)?|nobody|never|zero|eliminate|lose|free of|gone|disappear\w*"
+    r"\b(?:off|without|disable[sd]?|no|hide|remov(?:e[sd]?|ing)|stop(?:s|ped)?|tak(?:e[sn]?"
+    r"|ing) (?:away|out)|get rid of|drop"
+    r"|ignor(?:e|ing)|neglect(?:ing)?|forget|clear(?: away)?|nobody|never|zero|eliminate|lose"
+    r"|free of|gone|disappear\w*"
     r"|(?:do|does|is|are) not|don't|doesn't|isn't|aren't)\b"
-    r"|关闭|关掉|关了|关上|不要|别|去掉|去除|没有|没了|隐藏|停|不考虑|忽略|不计|取消|清除|清掉|拿掉|撤掉|消失|散去|散了|不再|不用|省去|除去|无|归零|零",
+    r"|关闭|关掉|关了|关上|不要|别|去掉|去除|没有|没了|隐藏|停|不考虑|忽略|不计|取消|清除|清掉"
+    r"|拿掉|撤掉|消失|散去|散了|不再|不用|省去|除去|无|归零|零",
     re.IGNORECASE,
 )
 _ON = re.compile(
     r"\b(?:turn on|switch on|with|enable|show|add)\b|打开|开启|显示|加上|启用", re.IGNORECASE
 )
 _BRING = re.compile(
-    r"\b(?:let|add|some|bring|give|with|start|starts|started|comes?|rises?|blow(?:s|ing)?|more|turn on|put|have|get|gets|sprinkle|a (?:breeze|gust|bit of|few|little))\b"
+    r"\b(?:let|add|some|bring|give|with|start|starts|started|comes?|rises?|blow(?:s|ing)?|more"
+    r"|turn on|put|have|get|gets|sprinkle|a (?:breeze|gust|bit of|few|little))\b"
     r"|来|起|刮|吹|下|加|有|放|让|添|种|多|飘|给|开|动|撒|长出|换上|带",
     re.IGNORECASE,
 )
 _QUESTION = re.compile(
-    r"\b(?:why|how (?:does|do|is|are|did|far|much|many|long)|what (?:is|are|does|do)|who|which|where|explain)\b"
+    r"\b(?:why|how (?:does|do|is|are|did|far|much|many|long)|what (?:is|are|does|do)|who|which"
+    r"|where|explain)\b"
     r"|为什么|为啥|怎么|怎样|如何|是什么|多少|几[个次天年]|吗|是否|会不会|原理",
     re.IGNORECASE,
 )
 _ASKED = re.compile(
     r"(?:[,，;；。.!]|\band\b|\bthen\b|并且?|然后|再|顺便)?\s*"
-    r"(?:\b(?:tell|let|show) me(?: know)?\b|\b(?:what|how) (?:is|are|was|does|do|far|long|much|many|fast|big)\b"
+    r"(?:\b(?:tell|let|show) me(?: know)?\b|\b(?:what|how) (?:is|are|was|does|do|far|long|much"
+    r"|many|fast|big)\b"
     r"|告诉我|跟我说说?|说说|看看|问一下|想知道|算一?下)[^,，;；。.?？!]*[?？]?",
     re.IGNORECASE,
 )
 _REVERSE = re.compile(
-    r"\b(?:the other way(?: round| around)?|backwards?|in reverse|reverse(?:d)?|opposite (?:way|direction)|counter-?clockwise)\b"
+    r"\b(?:the other way(?: round| around)?|backwards?|in reverse|reverse(?:d)?|opposite (?:way"
+    r"|direction)|counter-?clockwise)\b"
     r"|反着|反过来|倒着|反方向|反向|逆时针|倒转|反转",
     re.IGNORECASE,
 )
 _SET_ZH = (
-    r"(?:的)?(?:值|数值|数量|数|长度|大小)?(?:[就都也]?(?:改|换|变|调|设|定|延长|缩短|提高|提升|升高|升|降低|下降|降|减少|减|增加|增|加大"
-    r"|减小|加长|加|拉长|扩大|缩小|放大|涨|跌|取|用|烧|开|弄|搞|拉|放|推|控制|变化|上升|增大|定义))?"
+    r"(?:的)?(?:值|数值|数量|数|长度|大小)?(?:[就都也]?(?:改|换|变|调|设|定|延长|缩短|提高|提升"
+    r"|升高|升|降低|下降|降|减少|减|增加|增|加大"
+    r"|减小|加长|加|拉长|扩大|缩小|放大|涨|跌|取|用|烧|开|弄|搞|拉|放|推|控制|变化|上升|增大"
+    r"|定义))?"
     r"(?:到|成|为|至|在|有|是|取|只有|只|就是)?(?:了)?"
 )
-_SET_EN = r"(?:\s*\b(?:is|are|was|were|be|being|of|to|at|up|down|by|now|only|just|about|around|value|set|it|them|this|that|one|ones|weighs?|has|have|gets?|becomes?|measures?|costs?|lasts?|takes?|needs?|runs?|moves?|should|shall|will|can|would|changed|equal|equals|goes|drops|rises)\b)*"
+_SET_EN = (
+    r"(?:\s*\b(?:is|are|was|were|be|being|of|to|at|up|down|by|now|only|just|about|around"
+    r"|value|set|it|them|this|that|one|ones|weighs?|has|have|gets?|becomes?|measures?"
+    r"|costs?|lasts?|takes?|needs?|runs?|moves?|should|shall|will|can|would|changed|equal"
+    r"|equals|goes|drops|rises)\b)*"
+)
 _ASSIGN = re.compile(rf"\s*{_SET_ZH}{_SET_EN}\s*(?:[=:：＝]\s*)?", re.IGNORECASE)
 _COUNTED = re.compile(
-    r"\s*(?:个|只|条|张|颗|份|块|根|套)?\s*(?:please|instead|now|then|for a change|呢|吧|了|试试|看看)?\s*(?:[。.!！?？,，;；]|\Z)",
+    r"\s*(?:个|只|条|张|颗|份|块|根|套)?\s*(?:please|instead|now|then|for a change|呢|吧|了"
+    r"|试试|看看)?\s*(?:[。.!！?？,，;；]|\Z)",
     re.IGNORECASE,
 )
 _FILLED = re.compile(r"\bof (?:them|these|those)\b", re.IGNORECASE)
@@ -136,7 +163,7 @@ class _Reader:
             self._reset()
         else:
             self._refused_choices()
-            said = amounts(self.plain)
+            said = self._without_formulas(amounts(self.plain))
             self._amounts(said)
             self._assigned()
             self._measured()
@@ -178,6 +205,13 @@ class _Reader:
         for name in named or [p.name for p in self.plan.parameters]:
             self.reading.operations.append(Operation(name, "default"))
         self.used += [m.span() for m in _RESET.finditer(self.plain)]
+
+    def _without_formulas(self, said: list[Amount]) -> list[Amount]:
+        """Return the amounts outside of formulas: in x^3 - 2x nothing is doubled."""
+        if not any(p.kind in ("expression", "text") for p in self.plan.parameters):
+            return said
+        items = [item for item in written(self.plain) if item.kind != "list"]
+        return [a for a in said if not any(a.start < i.end and i.start < a.end for i in items)]
 
     def _refused_choices(self) -> None:
         """Read "stop the rain", 雨停了, 不要条纹: another choice than the one that is named."""
@@ -255,7 +289,7 @@ class _Reader:
         return self.values.get(parameter.name, parameter.default)
 
     def _assigned(self) -> None:
-        """Read "length = 3", "病程延长到10天", "g取1.62": a name, and its number right behind it."""
+        """Read "length = 3", "病程延长到10天", "g取1.62": a name, and its number behind it."""
         rest = self._left()
         mentions = [m for m in numbers.read(rest) if m.kind == "number"]
         named = sorted(
@@ -278,13 +312,18 @@ class _Reader:
             if mention.weak and mention.unit is None:
                 continue
             value = value_for(mention, parameter)
-            if mention.unit is not None and not parameter.unit and any(
-                p.unit and value_for(mention, p) is not None for p in self._open(self.numeric)
+            if (
+                mention.unit is not None
+                and not parameter.unit
+                and any(
+                    p.unit and value_for(mention, p) is not None for p in self._open(self.numeric)
+                )
             ):
                 continue  # years are for the one that is in years
             rivals = [
                 s for s in self.spots
-                if s.parameter is not parameter and s.start == mention.end + _spaces(rest, mention.end)
+                if s.parameter is not parameter
+                and s.start == mention.end + _spaces(rest, mention.end)
                 and s.parameter in self._open(self.numeric) and _accepts(mention, s.parameter)
                 and rest[s.start : s.end].lower().lstrip("个只颗条辆")
                 not in f"{parameter.label.zh}{parameter.label.en}".lower()
@@ -340,6 +379,7 @@ class _Reader:
             if mention.kind != "number" or mention.unit is None or mention in links.left:
                 continue
             fitting = [p for p in self.numeric if _accepts(mention, p)]
+            fitting = [p for p in fitting if p.unit] or fitting
             taken = [p for p in fitting if p.name in links.values]
             near = nearest(rest, mention.start, mention.end, self.spots)
             if len(fitting) > 1 and taken and not any(p in near for p in taken):
@@ -359,6 +399,8 @@ class _Reader:
                 found = daytime.hour(rest)
             elif daytime.is_month(parameter):
                 found = daytime.month(rest)
+            elif viewpoint.is_view(parameter):
+                found = viewpoint.angle(rest, parameter)
             if found is not None:
                 value, start, end = found
                 whole = round(value) if parameter.kind == "integer" else value

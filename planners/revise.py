@@ -39,39 +39,58 @@ from .search import terms, without_formulas, without_values
 __all__ = ["Operation", "Reading", "apply", "is_note", "read"]
 
 _REFERS = re.compile(
-    r"\b(?:make|change|turn|set|now|instead|again|increase|decrease|reduce|double|halve|twice|half|times|more|fewer|less"
-    r"|without|remove|hide|off|reset|faster|slower|bigger|smaller|hotter|colder|warmer|cooler|stop)\b|\b(?:it|them|this|they|ones)\b"
-    r"|不要|去掉|关掉|关闭|改|换|变|调|设为|设成|提高|降低|增加|减少|现在|再|更|加快|减慢|加倍|翻倍|减半|恢复|重置|把它|让它|一点|一些|两倍|一半",
+    r"\b(?:make|change|turn|set|now|instead|again|increase|decrease|reduce|double|halve|twice"
+    r"|half|times|more|fewer|less"
+    r"|without|remove|hide|off|reset|faster|slower|bigger|smaller|hotter|colder|warmer|cooler"
+    r"|stop)\b|\b(?:it|them|this|they|ones)\b"
+    r"|不要|去掉|关掉|关闭|改|换|变|调|设为|设成|提高|降低|增加|减少|现在|再|更|加快|减慢|加倍"
+    r"|翻倍|减半|恢复|重置|把它|让它|一点|一些|两倍|一半",
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
-    r"\b(?:what if|what about|how about|instead|the same|same (?:on|with|but|thing|again)|still|but|only|just|without|stop|no|fewer|less"
-    r"|double|halve|triple|twice|half|increase|decrease|reduce|raise|lower|reset)\b|^\s*(?:and|but|now|then|also|no|or)\b"
-    r"|要是|如果|假如|假设|换成|换|改成|改为|改|变成|调成|调到|设成|设为|加到|减到|降到|提高到|提到|升到|降|呢[?？。]?\s*$|^那|加倍|翻倍|翻番|翻一番|减半|一半"
+    r"\b(?:what if|what about|how about|instead|the same|same (?:on|with|but|thing|again)|still"
+    r"|but|only|just|without|stop|no|fewer|less"
+    r"|double|halve|triple|twice|half|increase|decrease|reduce|raise|lower|reset)\b|^\s*(?:and"
+    r"|but|now|then|also|no|or)\b"
+    r"|要是|如果|假如|假设|换成|换|改成|改为|改|变成|调成|调到|设成|设为|加到|减到|降到|提高到"
+    r"|提到|升到|降|呢[?？。]?\s*$|^那|加倍|翻倍|翻番|翻一番|减半|一半"
     r"|不要|去掉|别|停|再[加减多少来放]|再.{0,4}[一点些]",
     re.IGNORECASE,
 )
 """What speaks of something that lies there already, and not of something new."""
 _AGAIN = re.compile(
-    r"\s*(?:please\s+)?(?:(?:run|do|show|play|try)\s+(?:it|that|this)?\s*(?:once more|(?:once )?again|one more time)|again|once more|repeat(?: it| that)?)"
-    r"(?:\s+please)?\s*[.!]*\s*|\s*(?:请)?(?:再|重)(?:新)?(?:来|跑|算|放|做|看|演示|播放|画|运行|执行)?一?[次遍下]+(?:看看)?\s*[。！!]*\s*",
+    r"\s*(?:please\s+)?(?:(?:run|do|show|play|try)\s+(?:it|that|this)?\s*(?:once more"
+    r"|(?:once )?again|one more time)|again|once more|repeat(?: it| that)?)"
+    r"(?:\s+please)?\s*[.!]*\s*|\s*(?:请)?(?:再|重)(?:新)?(?:来|跑|算|放|做|看|演示|播放|画"
+    r"|运行|执行)?一?[次遍下]+(?:看看)?\s*[。！!]*\s*",
     re.IGNORECASE,
 )
 _TALK = re.compile(
-    r"改成|改为|改到|换成|换做|变成|变为|设成|设为|设置为?|调成|调到|调整|增加|减少|增大|减小|加大|提高|提升|降低|升高|延长|缩短|加长|加快|减慢|加倍|翻倍|翻番|减半|恢复"
-    r"|要是|如果|假如|假设|现在|这次|这回|试试看?|试一?下|一点儿?|点儿|一些|有些|其他的?不变|其它的?不变|别的不变|不变|同样|一样|同一个|麻烦|一共|总共|改动"
-    r"|告诉|知道|原来的?|刚才的?|之前的?|左右|大约|大概|而已|起来|下来|上去|下去|出来|为止|直接|全部|都要|看起来|样子|变得|显得|情况下?|的话|只有|只剩|只要|只用|就行|就好|试着"
+    r"改成|改为|改到|换成|换做|变成|变为|设成|设为|设置为?|调成|调到|调整|增加|减少|增大|减小"
+    r"|加大|提高|提升|降低|升高|延长|缩短|加长|加快|减慢|加倍|翻倍|翻番|减半|恢复"
+    r"|要是|如果|假如|假设|现在|这次|这回|试试看?|试一?下|一点儿?|点儿|一些|有些|其他的?不变"
+    r"|其它的?不变|别的不变|不变|同样|一样|同一个|麻烦|一共|总共|改动"
+    r"|告诉|知道|原来的?|刚才的?|之前的?|左右|大约|大概|而已|起来|下来|上去|下去|出来|为止|直接"
+    r"|全部|都要|看起来|样子|变得|显得|情况下?|的话|只有|只剩|只要|只用|就行|就好|试着"
     r"|[几改换变调设加减升降提增更最太点些来让把将使它他她这那其个只颗条辆座棵盏栋位名人家次倍半成到至为是在有没不别要能会可得地的了着过吗呢吧啊呀哦嘛啦哈和与及跟同给对用以再又也都还就才但而且只多少大小高低长短快慢一二两三四五六七八九十百千万零每您你我们请将么样些上下里外中数时天线面性声放播转落走跑飞看说算玩烧怎候]"
 )
 _TALK_EN = frozenset(
-    "make change turn set now instead again try keep same only just still put go run do want would need "
-    "bit little slight slightly lot far too enough possible thing version please increase decrease reduc raise "
-    "lower add remov take away drop doubl halve tripl half twice time switch hav start give us tell me my no not "
-    "without off on bring come get stop let between one ones them they all each every other more less fewer back "
-    "down up by per total extra additional another maximum minimum max min least most well ok okay hey thank "
-    "whole first around about exactly nearly almost everything else anything different same pick die kick "
-    "percent degre value number amount result answer run case situation scene picture becom happen suppos imagin assum "
-    "able work fine good better nice wa wer straight completely entirely total sam but pleas were been being doesn don isn aren ll re ve".split()
+    "make change turn set now instead again try keep same only just still put go run do want "
+    "would need "
+    "bit little slight slightly lot far too enough possible thing version please increase "
+    "decrease reduc raise "
+    "lower add remov take away drop doubl halve tripl half twice time switch hav start give us "
+    "tell me my no not "
+    "without off on bring come get stop let between one ones them they all each every other "
+    "more less fewer back "
+    "down up by per total extra additional another maximum minimum max min least most well ok "
+    "okay hey thank "
+    "whole first around about exactly nearly almost everything else anything different same "
+    "pick die kick "
+    "percent degre value number amount result answer run case situation scene picture becom "
+    "happen suppos imagin assum "
+    "able work fine good better nice wa wer straight completely entirely total sam but pleas "
+    "were been being doesn don isn aren ll re ve".split()
 )
 """Words by which a change is asked for: they say nothing of what it is about."""
 
@@ -91,20 +110,28 @@ def changes(text: str) -> bool:
     )
 
 
+def about(text: str, table: Table) -> bool:
+    """Whether rules read a change of what lies there, be it to what is so already."""
+    return bool(read(text, table.plan, table.values).operations)
+
+
 def again(text: str) -> bool:
     """Whether the text asks for nothing but the same once more."""
     return _AGAIN.fullmatch(text) is not None
 
 
 _ASKS = re.compile(
-    r"\b(?:tell|show|give) me\b|\bwhat(?:'s| is| was| are)\b|\bhow (?:far|long|much|many|fast|high|big|deep|often|old|hot|heavy)\b|\?"
+    r"\b(?:tell|show|give) me\b|\bwhat(?:'s| is| was| are)\b|\bhow (?:far|long|much|many|fast"
+    r"|high|big|deep|often|old|hot|heavy)\b|\?"
     r"|告诉我|是多少|多少|多[大高长快久远重深]|几[个次秒天年]|[？?]|吗",
     re.IGNORECASE,
 )
 _ASKING = re.compile(
     r"告诉我|是多少|多少|多[大高长快久远重深]|几[个次秒天年]|各是?|分别|究竟|到底|结果|[吗呢？?的]"
 )
-_ASKING_EN = frozenset("what how far long much many tell show give me is was the and final now then".split())
+_ASKING_EN = frozenset(
+    "what how far long much many tell show give me is was the and final now then".split()
+)
 
 
 def asks(text: str, table: Table) -> bool:
@@ -128,7 +155,14 @@ def foreign(reading: Reading, plan: Plan, recipe: Recipe | None) -> list[str]:
         rest = rest[: spot.start] + " " * (spot.end - spot.start) + rest[spot.end :]
     rest = _TALK.sub(" ", rest)
     strange = recall.strange(rest, recipe) if recipe is not None else _strange_to(rest, plan)
-    return [t for t in strange if t not in _TALK_EN and not t.isdigit()]
+    names = {w for p in plan.parameters for a in (p.name, *p.aliases) for w in a.lower().split()}
+    names = {name for name in names if len(name) > 3}
+    return [
+        t for t in strange
+        if t not in _TALK_EN and not t.isdigit()
+        # Stems of one word may differ: "bias" and "biased".
+        and not any(name.startswith(t) or t.startswith(name) for name in names if len(t) > 3)
+    ]  # fmt: skip
 
 
 def explained(words: Sequence[str], recipe: Recipe) -> bool:
