@@ -14,6 +14,7 @@ from .units import Unit, convert, named, product
 
 _BRACKETS = re.compile(r"[(（]([^()（）,，]+)[,，)）]")
 _IN = re.compile(r"\bin ([^\s,()]+)(?: an? \w+)?$")
+_STATISTIC = re.compile(r"\bmean\b|average|deviation|平均|均值|标准差")
 _TIMES_AS = re.compile(r"\btimes\b|ratio|factor|倍|之比")
 
 
@@ -98,7 +99,9 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
 def wide(parameter: Parameter) -> bool:
     """Whether it is a number of anything, such as a mean: then it is counted in what is said."""
     low, high = parameter.minimum, parameter.maximum
-    return low is None or high is None or high - low >= 1e5
+    if low is None or high is None or (low < 0 and high - low >= 1e5):
+        return True
+    return high - low >= 1e5 and _STATISTIC.search(own_words(parameter)) is not None
 
 
 def _share(number: float, parameter: Parameter, wanted: str) -> Value | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .units import Unit, by_name
@@ -60,6 +60,7 @@ _BELOW = re.compile(
     r"(?P<sign>\b(?:minus|negative)\s+))$",
     re.IGNORECASE,
 )
+_BY = re.compile(r"\bby\s+$|升温|降温|温差|(?:升高|降低|升|降)了?$", re.IGNORECASE)
 _EITHER = re.compile(r"(?:\bplus\s+(?:and|or)\s+(?:minus\s+)?|正负|±\s*)$", re.IGNORECASE)
 """What stands before a number that is meant with both signs."""
 _BELOW_ZERO = re.compile(r"\s+below\s+(?:zero|freezing)\b", re.IGNORECASE)
@@ -76,6 +77,8 @@ def number(
     share: bool = False,
 ) -> Mention:
     """Return the number that was said at ``text[start:end]``, with what makes it negative."""
+    if unit is not None and unit.dimension == "temperature" and _BY.search(text[:start]):
+        unit = replace(unit, offset=0.0)  # warmer by 150 K is no temperature of 150 K
     before, after = _BELOW.search(text[:start]), _BELOW_ZERO.match(text, end)
     if _EITHER.search(text[: start if before is None else before.end()]) or (
         before is not None and _EITHER.search(text[: before.start("sign")])

@@ -108,7 +108,7 @@ _SCALE_WORDS = {
 }  # fmt: skip
 _DIGITS = re.compile(
     r"(?:(?<![A-Za-z0-9_#.^])|(?<=\dx)|(?<=\d[×]))(?P<sign>[-−](?=[\d.])(?<![\w)]-))?"
-    r"(?P<body>\d{1,3}(?:[,， ]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:_\d+)*(?:\.\d+)?(?!\.?\d)|\.\d+)"
+    r"(?P<body>(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})*(?: 000)+|\d{1,2}(?: \d{3})+)(?!\d)(?:\.\d+)?|\d+(?:_\d+)*(?:\.\d+)?(?!\.?\d)|\.\d+)"
     r"(?:(?:\^|\*\*)(?P<power>\d{1,2})(?!\d)|[eE](?P<exponent>[+-]?\d{1,3})(?![\w.]))?"
     r"(?:(?P<suffix>k|K|M|bn|B)(?![A-Za-z0-9/])"
     r"|(?P<word>(?:\s*(?:hundred|thousand|millions?|billion|trillion|dozen)\b)+)"
@@ -118,6 +118,10 @@ _DIGITS = re.compile(
 _ISOTOPE = re.compile(r"[A-Za-z]-$|[氢氦碳氮氧钾钴碘铯铀钚钍镭氡锶锝铊]$")
 """What stands before the number of a name: carbon-14, 碘131, covid-19."""
 _DIME = re.compile(r"毛(?![\u3400-\u9fff]|\d)|毛(?=[一钱每])")
+_WARM = re.compile(
+    r"(?:temperature|warm|heat|cool|gas at|温|热|\bT\s*=)[^,，;；。]*$", re.IGNORECASE
+)
+"""What makes 400K kelvins and no thousands."""
 _HOURLY = re.compile(r"时速(?:为|是|约)?\s*$")
 _GLUED = re.compile(r"(?!x\d)[A-Za-z_]")
 
@@ -132,6 +136,10 @@ def _digits(text: str) -> list[Mention]:
         if not math.isfinite(value):
             continue
         unit, end = read_unit(text, match.start(), match.end())
+        if match["suffix"] == "K" and _WARM.search(
+            text[max(0, match.start() - 16) : match.start()]
+        ):
+            unit, value = by_name()["K"], value / 1000
         if unit is None and _HOURLY.search(text, max(0, match.start() - 6), match.start()):
             unit = by_name()["km/h"]
         if unit is None and _GLUED.match(text, match.end()):
@@ -153,7 +161,7 @@ def _and_half(text: str, value: float, unit: Unit | None, end: int) -> tuple[flo
 
 
 def _digits_value(match: re.Match[str], text: str) -> float:
-    value = float(re.sub(r"[,， _]", "", match["body"]))
+    value = float(re.sub(r"[, _]", "", match["body"]))
     if match["half"]:
         value += 0.5
     if match["power"]:
