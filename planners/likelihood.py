@@ -1,7 +1,7 @@
 """How likely it is that a recipe is meant: words, numbers and formulas weighed together.
 
 A conditional logit (D. McFadden, Conditional Logit Analysis of Qualitative Choice Behavior, 1974)
-over the nearest recipes and "none of them". Fitted by ``intentos bench planner recall --fit``.
+over the nearest recipes and "none of them". ``intentos bench finding --fit`` fits the weights.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Doubts(NamedTuple):
     """0..1: whether enough was said to choose by."""
 
 
-FOR = Clues(4.33, 1.98, 2.81, 3.06, -1.44, 2.22, -1.43, -0.40, -1.63, 2.30, 1.93)
-AGAINST = Doubts(5.18, -2.86, 0.98, -1.04, 8.19)
+FOR = Clues(4.36, 1.85, 3.01, 3.17, -1.53, 1.48, -1.17, -0.31, -1.53, 2.34, 1.99)
+AGAINST = Doubts(5.32, -2.36, 0.55, -0.81, 8.63)
 
 
 @dataclass(frozen=True)

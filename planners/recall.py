@@ -29,7 +29,7 @@ from intentos.types import Value
 from . import accounting, filling, numbers
 from .generate import not_used
 from .library import Recipe
-from .linking import Links, accepted, link, occurrences, value_for
+from .linking import Links, link, occurrences, value_for
 from .model import Model, Prompt
 from .search import Hit, terms, without_formulas, without_values
 
@@ -43,18 +43,20 @@ SURE_MARGIN = 0.12
 """How far the next recipe must be behind it."""
 ENOUGH = 0.36
 """Score from which a text that speaks of what lies there may be a wish of its own."""
-LIKELY = 0.45
+LIKELY = 0.42
 """Chance that a choice without any model takes."""
 CERTAIN = 0.75
 """Chance from which no model is asked."""
 HOPELESS = 0.1
 """Chance below which none is asked either: it could not lift it."""
-SEARCH_WEIGHT = 8.0
-"""What the share of the best search weight adds to a candidate's log-probability, where
-candidates are compared: the small model alone chooses far worse than search does."""
-_MEANT = (-0.2, 0.24, 1.3)
-"""Logistic regression of "the chosen one is meant" on the model's odds that any of the candidates
-is, and on the odds of search; fitted on tuned cases of ``bench/intents``."""
+OPINION = 0.3
+"""What a small model's log-probability of a candidate counts against that of search, where
+candidates are compared: alone it chooses far worse than search does."""
+_MEANT = (-1.0, 0.4, 1.0)
+"""Logistic regression of "the chosen one is meant" on a small model's odds that any of the
+candidates is, and on the odds of search; see docs/design/planning.md."""
+_DOUBT = 0.001
+"""No chance counts as less, nor as more than 1 less this."""
 ELSE = {
     "calculation": "another calculation, an equation, a conversion, a plot of a formula or of data",
     "question": "what only a person, the news, a dictionary or the internet knows",
@@ -117,13 +119,13 @@ async def choose(text: str, hits: Sequence[Hit], model: Model, language: str) ->
     odds = _either(*(score[name] for name in names[: len(shown)])) - _either(
         *(score[name] for name in ELSE)
     )
-    heaviest = max(hit.weight for hit in shown)
+    opinion = 1.0 if model.profile.large else OPINION
     best = max(
-        shown, key=lambda hit: score[hit.recipe.id] + SEARCH_WEIGHT * hit.weight / heaviest
+        shown, key=lambda hit: opinion * score[hit.recipe.id] + math.log(hit.chance + _DOUBT)
     ).recipe
     if not model.profile.large:
         bias, by_model, by_search = _MEANT
-        chance = min(hits[0].chance, 0.999)
+        chance = min(max(sum(hit.chance for hit in shown), _DOUBT), 1 - _DOUBT)
         searched = math.log(chance / (1 - chance))
         odds = bias + by_model * odds + by_search * searched
     return Choice(best if odds > 0 else None, answer.tokens, odds)

@@ -14,14 +14,12 @@ from intentos.errors import PlanningError
 from intentos.types import Intent
 
 from .model import Model, Prompt
+from .recall import CERTAIN, LIKELY
 
 COMPUTE = "compute"
 KINDS = (
     "weather", "news", "prices", "facts", "writing", "translation", "advice", "action", "fortune",
 )  # fmt: skip
-LIKELY, PLAIN = 0.45, 0.8
-"""Chances of the likeliest recipe from which words that raise doubts count no more, the vague ones
-and the plain ones."""
 CLEAR = 0.7
 """Log-odds between the two likeliest reasons from which the first is told and not a general one."""
 
@@ -69,7 +67,7 @@ def doubtful(text: str, chance: float = 0.0) -> bool:
 
     ``chance``: how likely it is that a recipe is meant; its own words are no reason for doubt.
     """
-    if chance >= PLAIN:
+    if chance >= CERTAIN:
         return False
     return _PLAINLY.search(text) is not None or (
         chance < LIKELY and _PERHAPS.search(text) is not None
