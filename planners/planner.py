@@ -221,7 +221,11 @@ class DefaultPlanner:
 
     def _as_it_is(self, text: str, table: Table) -> bool:
         """Whether the text wants the same once more, or a number that has been reported."""
-        return revise.again(text) or revise.asks(text, table)
+        if revise.again(text):
+            return True
+        reading = revise.read(text, table.plan, table.values)
+        said = reading.operations and not reading.named_only
+        return not said and revise.asks(text, table)
 
     def _lying(self, table: Table) -> Recipe | None:
         """Return the recipe of what lies on the table, if it is of one."""
@@ -230,7 +234,7 @@ class DefaultPlanner:
     async def _revised(self, intent: Intent, context: PlanningContext, table: Table) -> Proposal:
         table, intent, other_columns = attached.changed(intent, table)
         reading = revise.read(intent.text, table.plan, table.values)
-        as_it_is = not reading.operations and self._as_it_is(intent.text, table)
+        as_it_is = self._as_it_is(intent.text, table)
         if (other_columns and not reading.operations) or as_it_is:
             return Proposal(plan=table.plan, values=table.values, accounted=not other_columns)
         recipe = self._lying(table)

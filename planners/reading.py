@@ -63,7 +63,8 @@ _BRING = re.compile(
 _QUESTION = re.compile(
     r"\b(?:why|how (?:does|do|is|are|did|far|much|many|long)|what (?:is|are|does|do)|who|which"
     r"|where|explain)\b"
-    r"|为什么|为啥|怎么|怎样|如何|是什么|多少|几[个次天年]|吗|是否|会不会|原理",
+    r"|\btell me\b|\bwhat's\b|\?\s*$"
+    r"|告诉我|为什么|为啥|怎么|怎样|如何|是什么|多少|几[个次天年]|吗|是否|会不会|原理",
     re.IGNORECASE,
 )
 _ASKED = re.compile(

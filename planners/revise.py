@@ -87,7 +87,7 @@ _TALK_EN = frozenset(
     "okay hey thank "
     "whole first around about exactly nearly almost everything else anything different same "
     "pick die kick "
-    "percent degre value number amount result answer run case situation scene picture becom "
+    "weigh cost last measur tak need mean percent degre value number amount result answer run case situation scene picture becom "
     "happen suppos imagin assum "
     "able work fine good better nice wa wer straight completely entirely total sam but pleas "
     "were been being doesn don isn aren ll re ve".split()
