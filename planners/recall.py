@@ -52,7 +52,7 @@ HOPELESS = 0.1
 OPINION = 0.3
 """What a small model's log-probability of a candidate counts against that of search, where
 candidates are compared: alone it chooses far worse than search does."""
-_MEANT = (-1.0, 0.4, 1.0)
+_MEANT = (-1.0, 0.3, 1.0)
 """Logistic regression of "the chosen one is meant" on a small model's odds that any of the
 candidates is, and on the odds of search; see docs/design/planning.md."""
 _DOUBT = 0.001

@@ -72,7 +72,7 @@ def test_finds_by_words_that_no_recipe_says(index: Index, text: str, recipe: str
 def test_a_word_of_the_same_family_finds_less_than_the_word_itself() -> None:
     one, other = ball("the_stone", "hurl a stone"), ball("the_lamp", "light a lamp")
     index = Index([one, other])
-    said, meant = index.search("hurl a stone"), index.search("hurl a pebble")
+    said, meant = index.search("a stone"), index.search("a pebble")
     assert [hits[0].recipe.id for hits in (said, meant)] == ["the_stone", "the_stone"]
     assert said[0].weight > meant[0].weight > 0
 
