@@ -187,7 +187,10 @@ def _context(recipe: Recipe) -> str:
 def _factors(text: str, parameters: Sequence[Parameter], links: Links) -> None:
     """Apply "twice as …" to the default of the one parameter whose word stands beside it."""
     plain = numbers.normal(text)
-    for mention in (m for m in numbers.read(text) if m.kind == "factor"):
+    taken = {m.start for m in links.taken.values()}
+    for mention in (m for m in numbers.read(links.plain) if m.kind == "factor"):
+        if mention.start in taken:
+            continue  # "a quarter of its carbon" is a value and multiplies none
         near = []
         for parameter in parameters:
             if parameter.kind not in ("number", "integer") or parameter.name in links.values:
