@@ -184,15 +184,19 @@ class DefaultPlanner:
         text, refers = intent.text, revise.refers(intent.text)
         whole = recall.verbatim(hits)
         reading = revise.read(text, table.plan, table.values)
-        strange = revise.foreign(reading, table.plan, self._lying(table))
+        lying = self._lying(table)
+        strange = revise.foreign(reading, table.plan, lying)
         said = bool(reading.operations) and not (strange or reading.guessed or reading.unclear)
         if whole is not None and whole.id == table.plan.recipe:
             # Nothing has been changed yet: said again, it would be the same picture again.
             fresh = dict(table.values) != table.plan.defaults or not said
             if not refers and fresh and not reading.named:
                 return False, 0
-        elif whole is not None and not (said and not reading.named_only and len(hits) > 1):
-            return False, 0  # nearly a recipe's own words: a whole wish
+        elif whole is not None:
+            plain = said and not reading.named_only
+            if not plain or revise.foreign(reading, table.plan, lying, strictly=True):
+                return False, 0  # nearly a recipe's own words: a whole wish
+            return True, 0  # "20 rockets", with fireworks on the table
         if attached.changed(intent, table)[2] or self._as_it_is(text, table):
             return True, 0  # it names other columns, or wants what lies there
         others = [hit for hit in hits if hit.recipe.id != table.plan.recipe]

@@ -26,12 +26,13 @@ from intentos.types import Value
 from . import numbers, recall
 from .amounts import amounts
 from .concepts import VERBS, relatives
+from .finding import Reading
 from .generate import not_used
 from .library import Recipe
 from .model import Model, Prompt
 from .naming import spots
 from .operation import Action, Operation, apply, is_loss, is_note
-from .reading import Reading, read
+from .reading import read
 from .recall import quoted
 from .recall import system as choosing
 from .search import terms, without_formulas, without_values
@@ -72,7 +73,8 @@ _TALK = re.compile(
     r"|其它的?不变|别的不变|不变|同样|一样|同一个|麻烦|一共|总共|改动"
     r"|告诉|知道|原来的?|刚才的?|之前的?|左右|大约|大概|而已|起来|下来|上去|下去|出来|为止|直接"
     r"|全部|都要|看起来|样子|变得|显得|情况下?|的话|只有|只剩|只要|只用|就行|就好|试着"
-    r"|[几改换变调设加减升降提增更最太点些来让把将使它他她这那其个只颗条辆座棵盏栋位名人家次倍半成到至为是在有没不别要能会可得地的了着过吗呢吧啊呀哦嘛啦哈和与及跟同给对用以再又也都还就才但而且只多少大小高低长短快慢一二两三四五六七八九十百千万零每您你我们请将么样些上下里外中数时天线面性声放播转落走跑飞看说算玩烧怎候]"
+    r"|[几改换变调设加减升降提增更最太点些来让把将使它他她这那其个只颗条辆座棵盏栋位名人家次倍半成到至为是在有没不别要能会可得地的了着过吗呢吧啊呀哦嘛啦哈和与及跟]"
+    r"|[同给对用以再又也都还就才但而且只多少大小高低长短快慢一二两三四五六七八九十百千万零每您你我们请将么样些上下里外中数时天线面性声放播转落走跑飞看说算玩烧怎候]"
 )
 _TALK_EN = frozenset(
     "make change turn set now instead again try keep same only just still put go run do want "
@@ -87,12 +89,15 @@ _TALK_EN = frozenset(
     "okay hey thank "
     "whole first around about exactly nearly almost everything else anything different same "
     "pick die kick "
-    "weigh cost last measur tak need mean percent degre value number amount result answer run case situation scene picture becom "
+    "percent degre value number amount result answer run case situation scene picture becom "
     "happen suppos imagin assum "
     "able work fine good better nice wa wer straight completely entirely total sam but pleas "
     "were been being doesn don isn aren ll re ve".split()
 )
 """Words by which a change is asked for: they say nothing of what it is about."""
+
+
+_SMALL = frozenset("after later over within only just same sam but pleas instead".split())
 
 
 def refers(text: str) -> bool:
@@ -148,8 +153,11 @@ def asks(text: str, table: Table) -> bool:
     return bool(words) and all(word in known for word in words)
 
 
-def foreign(reading: Reading, plan: Plan, recipe: Recipe | None) -> list[str]:
-    """Return the terms of a follow-up that neither it nor the plan on the table has a use for."""
+def foreign(
+    reading: Reading, plan: Plan, recipe: Recipe | None, *, strictly: bool = False
+) -> list[str]:
+    """Return the terms of a follow-up that neither it nor the plan on the table has a use for;
+    ``strictly``: also those by which a change is asked for, but for the smallest."""
     rest = without_values(without_formulas(reading.rest))
     for spot in spots(rest, plan.parameters):
         rest = rest[: spot.start] + " " * (spot.end - spot.start) + rest[spot.end :]
@@ -159,7 +167,7 @@ def foreign(reading: Reading, plan: Plan, recipe: Recipe | None) -> list[str]:
     names = {name for name in names if len(name) > 3}
     return [
         t for t in strange
-        if t not in _TALK_EN and not t.isdigit()
+        if t not in (_SMALL if strictly else _TALK_EN) and not t.isdigit()
         # Stems of one word may differ: "bias" and "biased".
         and not any(name.startswith(t) or t.startswith(name) for name in names if len(t) > 3)
     ]  # fmt: skip
