@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from . import evidence, numbers
-from .formulas import Written, written
+from .formulas import Written
 from .library import Recipe
 from .numbers import Mention
-from .words import MATHEMATICAL
+from .words import mathematics
 
 COMPARED = 10
 """How many of the nearest recipes are weighed against each other."""
@@ -77,7 +77,7 @@ class Said:
 
 def said(text: str) -> Said:
     """Return the numbers and formulas of a wish; a number inside a formula is none of its own."""
-    found = tuple(written(text)) if MATHEMATICAL.search(text) else ()
+    found = mathematics(text)
     mentions = (m for m in numbers.read(text) if m.kind == "number" and not m.weak)
     apart = tuple(m for m in mentions if not any(w.start <= m.start < w.end for w in found))
     return Said(apart, tuple(w for w in found if w.kind == "formula"))

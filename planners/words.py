@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from . import numbers
-from .formulas import written
+from .formulas import Written, written
 
 # Words that carry the sentence and not the wish.
 _STOP = frozenset(
@@ -33,11 +33,20 @@ _VOWEL = re.compile(r"[aeiouy]")
 MATHEMATICAL = re.compile(r"[-+*/^=√²³|(]|\b(?:sin|cos|tan|log|ln|exp|sqrt)\b|\d\s*[,，、]\s*\d")
 
 
+def mathematics(text: str) -> list[Written]:
+    """Return the formulas and lists of numbers in a text; "k = 120 N/m" is none of them."""
+    found = written(text) if MATHEMATICAL.search(text) else []
+    if any(item.right for item in found):
+        quantities = {m.text for m in numbers.read(text) if m.kind == "number" and m.unit}
+        found = [item for item in found if item.right not in quantities]
+    return found
+
+
 def signs(text: str) -> list[str]:
     """Return what kinds of mathematics a text holds, as terms: a formula, a list of numbers."""
-    if not MATHEMATICAL.search(text):
-        return []
-    return [f"·{'equation' if w.right and '=' in text else w.kind}" for w in written(text)]
+    return [
+        f"·{'equation' if item.right and '=' in text else item.kind}" for item in mathematics(text)
+    ]
 
 
 def alike(text: str) -> str:
@@ -68,7 +77,7 @@ def without_formulas(text: str) -> str:
 def terms(text: str) -> list[str]:
     """Return the search terms of a text: English stems and Chinese bigrams, without filler."""
     found: list[str] = []
-    for match in _TOKEN.finditer(numbers.normal(text)):
+    for match in _TOKEN.finditer(numbers.normal(text).replace("∫", " integral ")):
         token = match.group()
         if token[0] < "\u3400":
             word = token.lower()
