@@ -77,7 +77,8 @@ _GREATER = {
 }  # fmt: skip
 _ORDINALS = {
     "a", "b", "c", "d", "x", "y", "z", "first", "second", "third", "other", "left", "right", "one",
-    "two", "from", "to", "start", "end", "low", "high", "p", "q", "i", "ii", "1", "2", "3",
+    "two", "from", "to", "start", "end", "low", "high", "forward", "backward",
+    "p", "q", "i", "ii", "1", "2", "3",
 }  # fmt: skip
 
 

@@ -110,7 +110,8 @@ _DIGITS = re.compile(
     r"(?:(?<![A-Za-z0-9_#.^])|(?<=\dx)|(?<=\d[×]))(?P<sign>[-−](?=[\d.])(?<![\w)]-))?"
     r"(?P<body>(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})*(?: 000)+|\d{1,2}(?: \d{3})+)(?!\d)"
     r"(?:\.\d+)?|\d+(?:_\d+)*(?:\.\d+)?(?!\.?\d)|\.\d+)"
-    r"(?:(?:\^|\*\*)(?P<power>\d{1,2})(?!\d)|[eE](?P<exponent>[+-]?\d{1,3})(?![\w.]))?"
+    r"(?:(?:\^|\*\*)(?P<power>\d{1,2})(?!\d)|[eE](?P<exponent>[+-]?\d{1,3})(?![A-Za-z\d_.])"
+    r"|\s?[×x*·]\s?10(?:\^|\*\*)(?P<ten>[-−]?\d{1,3})(?![\d.]))?"
     r"(?:(?P<suffix>k|K|M|bn|B)(?![A-Za-z0-9/])"
     r"|(?P<word>(?:\s*(?:hundred|thousand|millions?|billion|trillion|dozen)\b)+)"
     r"|\s*(?P<zh>百万|千万|百|千(?![米克])|万|萬|亿|億)+)?"
@@ -169,6 +170,9 @@ def _digits_value(match: re.Match[str], text: str) -> float:
         value = value ** int(match["power"])
     if match["exponent"]:
         value *= 10.0 ** int(match["exponent"])
+    if match["ten"]:
+        power = int(match["ten"].replace("−", "-"))
+        value = value * 10.0**power if power >= 0 else value / 10.0**-power
     if match["suffix"]:
         value *= _SCALES[match["suffix"]]
     for word in (match["word"] or "").split():

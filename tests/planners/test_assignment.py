@@ -74,6 +74,7 @@ def test_what_is_said_first_is_the_first(text: str, values: dict[str, object]) -
         "20 kg at 3 m on one side, 50 kg at 1.2 m on the other",
         "左边坐20公斤离中点3米，右边坐50公斤离中点1.2米",
         "右边坐50公斤离中点1.2米，左边坐20公斤离中点3米",
+        "跷跷板左边坐20公斤离中点3米，右边坐50公斤离中点1.2米",
     ],
 )
 def test_what_stands_together_belongs_together(text: str) -> None:
