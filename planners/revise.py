@@ -27,6 +27,7 @@ from . import numbers, recall
 from .amounts import amounts
 from .concepts import VERBS, relatives
 from .finding import Reading
+from .formulas import written
 from .generate import not_used
 from .library import Recipe
 from .model import Model, Prompt
@@ -97,6 +98,8 @@ _TALK_EN = frozenset(
 """Words by which a change is asked for: they say nothing of what it is about."""
 
 
+_WORKED = re.compile(r"[\^*/()²³√]|[A-Za-z]\s*[-+]|[-+]\s*\d*[A-Za-z]")
+"""What a formula holds and a name with its value does not."""
 _SMALL = frozenset("after later over within only just same sam but pleas instead".split())
 
 
@@ -158,6 +161,10 @@ def foreign(
 ) -> list[str]:
     """Return the terms of a follow-up that neither it nor the plan on the table has a use for;
     ``strictly``: also those by which a change is asked for, but for the smallest."""
+    takes = any(p.kind in ("expression", "text") for p in plan.parameters)
+    formulas = [] if takes else [i.text for i in written(reading.rest) if _WORKED.search(i.text)]
+    if formulas:
+        return formulas  # whatever it is about, it is no plan that has a place for them
     rest = without_values(without_formulas(reading.rest))
     for spot in spots(rest, plan.parameters):
         rest = rest[: spot.start] + " " * (spot.end - spot.start) + rest[spot.end :]
