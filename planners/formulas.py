@@ -36,8 +36,8 @@ _VARIABLE = r"(?<![A-Za-z])[a-z]"
 _LEFT = rf"(?<=[\d)²³])|(?<={_VARIABLE})"
 """What an operation in words stands behind: a number, a bracket or a single letter."""
 _RIGHT = r"(?=\s*(?:\d|\(|√|[a-z](?![a-z])|(?:sin|cos|tan|exp|ln|log|sqrt|abs)\b))"
-_SIDE = r"[A-Za-z\d(][A-Za-z\d().^*/+\-√²³π ]*?"
-_TERM = r"(?:[A-Za-z](?![A-Za-z])|\d|(?:sin|cos|tan|exp|ln|log|sqrt)\()[a-z\d().^*/+\-√²³π ]*?"
+_SIDE = r"[A-Za-z\d(][A-Za-z\d().^*/+\-√²³π ]{0,40}?"
+_TERM = r"(?:[A-Za-z](?![A-Za-z])|\d|(?:sin|cos|tan|exp|ln|log|sqrt)\()[a-z\d().^*/+\-√²³π ]{0,40}?"
 _CN = "二三四五六七八九十"
 _MATH = re.compile(r"[\d()^*/+√²³-]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 

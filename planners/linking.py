@@ -58,6 +58,9 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     return links
 
 
+_MANY = 60
+"""Numbers that are looked at; what comes behind them is a table, and no wish."""
+
 # The best assignment ------------------------------------------------------------------------------
 
 
@@ -66,6 +69,7 @@ def _assigned(
 ) -> list[Mention]:
     """Link the mentions so that all together fit best; return those that fit nowhere."""
     places = [p for p in parameters if p.name not in links.values]
+    mentions, more = mentions[:_MANY], mentions[_MANY:]
     spans = words_of(text, parameters)
     options = [_options(text, m, places, spans, mentions, context) for m in mentions]
     _share_in_rows(text, mentions, options, places)
@@ -76,7 +80,8 @@ def _assigned(
         if option is not None:
             links.give(places[option], mention)
     links.guessed += by_order(mentions, options, best, places)
-    return [m for m, option in zip(mentions, best, strict=True) if option is None]
+    rest = [m for m, option in zip(mentions, best, strict=True) if option is None]
+    return rest + more
 
 
 def _options(

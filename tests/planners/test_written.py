@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from intentos.planners.linking import link
@@ -107,3 +109,10 @@ def test_complex_numbers(text: str, values: dict[str, object]) -> None:
 )  # fmt: skip
 def test_equations_said_in_words(text: str, values: dict[str, object]) -> None:
     assert link(text, EQUATION).values == values
+
+
+@pytest.mark.parametrize("text", ["x and y " * 300, "x和y" * 600, "1, " * 800, "(" * 2000])
+def test_long_and_odd_texts_are_read_in_time(text: str) -> None:
+    began = time.perf_counter()
+    link(text, EQUATION)
+    assert time.perf_counter() - began < 10
