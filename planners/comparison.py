@@ -15,7 +15,8 @@ _BACK = re.compile(
     r"|\b(?:the )?previous (?:one|version)\b|\b(?:back|return|go) to (?:what|how"
     r"|where) (?:it was|we had|we were|i had)\b"
     r"|\bback to (?:the )?(?:very )?(?:first|previous|start|beginning|one before)\b"
-    r"|\bbring (?:it )?back (?:the )?\b|\bi (?:liked|prefer(?:red)?) (?:it |the one )?before\b"
+    r"|\bbring (?:it|that) back\b|\bbring back (?:the )?(?:first|last|old|previous|original"
+    r"|earlier|other)\b|\bi (?:liked|prefer(?:red)?) (?:it |the one )?before\b"
     r"|\b(?:that|it) was better before\b|\b(?:the )?(?:first|last|earlier|old) (?:one"
     r"|version) (?:was|is|looked) (?:better|nicer)\b"
     r"|撤销|撤回|退回|(?:回到?|退到?|倒回到?|返回到?|切回|跳回)(?:去)?(?:上一?|之前|前一?|前面"
@@ -34,12 +35,12 @@ _COMPARE = re.compile(
     r"\bcompare\s+(?:both|them|the two|these two|those two|the results?|the last two|it|with)\b"
     r"|\bcompare\s*[.!?]*$|\bside by side\b|\bwhat(?:'s| is) the difference\b"
     r"|\bhow do they differ\b|\bnext to (?:each other|one another)\b|\bcompar(?:e"
-    r"|ison)\b[^.]{0,30}\b(?:runs?|results?|versions?|both|before|previous|two|last)\b"
+    r"|ison)\b[^.]{0,30}\b(?:runs?|results?|versions?|both|before|previous)\b"
     r"|\b(?:against|versus|vs\.?) (?:the )?(?:previous|last|first|old|earlier|before)\b"
-    r"|(?:两[个次者种张]|一下|前后|它们)[^。]{0,8}(?:对比|比较|比一比|比一下)|对比|对照"
+    r"|(?:两[个次者种张]|一下|前后|它们)[^。]{0,8}(?:对比|比较|比一比|比一下)|对比"
     r"|比较一下|比一比|比一下|比比|(?:和|跟|与)(?:上一?[次个]|之前|刚才|前一?[次个]"
     r"|原来)[^。]{0,6}(?:比|差)|放(?:到|在)?一?(?:起|块儿?)(?:看|比)|(?<!归)并排"
-    r"|差[在了]?(?:多少|哪)|有什么(?:不同|区别|差别)",
+    r"|有什么(?:不同|区别|差别)",
     re.IGNORECASE,
 )
 _CODE = """

@@ -34,7 +34,8 @@ def lying(plan: Plan, earlier: Table | None = None, **values: Value) -> Table:
 @pytest.mark.parametrize(
     "text",
     ["go back", "undo", "put it back please", "revert that", "撤销", "回到上一个", "还原",
-     "变回原来的样子", "go back to the previous one", "还是刚才那个吧"],
+     "变回原来的样子", "go back to the previous one", "还是刚才那个吧",
+     "刚才那个好，退回去", "倒回上一张", "that was better before", "回到一开始那个"],
 )  # fmt: skip
 def test_going_back_brings_the_values_before(text: str) -> None:
     table = lying(HEART, lying(HEART, points=500), points=900)
@@ -58,7 +59,17 @@ def test_twice_back_goes_two_steps_and_first_goes_to_the_beginning() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["make it blue", "faster", "颜色换成红色", "再慢一点", "a backwards clock"]
+    "text",
+    [
+        "make it blue",
+        "faster",
+        "颜色换成红色",
+        "再慢一点",
+        "a backwards clock",
+        "bring back the rain",
+        "间距变成原来的三倍",
+        "换成归并排序",
+    ],
 )
 def test_other_changes_go_nowhere(text: str) -> None:
     assert back(text, lying(HEART, lying(HEART))) is None
@@ -77,6 +88,10 @@ def test_where_nothing_lay_before_it_is_said(text: str) -> None:
         "compare both",
         "compare the two",
         "show them side by side",
+        "put both next to each other",
+        "side by side with the previous one",
+        "把两次放一块儿比比",
+        "跟上一次比一比",
         "把两个结果对比一下",
         "有什么区别？",
     ],
