@@ -29,7 +29,8 @@ _PENALTY = 0.02
 def measure(fit: bool) -> dict[str, Any]:
     """Return how many wishes found their recipe, and what is taken without a model."""
     settings = config.load()
-    index = Index(Library(Registry(), settings).all(), settings.cache / "search.json")
+    library = Library(Registry(), settings)
+    index = Index(library.all(), library.prepared)
     cases = read_document(WISHES.read_text("utf-8"), WISHES.name)["cases"]
     result: dict[str, Any] = {"kind": "finding", "wishes": len(cases)}
     counts = dict.fromkeys(

@@ -190,6 +190,11 @@ class Library:
         self._load()
         return self._every
 
+    @property
+    def prepared(self) -> Path:
+        """The file that remembers what recipes say, for search."""
+        return self._settings.cache / "search.json"
+
     def own(self) -> tuple[Recipe, ...]:
         """Return the recipes in the person's own folder, by id."""
         folder = self._settings.recipes

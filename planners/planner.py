@@ -155,7 +155,7 @@ class DefaultPlanner:
     def _hits(self, intent: Intent) -> list[Hit]:
         every = self.library.all()
         if self._indexed is None or self._indexed[0] is not every:  # one was saved meanwhile
-            self._indexed = every, Index(every, self._settings.cache / "search.json")
+            self._indexed = every, Index(every, self.library.prepared)
         return saved.one_of_each(attached.hits(self._indexed[1], intent, every))
 
     async def _remembered(

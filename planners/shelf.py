@@ -31,7 +31,7 @@ class RecipeShelf:
 
     def search(self, text: str) -> Sequence[RecipeInfo]:
         """Return what comes nearest to a text, best first."""
-        hits = Index(self._library.all()).search(text)
+        hits = Index(self._library.all(), self._library.prepared).search(text)
         return [self._info(hit.recipe) for hit in hits]
 
     def holds(self, id: str, digest: str) -> bool:
