@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from intentos.bench import kernels, record, rows
+from intentos.bench import finding, kernels, record, rows
 from intentos.bench.row import Arrays, Rival, Row
 from intentos.bench.rows import life
 from intentos.bench.timing import seconds_per_round
@@ -78,3 +78,12 @@ def test_results_are_added_and_none_is_lost(tmp_path: Path) -> None:
     kept = json.loads(file.read_text("utf-8"))
     assert [result["n"] for result in kept["measured"]] == [1, 2]
     assert kept["device"] == "device"
+
+
+def test_search_by_itself_finds_what_people_who_know_no_recipe_wish(home: object) -> None:
+    result = finding.measure(fit=False)
+    assert result["held"] > 300
+    assert result["first"] >= 0.95 * result["held"]
+    assert result["taken_right"] >= 0.88 * result["held"]
+    assert result["taken_wrong"] <= 0.06 * result["held"]
+    assert result["unheld_taken"] <= 0.3 * result["unheld"]
