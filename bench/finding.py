@@ -3,7 +3,7 @@
     intentos bench finding [--fit] [-o results.json]
 
 The wishes in ``intents/finding.yaml`` were written from the list of subjects before anybody looked
-at a recipe, and a third of them is for what no recipe holds. ``--fit`` prints the weights of
+at a recipe, and a quarter of them is for what no recipe holds. ``--fit`` prints the weights of
 ``planners/likelihood.py`` that explain them best; those that stand there were fitted on these and
 on a thousand wishes more, before recipes were given the words for these.
 """
