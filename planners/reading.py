@@ -289,7 +289,7 @@ class _Reader(Moves):
             if len(places) != 1:
                 continue
             alone = len([p for p in self.numeric if p.name != "frames"]) == 1
-            self.reading.guessed |= not alone and not counts
+            self.reading.guessed |= not alone
             self._do(
                 Operation(places[0].name, "set", accepted(mention, places[0])),
                 (mention.start, mention.end),

@@ -97,8 +97,10 @@ async def test_nothing_to_change_lists_what_there_is() -> None:
 
 
 async def test_the_model_links_what_rules_cannot(model: Model) -> None:
-    proposal = await revise.revise("make the automobiles 200", table(TRAFFIC), model)
-    assert proposal.values == {"cars": 200, "limit": 50}
+    proposal = await revise.revise(
+        "the spreading through the metal shall be set to 0.1", table(HEAT), model
+    )
+    assert proposal.values["diffusivity"] == 0.1
     assert proposal.tokens > 0
 
 
