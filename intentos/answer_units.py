@@ -32,7 +32,9 @@ UNITS: Mapping[str, Mapping[str, Scale]] = {
         "J": (1.0, 0.0), "kJ": (1000.0, 0.0), "MJ": (1e6, 0.0), "kWh": (3.6e6, 0.0),
         "kcal": (4184.0, 0.0),
     },
-    "power": {"W": (1.0, 0.0), "kW": (1000.0, 0.0), "MW": (1e6, 0.0), "hp": (745.6998715822702, 0.0)},
+    "power": {
+        "W": (1.0, 0.0), "kW": (1000.0, 0.0), "MW": (1e6, 0.0), "hp": (745.6998715822702, 0.0),
+    },
 }  # fmt: skip
 """Quantity → unit → its scale. Source: The International System of Units (BIPM, 2019); the feet,
 pounds, gallons and horsepower of NIST SP 811 (2008); AU and light-year of the IAU (2012)."""

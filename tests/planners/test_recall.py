@@ -60,7 +60,8 @@ async def test_a_number_without_a_place_is_named(registry: Registry) -> None:
 async def test_strange_words_are_not_accounted_for(registry: Registry) -> None:
     ball = recipe("thrown_ball")
     assert (await recall.fill("throw a ball at 20 m/s", ball, registry, None)).accounted
-    assert not (await recall.fill("throw a ball on Titan at 20 m/s", ball, registry, None)).accounted
+    on_titan = await recall.fill("throw a ball on Titan at 20 m/s", ball, registry, None)
+    assert not on_titan.accounted
 
 
 async def test_a_value_out_of_range_names_the_range(registry: Registry) -> None:
