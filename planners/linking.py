@@ -16,6 +16,7 @@ from .fitting import accepted, accepts, unit_of, value_for
 from .idioms import AND, calls, gravity, inherited, moments, ranges, unread, watery
 from .links import Links
 from .mention import Mention
+from .said import Said
 from .units import Unit
 from .written import blank_formulas, quoted_text
 
@@ -25,9 +26,18 @@ __all__ = [
 ]  # fmt: skip
 
 
-def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Links:
-    """Return the values that the text names; ``context`` holds texts whose numbers say nothing new
-    (a recipe called "two galaxies" has accounted for the two).
+def link(
+    text: str,
+    parameters: Sequence[Parameter],
+    *,
+    context: str = "",
+    title: str = "",
+    phrasings: Sequence[str] = (),
+) -> Links:
+    """Return the values that the text names; ``context`` holds all that the recipe says of itself.
+
+    Of its small numbers say nothing new those of its ``title`` ("two galaxies" has accounted for
+    the two; without a title the context is one), and those of most of its ``phrasings``.
 
     Raises:
         ValueOutOfRange: a number clearly meant for a parameter lies outside its range.
@@ -45,10 +55,11 @@ def link(text: str, parameters: Sequence[Parameter], *, context: str = "") -> Li
     mentions = watery(plain + context, mentions, parameters)
     mentions = ranges(plain, mentions, parameters, links)
     mentions = calls(plain, mentions, parameters, links)
-    rest = _assigned(plain, mentions, parameters, links, context)
+    said = Said(context, title or context, phrasings)
+    rest = _assigned(plain, mentions, parameters, links, said)
     rest = [m for m in rest if not (m.kind == "number" and m.unit is None and m.value in sizes)]
     gravity(plain, parameters, links)
-    rest = [m for m in rest if not _called(plain, m, context)]
+    rest = [m for m in rest if not said.holds(plain, m, parameters, links.values)]
     rest = _only_one_place(rest, parameters, links)
     rest = _counted(plain, rest, parameters, links)
     rest = _first(rest, parameters, links)
@@ -65,13 +76,13 @@ _MANY = 60
 
 
 def _assigned(
-    text: str, mentions: list[Mention], parameters: Sequence[Parameter], links: Links, context: str
+    text: str, mentions: list[Mention], parameters: Sequence[Parameter], links: Links, said: Said
 ) -> list[Mention]:
     """Link the mentions so that all together fit best; return those that fit nowhere."""
     places = [p for p in parameters if p.name not in links.values]
     mentions, more = mentions[:_MANY], mentions[_MANY:]
     spans = words_of(text, parameters)
-    options = [_options(text, m, places, spans, mentions, context) for m in mentions]
+    options = [_options(text, m, places, spans, mentions, said) for m in mentions]
     _share_in_rows(text, mentions, options, places)
     for choices in options:
         _lend(choices, places)
@@ -90,7 +101,7 @@ def _options(
     places: Sequence[Parameter],
     spans: Spans,
     mentions: Sequence[Mention],
-    context: str,
+    said: Said,
 ) -> dict[int, float]:
     """Return the places that the mention may be for, with how strongly it speaks of each."""
     takers = [i for i, place in enumerate(places) if value_for(mention, place) is not None]
@@ -102,10 +113,10 @@ def _options(
     for index in takers:
         place = places[index]
         strength = evidence(text, mention, place, spans, mentions, alone=alone)
-        if strength and mention.unit is None and _in_context(text, mention, context):
+        if strength and mention.unit is None and said.usual(text, mention):
             strength -= 1.2  # the 3 of the 3n + 1 game
         if strength >= NEEDED:
-            if not accepts(mention, place) and _in_context(text, mention, context):
+            if not accepts(mention, place) and said.somewhere(text, mention):
                 continue  # "two streams of people" is what the recipe is called
             found[index] = strength
     return found
@@ -228,15 +239,3 @@ def _first(rest: list[Mention], parameters: Sequence[Parameter], links: Links) -
     links.give(place, said[0])
     links.guessed.append(said[0])
     return [m for m in rest if m is not said[0]]
-
-
-def _called(text: str, mention: Mention, context: str) -> bool:
-    """Whether it is one of the few that the recipe speaks of: the two of two galaxies."""
-    few = mention.kind == "number" and mention.unit is None and 0 <= mention.number <= 12
-    return few and _in_context(text, mention, context)
-
-
-def _in_context(text: str, mention: Mention, context: str) -> bool:
-    """Whether the mention with the word behind it is part of what the recipe is called."""
-    behind = re.match(r"\s*[A-Za-z]+|[\u3400-\u9fff]{1,2}", text[mention.end :])
-    return behind is not None and (mention.text + behind.group()).lower() in context.lower()

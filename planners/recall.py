@@ -144,7 +144,9 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
         ModelUnavailable: the model cannot be used.
     """
     plan = recipe.plan(registry)
-    links = link(text, plan.parameters, context=_context(recipe))
+    phrasings = (*recipe.phrasings.en, *recipe.phrasings.zh)
+    title = f"{recipe.title.en}\n{recipe.title.zh}"
+    links = link(text, plan.parameters, context=_context(recipe), title=title, phrasings=phrasings)
     _factors(text, plan.parameters, links)
     tokens = 0
     guessed: tuple[Assumption, ...] = ()
@@ -161,7 +163,7 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
         plan.parameters,
         links,
         context=_context(recipe),
-        phrasings=(*recipe.phrasings.en, *recipe.phrasings.zh),
+        phrasings=phrasings,
     )
     return Proposal(plan=plan, values=links.values, tokens=tokens, accounted=accounted)
 
