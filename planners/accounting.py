@@ -115,7 +115,9 @@ def _of_the_recipe(text: str, factor: Mention, context: str) -> bool:
         if before is not None and before.group() + said in context:
             return True
         return bool(behind and behind.group()) and re.search(next_to, context) is not None
-    return behind is not None and (factor.text + behind.group()).lower() in context
+    if behind is None or behind.group().strip().lower() in ("", "of", "as", "the", "a", "的"):
+        return False
+    return (factor.text + behind.group()).lower() in context
 
 
 def _by_unit_alone(

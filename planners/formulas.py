@@ -39,12 +39,17 @@ _RIGHT = r"(?=\s*(?:\d|\(|√|[a-z](?![a-z])|(?:sin|cos|tan|exp|ln|log|sqrt|abs)
 _SIDE = r"[A-Za-z\d(][A-Za-z\d().^*/+\-√²³π ]{0,40}?"
 _TERM = r"(?:[A-Za-z](?![A-Za-z])|\d|(?:sin|cos|tan|exp|ln|log|sqrt)\()[a-z\d().^*/+\-√²³π ]{0,40}?"
 _CN = "二三四五六七八九十"
+_TURN = r"\d*\s?(?:[a-z]\s?\*?\s?(?:pi|π)|(?:pi|π)\s?\*?\s?[a-z])(?![a-z])"
+"""An exponent such as "i pi"."""
 _MATH = re.compile(r"[\d()^*/+√²³-]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 
 
 def _power_of(match: re.Match[str]) -> str:
     said = match["n"].replace("负", "-").replace("minus", "-").replace("negative", "-")
     said = re.sub(r"\s", "", said)
+    if "pi" in said or "π" in said:
+        factors = re.findall(r"pi|π|\d+(?:\.\d+)?|[a-z]", said)
+        return f"^({'-' if said[0] == '-' else ''}{'*'.join(factors)})"
     number = chinese_value(said) if said[0] in _CN else None
     said = f"{number:g}" if number is not None else said
     return f"^{said}" if re.fullmatch(r"[\da-z]", said) else f"^({said})"
@@ -62,10 +67,10 @@ def _called(name: str) -> Callable[[re.Match[str]], str]:
 _SPOKEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(form, re.IGNORECASE), sign)
     for form, sign in (
-        (rf"(?<=[a-z\d)])\s*的\s*(?P<n>负?(?:\d+|\d*[a-z]|[{_CN}]))\s*次[方幂]", _power_of),
+        (rf"(?<=[a-z\d)])\s*的\s*(?P<n>负?(?:{_TURN}|\d+|\d*[a-z]|[{_CN}]))\s*次[方幂]", _power_of),
         (rf"(?<=[a-z)])(?P<n>[{_CN}])次[方幂]", _power_of),
         (rf"(?:{_LEFT})\s+to\s+the\s+(?:power\s+(?:of\s+)?)?"
-         r"(?P<n>(?:minus\s+|negative\s+|-)?(?:\d+(?![\d%]|(?:st|nd|rd|th)\b)|\d*[a-z](?![a-z])))"
+         rf"(?P<n>(?:minus\s+|negative\s+|-)?(?:{_TURN}|\d+(?![\d%]|(?:st|nd|rd|th)\b)|\d*[a-z](?![a-z])))"
          r"(?!\s*(?:left|right|power))", _power_of),
         (r"(?<=(?<![A-Za-z])[a-z])\s+squared\b|(?<=\))\s+squared\b"
          r"|(?<=[a-z)])\s*的?平方(?!根|米|公里|厘米|千米)", "^2"),
@@ -91,7 +96,10 @@ _SPOKEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
         (rf"(?:{_LEFT})\s+divided by\s+{_RIGHT}|"
          r"(?<=[a-z\d)])\s+over\s+(?=[a-z](?![a-z])|\(|\d+\b(?!\s*\w))"
          r"|(?<=[a-z\d)])\s*除以\s*(?=[a-z\d(])", "/"),
-        (rf"(?:{_LEFT})\s*(?:\bis equal to\b|\bis the same as\b|\bequals?\b(?:\s+to\b)?|等于)\s*"
+        (rf"(?:{_LEFT})\s*(?:\bis equal to\b"
+         r"|\b(?:(?:is|be|become)s?\s+)?the same(?:\s+value)? as\b"
+         r"|\b(?:is\s+)?(?:just\s+)?as (?:large|big|great|much) as\b"
+         r"|\bequals?\b(?:\s+to\b)?|等于)\s*"
          rf"{_RIGHT}", "="),
         (rf"(?P<l>{_SIDE})\s*[跟和与同]\s*(?P<r>{_SIDE})\s*的?值?(?:正好|恰好|刚好|什么时候|何时)?"
          r"(?:相等|相同|一样)大?", _equation),
@@ -204,7 +212,16 @@ def _signs(text: str) -> tuple[str, list[int]]:
 
 
 def _is_word(match: re.Match[str], text: str, run: list[re.Match[str]]) -> bool:
-    """Whether a single letter is an English word here: "a", "I"."""
+    """Whether a single letter is an English word here: "a", "I"; or begins the question behind an
+    equation: "5^x = 100 x 是多少"."""
+    if match.lastgroup == "variable" and run and run[-1].end() < match.start():
+        asked = re.match(r"\s*(?:[\u3400-\u9fff]|is\b|what\b|=\s*[?？])", text[match.end() :])
+        if (
+            asked
+            and run[-1].lastgroup in ("number", "variable", "close", "constant")
+            and any(m.lastgroup == "equals" for m in run)
+        ):
+            return True
     if match.lastgroup != "variable" or match.group() not in ("a", "A", "I"):
         return False
     before = bool(run) and run[-1].lastgroup in ("operator", "open", "number", "equals", "comma")
@@ -229,12 +246,16 @@ def _formula(run: list[re.Match[str]], text: str) -> tuple[str, int, int] | None
         return None
     signs = {match.group() for match in run if match.lastgroup == "operator"}
     letters = {match.group() for match in run if match.lastgroup == "variable"}
-    if not calls and signs <= {"/", "-"} and not letters & set("xyztnkuvθ"):
-        return None  # "A/B test", "m/s"
     body = text[run[0].start() : run[-1].end()].strip()
+    imaginary = letters == {"i"} and _IMAGINARY.search(body)
+    if not (calls or imaginary or letters & set("xyztnkuvθ")) and signs <= {"/", "-"}:
+        return None  # "A/B test", "m/s"
     if any(m.unit and m.text == body for m in numbers.read(body)):
         return None
     return _one_side(body), run[0].start(), run[-1].end()
+
+
+_IMAGINARY = re.compile(r"\d\s*[-−]\s*\d+(?:\.\d+)?\s?i$")
 
 
 def _trimmed(run: list[re.Match[str]]) -> list[re.Match[str]]:

@@ -73,3 +73,18 @@ def test_places_are_those_of_the_text() -> None:
 def test_every_text_can_be_read(text: str) -> None:
     for found in written(text):
         assert 0 <= found.start < found.end <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("which x makes exp(-2x) the same as x", "exp(-2x) - (x)"),
+        ("3^x=50 x是多少", "3^x - (50)"),
+        ("e to the i pi", "e^(i*pi)"),
+        ("e的iπ次方", "e^(i*π)"),
+        ("the size of 7-24i", "7-24i"),
+        ("draw x^2 + 2 x 从0到1", "x^2 + 2 x"),
+    ],
+)
+def test_what_is_said_with_a_formula_keeps_out_of_it(text: str, formula: str) -> None:
+    assert [w.text for w in written(text) if w.kind == "formula"] == [formula]

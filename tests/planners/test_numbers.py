@@ -203,3 +203,19 @@ def test_converts_between_units_of_one_kind_only() -> None:
 )
 def test_parts_and_more_units(text: str, expected: list[object]) -> None:
     assert said(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("从-2到3", [-2, 3]),
+        ("在-1和1之间", [-1, 1]),
+        ("x取-5", [-5]),
+        ("1月-3月", [1, 3]),
+        ("5-3", [5, 3]),
+    ],
+)
+def test_a_minus_behind_chinese_is_one_where_no_range_is_meant(
+    text: str, values: list[float]
+) -> None:
+    assert [m.value for m in read(text)] == values
