@@ -14,6 +14,7 @@ from .choices import named_choices, numbered_choices, set_choices, spoken_choice
 from .evidence import NEEDED, Spans, evidence, occurrences, words_of
 from .fitting import accepted, accepts, unit_of, value_for
 from .idioms import AND, calls, gravity, inherited, moments, ranges, unread, watery
+from .letters import letter, unquoted
 from .links import Links
 from .mention import Mention
 from .said import Said
@@ -65,7 +66,9 @@ def link(
     rest = _first(rest, parameters, links)
     links.left = [m for m in rest if m.kind != "factor"]
     quoted_text(text, parameters, links.values)
+    letter(text, parameters, links.values)
     set_choices(text, parameters, links.values)
+    unquoted(text, parameters, links.values, f"{title} {context if not phrasings else ''}")
     return links
 
 
