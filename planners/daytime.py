@@ -8,12 +8,13 @@ from intentos.parameters import Parameter
 
 _HOURS: tuple[tuple[str, float], ...] = (
     (r"\b(?:before (?:dawn|sunrise))\b|凌晨|黎明前|天亮前", 4.5),
-    (r"\b(?:dawn|sunrise|daybreak|first light)\b|黎明|拂晓|清晨|日出|破晓|天亮|一大早", 6.5),
+    (r"\b(?:dawn|sunrise|daybreak|first light)\b|黎明|拂晓|清晨|日出|破晓|天亮|一大早", 6.4),
     (r"\b(?:morning)\b|早上|早晨|上午", 9.0),
     (r"\b(?:noon|midday|high noon)\b|正午|中午|晌午", 12.0),
     (r"\b(?:afternoon)\b|下午|午后", 15.0),
-    (r"\b(?:sunset|dusk|evening|twilight|sundown|nightfall)\b|傍晚|黄昏|日落|晚霞|天黑前"
-     r"|入夜", 18.5),
+    (r"\b(?:sunset|sundown|golden hour)\b|日落|夕阳|落日|晚霞|天黑前", 17.6),
+    (r"\b(?:dusk|evening|twilight)\b|傍晚|黄昏|暮色", 18.2),
+    (r"\b(?:nightfall)\b|入夜|夜幕", 19.5),
     (r"\b(?:midnight)\b|午夜|半夜|深夜|子夜", 0.0),
     (r"\b(?:night|night-time|nighttime|after dark)\b|晚上|夜里|夜晚|夜间|夜景|天黑|黑夜"
      r"|晚间", 22.0),

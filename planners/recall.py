@@ -31,6 +31,7 @@ from .generate import not_used
 from .library import Recipe
 from .linking import Links, link, occurrences, value_for
 from .model import Model, Prompt
+from .scenery import scenery
 from .search import Hit, terms, without_formulas, without_values
 
 NONE = "none"
@@ -148,6 +149,7 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
     title = f"{recipe.title.en}\n{recipe.title.zh}"
     links = link(text, plan.parameters, context=_context(recipe), title=title, phrasings=phrasings)
     _factors(text, plan.parameters, links)
+    rest = scenery(text, plan.parameters, links, title=title)
     tokens = 0
     guessed: tuple[Assumption, ...] = ()
     if model is not None and model.profile.large and plan.parameters:
@@ -157,7 +159,7 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
         tokens += await _ask_choices(text, plan, links, model)
     dropped = tuple(not_used(m.text) for m in links.unused)
     plan = plan.model_copy(update={"assumptions": (*plan.assumptions, *guessed, *dropped)})
-    accounted = not (dropped or guessed or strange(text, recipe, links.values))
+    accounted = not (dropped or guessed or strange(rest, recipe, links.values))
     accounted = accounted and not accounting.left_out(
         text,
         plan.parameters,
