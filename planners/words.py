@@ -45,7 +45,7 @@ def mathematics(text: str) -> list[Written]:
 def signs(text: str) -> list[str]:
     """Return what kinds of mathematics a text holds, as terms: a formula, a list of numbers."""
     return [
-        f"·{'equation' if item.right and '=' in text else item.kind}" for item in mathematics(text)
+        f"·{'equation' if item.right else item.kind}" for item in mathematics(text)
     ]
 
 
