@@ -26,7 +26,8 @@ _ROOT = re.compile(
 )
 _TERM = re.compile(r"([+-]?)(\d*\.?\d*)\*?([a-z])?(?:\^(\d))?", re.IGNORECASE)
 _COLUMN = re.compile(
-    r"(?<![A-Za-z])(?P<name>[xyXY])\s*(?:=|＝|:|：|为|是|取|分别[是为取]?|are|is)*\s*$"
+    r"(?<![A-Za-z])(?P<name>[xyXY])\s*(?:=|＝|:|：|的?值|为|是|取|分别[是为取]?"
+    r"|\b(?:are|is|was|were|values?|data|of|equals?)\b|\s)*$"
 )
 _POWERS = ("power", "exponent", "n")
 

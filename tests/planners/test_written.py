@@ -41,6 +41,7 @@ EQUATION = (
         ("the mean of 12 and 30", "12, 30"),
         ("from point (−2, 3) to point (4, −5)", "-2, 3; 4, -5"),
         ("点 (1, 1) 和 (7, 9) 之间", "1, 1; 7, 9"),
+        ("y was 2, 4, 7 at x = 1, 2, 3", "1, 2, 3; 2, 4, 7"),
     ],
 )
 def test_lists_are_columns(text: str, data: str) -> None:
