@@ -15,6 +15,9 @@ from .search import terms, without_values
 def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
     """Return the choices that the text names, each with the longest of its words that it holds."""
     said = set(terms(without_values(text)))
+    colours = {m.text.lower() for m in numbers.read(text) if m.kind == "colour"}
+    if parameter.name in ("palette", "colours"):
+        colours = set()
     lowered = numbers.normal(text).lower()
     found: dict[str, str] = {}
     for choice in parameter.choices:
@@ -24,6 +27,7 @@ def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
             wanted = set(terms(words))
             latin = words.isascii()
             there = (wanted and wanted <= said) if latin else words.lower() in lowered
+            there = there or words.lower() in colours
             if there and _denied(lowered, re.sub(r"^(?:with|in|on) ", "", words.lower())):
                 continue
             if there and len(words) > len(found.get(choice, "")):

@@ -207,7 +207,8 @@ def nearness(
     blocks = [(m.start, m.end) for m in others if m is not mention]
     best, sure = 0.0, False
     stop = mention.end
-    for a, b in sorted(blocks):  # in "3 kg 70 °C water" both numbers are the water's
+    numbers = [(m.start, m.end) for m in others if m is not mention and m.kind == "number"]
+    for a, b in sorted(numbers):  # in "3 kg 70 °C water" both numbers are the water's
         if stop <= a <= stop + 1 and not text[stop:a].strip():
             stop = b
     for start, end, generic, leading in spans:
@@ -230,7 +231,7 @@ def nearness(
             words = len(_WORD.findall(gap)) + 0.5 * sum(c >= "\u3400" for c in gap)
             near -= 0.4 * words + (1.5 if _CLAUSE.search(gap) else 0.0)
             # What stands behind a comma is mostly said of the next number.
-            near -= (3.5 if start >= stop else 2.0) if _STOP.search(gap) else 0.0
+            near -= (4.0 if start >= stop else 2.0) if _STOP.search(gap) else 0.0
         if near > best:
             best, sure = near, not generic
     return max(best, 0.0), sure

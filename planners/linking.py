@@ -60,6 +60,7 @@ def link(
     rest = _assigned(plain, mentions, parameters, links, said)
     rest = [m for m in rest if not (m.kind == "number" and m.unit is None and m.value in sizes)]
     gravity(plain, parameters, links)
+    rest = [m for m in rest if not _names_a_count(plain, m, parameters, links)]
     rest = [m for m in rest if not said.holds(plain, m, parameters, links.values)]
     rest = _only_one_place(rest, parameters, links)
     rest = _counted(plain, rest, parameters, links)
@@ -68,6 +69,7 @@ def link(
     quoted_text(text, parameters, links.values)
     letter(text, parameters, links.values)
     set_choices(text, parameters, links.values)
+    links.left = [m for m in links.left if not _chose(m, parameters, links)]
     unquoted(text, parameters, links.values, f"{title} {context if not phrasings else ''}")
     return links
 
@@ -200,6 +202,31 @@ def _only_one_place(
                 links.guessed.append(said[0])
             rest = [m for m in rest if m is not said[0]]
     return rest
+
+
+def _names_a_count(
+    text: str, mention: Mention, parameters: Sequence[Parameter], links: Links
+) -> bool:
+    """Whether a colour is the word for a number that was linked: the red of "4 red balls"."""
+    if mention.kind != "colour":
+        return False
+    counted = [p for p in parameters if p.kind in ("number", "integer") and p.name in links.taken]
+    return any(
+        start < mention.end and mention.start < end
+        for p in counted
+        for start, end in occurrences(text, p)
+    )
+
+
+def _chose(mention: Mention, parameters: Sequence[Parameter], links: Links) -> bool:
+    """Whether a colour is the word by which a choice was made: the gold of "3 g of gold"."""
+    if mention.kind != "colour":
+        return False
+    return any(
+        mention.text.lower() in (choice, *map(str.lower, p.choice_aliases.get(str(choice), ())))
+        for p in parameters
+        if p.kind == "choice" and (choice := links.values.get(p.name)) is not None
+    )
 
 
 _NOUN = re.compile(

@@ -214,6 +214,8 @@ def _chinese(text: str) -> list[Mention]:
             found.append(number(text, value, match.start(), match.end(), percent))
     for match in _CN.finditer(text):
         body, end = match.group(), match.end()
+        if len(body) > 1 and body[-1] == "一" and text[end : end + 1] in tuple("直般定样共起些"):
+            body, end = body[:-1], end - 1  # 加三一直加到一百
         value = chinese_value(body)
         if value is None:
             continue
@@ -235,6 +237,8 @@ def _chinese(text: str) -> list[Mention]:
             continue
         if text.startswith(("一点", "一些", "一下"), match.start()):
             continue
+        if re.search(r"[哪几某任每]$", text[: match.start()]) and len(body) == 1:
+            continue  # 哪一年
         if unit is None and re.match(r"[维角边体]", text[end:]) and len(body) == 1:
             continue
         weak = value == 1 and len(body) == 1 and unit is None
@@ -251,8 +255,11 @@ def _english(text: str) -> list[Mention]:
     found = []
     for match in ENGLISH.finditer(text):
         words = re.findall(r"[a-z]+", match.group().lower())
-        value = english_value(words)
-        unit, end = read_unit(text, match.start(), match.end())
+        end = match.end()
+        if words[-1] == "half" and re.match(r"[\s-]*(?:steps?|tones?)\b", text[end:]):
+            words, end = words[:-1], end - len("half") - 1  # five half steps
+        value = english_value(words) if words else None
+        unit, end = read_unit(text, match.start(), end)
         if value is None or (unit is None and _NOT_A_NUMBER.match(text, match.end())):
             continue
         weak = words == ["one"]
@@ -280,7 +287,7 @@ _FACTORS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:twice|double[ds]?|doubling)\b|翻一?倍|翻番|加倍|增加一倍|[多快大高热]一倍", "2"),
         (r"\b(?:triple[ds]?|thrice)\b", "3"),
         (r"\bquadruple[ds]?\b", "4"),
-        (r"\b(?:half(?![\s-]*li[fv]e)(?!\s+an?\s+(?:hundred|thousand|million|billion|dozen))|halve[ds]?)\b"
+        (r"\b(?:half(?![\s-]*(?:li[fv]e|steps?|tones?))(?!\s+an?\s+(?:hundred|thousand|million|billion|dozen))|halve[ds]?)\b"
          r"|减半|一半|减少一半", "0.5"),
         (r"\b(?:a\s+)?third as\b|三分之一", str(1 / 3)),
         (r"\b(?:a\s+)?quarter as\b|四分之一", "0.25"),

@@ -164,3 +164,8 @@ def test_every_value_is_one_that_the_parameter_takes(text: str) -> None:
         for parameter in parameters:
             if parameter.name in links.values:
                 assert parameter.accept(links.values[parameter.name]) is not None
+
+
+def test_a_side_that_is_said_behind_a_comma_belongs_to_what_follows() -> None:
+    values = link("right 30 kg at 2 m, left 50 kg at 1 m", SEESAW).values
+    assert values == {"right": 30, "right_arm": 2, "left": 50, "left_arm": 1}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from intentos.errors import ValueOutOfRange
+from intentos.parameters import Parameter
 from intentos.planners.library import builtin_folder, read_recipe
 from intentos.planners.linking import link
+from intentos.types import Words
 
 from .plans import HEART, HEAT, TRAFFIC
 
@@ -100,3 +102,26 @@ def test_choices_with_digits_in_their_names_are_read_as_names(text: str) -> None
 def test_one_of_something_is_no_number_of_it() -> None:
     wolves = read_recipe(builtin_folder() / "predator_prey.yaml").parameters
     assert "rabbits" not in link("画一个兔子与狐狸的模型", wolves).values
+
+
+def test_a_colour_that_is_counted_is_a_word_for_its_number() -> None:
+    urn = [
+        Parameter(
+            name=name, label=Words(en=name, zh=zh), kind="integer", default=1, minimum=0,
+            maximum=99, aliases=(name, zh),
+        )
+        for name, zh in (("red", "红"), ("white", "白"))
+    ]  # fmt: skip
+    links = link("a bag of 7 red and 2 white marbles", urn)
+    assert links.values == {"red": 7, "white": 2}
+    assert links.left == []
+
+
+def test_a_metal_is_no_colour() -> None:
+    metal = Parameter(
+        name="metal", label=Words(en="Metal", zh="金属"), kind="choice", default="iron",
+        choices=("iron", "gold"), choice_aliases={"gold": ("gold", "金")},
+    )  # fmt: skip
+    links = link("a ring of gold", [metal])
+    assert links.values == {"metal": "gold"}
+    assert links.left == []

@@ -209,13 +209,14 @@ def test_parts_and_more_units(text: str, expected: list[object]) -> None:
     ("text", "values"),
     [
         ("从-2到3", [-2, 3]),
+        ("一加二加三一直加到一百", [100]),
+        ("哪一年", []),
+        ("five half steps up", [5]),
         ("在-1和1之间", [-1, 1]),
         ("x取-5", [-5]),
         ("1月-3月", [1, 3]),
         ("5-3", [5, 3]),
     ],
 )
-def test_a_minus_behind_chinese_is_one_where_no_range_is_meant(
-    text: str, values: list[float]
-) -> None:
+def test_signs_and_words_that_look_like_numbers(text: str, values: list[float]) -> None:
     assert [m.value for m in read(text)] == values
