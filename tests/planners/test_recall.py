@@ -109,3 +109,20 @@ async def test_the_model_sets_switches_under_a_grammar(model: Model) -> None:
     assert values.keys() == {"contours", "shape"}
     for parameter in open_ones:
         parameter.accept(values[parameter.name])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "text", "values"),
+    [
+        ("coin_flips", "half of the coins show heads", {}),
+        ("sir_epidemic", "an illness that is 30% more catching", {}),
+        ("predator_prey", "thrice as many rabbits", {"rabbits": 180.0}),
+        ("pendulum", "the length is doubled", {"length": 2.0}),
+    ],
+)
+async def test_a_factor_turns_only_what_it_is_said_of(
+    recipe: str, text: str, values: dict[str, object]
+) -> None:
+    found = read_recipe(builtin_folder() / f"{recipe}.yaml")
+    filled = await recall.fill(text, found, Registry(), None)
+    assert filled.values == values
