@@ -132,7 +132,7 @@ def _rank(name: str) -> tuple[int, str]:
     for rank, word in enumerate(("first", "left", "from", "one", "start", "low")):
         if word in tokens:
             return (0, str(rank))
-    for word in ("second", "right", "to", "two", "end", "other", "high", "third"):
+    for word in ("second", "right", "to", "two", "end", "other", "high", "backward", "third"):
         if word in tokens:
             return (2 if word == "third" else 1, "")
     return (0, name if len(name) == 1 else "")
@@ -179,4 +179,30 @@ def by_order(
         one, other = places[a], places[b]
         if kept - turned < 0.3 and not (greater(one, other) or counterparts(one.name, other.name)):
             found += [mentions[i], mentions[j]]
+    return found
+
+
+_RIVAL = 0.6
+
+
+def contested(
+    mentions: Sequence[Mention],
+    options: Sequence[dict[int, float]],
+    best: Sequence[int | None],
+    places: Sequence[Parameter],
+) -> list[Mention]:
+    """Return the counts that speak hardly less of a place that got none: in "lift two balls" they
+    may be all the balls, or those that are lifted."""
+    found = []
+    for mention, choices, option in zip(mentions, options, best, strict=True):
+        if option is None or mention.unit is not None or mention.kind != "number":
+            continue
+        taken = places[option]
+        for other, strength in choices.items():
+            place = places[other]
+            free = other != option and other not in best
+            if free and place.kind == taken.kind and strength >= choices[option] - _RIVAL:
+                if not counterparts(place.name, taken.name):
+                    found.append(mention)
+                    break
     return found

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from intentos.parameters import Parameter
 
 from . import numbers
-from .assignment import by_order, counterparts, greater, search
+from .assignment import by_order, contested, counterparts, greater, search
 from .choices import named_choices, numbered_choices, set_choices, spoken_choice
 from .evidence import NEEDED, Spans, evidence, occurrences, words_of
 from .fitting import accepted, accepts, unit_of, value_for
@@ -96,6 +96,7 @@ def _assigned(
         if option is not None:
             links.give(places[option], mention)
     links.guessed += by_order(mentions, options, best, places)
+    links.guessed += contested(mentions, options, best, places)
     rest = [m for m, option in zip(mentions, best, strict=True) if option is None]
     return rest + more
 

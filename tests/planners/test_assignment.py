@@ -169,3 +169,26 @@ def test_every_value_is_one_that_the_parameter_takes(text: str) -> None:
 def test_a_side_that_is_said_behind_a_comma_belongs_to_what_follows() -> None:
     values = link("right 30 kg at 2 m, left 50 kg at 1 m", SEESAW).values
     assert values == {"right": 30, "right_arm": 2, "left": 50, "left_arm": 1}
+
+
+def test_a_count_that_two_parameters_claim_is_a_guess() -> None:
+    cradle = [
+        Parameter(
+            name=name, label=Words(en=name, zh=zh), kind="integer", default=3, minimum=1,
+            maximum=9, aliases=words,
+        )
+        for name, zh, words in (("balls", "球数", ("balls",)), ("lifted", "拉起", ("lift",)))
+    ]  # fmt: skip
+    assert [m.text for m in link("lift two balls", cradle).guessed] == ["two"]
+    assert link("of six balls lift two", cradle).guessed == []
+
+
+def test_forward_comes_before_backward() -> None:
+    rates = [
+        Parameter(
+            name=name, label=Words(en=name, zh=zh), default=0.5, minimum=0, maximum=9,
+            aliases=("rate",) if name == "forward" else ("reverse",),
+        )
+        for name, zh in (("forward", "正向"), ("backward", "逆向"))
+    ]  # fmt: skip
+    assert link("rates 0.8 and 0.2", rates).values == {"forward": 0.8, "backward": 0.2}
