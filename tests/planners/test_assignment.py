@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intentos.errors import ValueOutOfRange
+from intentos.parameters import Parameter
 from intentos.planners.linking import link
+from intentos.types import Words
 
 from .plans import TRAFFIC, knob
 
