@@ -19,7 +19,7 @@ from .links import Links
 from .mention import Mention
 from .said import Said
 from .units import Unit
-from .written import blank_formulas, quoted_text
+from .written import blank_formulas, half_given, quoted_text
 
 __all__ = [
     "NEEDED", "Links", "accepted", "evidence", "link", "named_choices", "occurrences",
@@ -46,6 +46,7 @@ def link(
     links = Links()
     blanked, sizes = blank_formulas(text, parameters, links.values)
     links.told |= links.values.keys()
+    links.unread += half_given(parameters, links.values)
     links.unread += unread(text, blanked, context)
     text = blanked
     text = numbered_choices(text, parameters, links.values)
@@ -143,6 +144,7 @@ def _share_in_rows(
     for i, j in itertools.pairwise(range(len(mentions))):
         one, other = mentions[i], mentions[j]
         like = one.kind == other.kind and one.unit == other.unit
+        like = like and not (one.weak or other.weak)  # "hypotenuse 13 and one leg 5"
         if not like or not AND.fullmatch(text[one.end : other.start]):
             continue
         for a, b in ((i, j), (j, i)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from intentos.parameters import Parameter
 from intentos.types import Value
@@ -68,6 +68,13 @@ def blank_formulas(
             text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
     text = _polynomial(text, parameters, values)
     return _complex(text, parameters, values), sizes
+
+
+def half_given(parameters: Sequence[Parameter], values: Mapping[str, Value]) -> list[str]:
+    """Return the lists that were not said while others were: the second matrix of a product."""
+    lists = [p for p in parameters if p.kind == "text" and _LIST.fullmatch(str(p.default))]
+    given = [p for p in lists if p.name in values]
+    return [p.name for p in lists if p.name not in values] if given else []
 
 
 def _columns(text: str, items: list[Written]) -> list[Written]:

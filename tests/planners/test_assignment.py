@@ -194,3 +194,14 @@ def test_forward_comes_before_backward() -> None:
         for name, zh in (("forward", "正向"), ("backward", "逆向"))
     ]  # fmt: skip
     assert link("rates 0.8 and 0.2", rates).values == {"forward": 0.8, "backward": 0.2}
+
+
+def test_one_leg_is_no_leg_of_length_one() -> None:
+    sides = [
+        Parameter(
+            name=name, label=Words(en=name, zh=zh), default=5, minimum=0.001, maximum=99,
+            aliases=(word,),
+        )
+        for name, zh, word in (("hypotenuse", "斜边", "hypotenuse"), ("a", "甲", "leg"))
+    ]  # fmt: skip
+    assert link("hypotenuse 13 and one leg 5", sides).values == {"hypotenuse": 13, "a": 5}

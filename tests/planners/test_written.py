@@ -117,3 +117,9 @@ def test_long_and_odd_texts_are_read_in_time(text: str) -> None:
     began = time.perf_counter()
     link(text, EQUATION)
     assert time.perf_counter() - began < 10
+
+
+def test_one_of_two_lists_is_half_of_what_was_meant() -> None:
+    pair = tuple(COLUMNS[0].model_copy(update={"name": name}) for name in ("left", "right"))
+    assert link("[[1, 2], [3, 4]] squared", pair).unread == ["right"]
+    assert link("[[1, 2], [3, 4]] by [[0, 1], [1, 0]]", pair).unread == []
