@@ -39,6 +39,9 @@ _ASKED = re.compile(
     r"|告诉我|跟我说说?|说说|看看|问一下|想知道|算一?下)[^,，;；。.?？!]*[?？]?",
     re.IGNORECASE,
 )
+_AS_MANY = re.compile(r"(?:\s+as)?\s+(?:many|often)\b", re.IGNORECASE)
+_MORE_ZH = re.compile(r"[多少][\u4e00-\u9fff]{1,2}\Z")
+"""What stands before the amount in 多放一倍: it is about how many."""
 _FILLED = re.compile(r"\bof (?:them|these|those)\b", re.IGNORECASE)
 _ORDINALS = "second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 _ORDINAL = re.compile(
@@ -72,8 +75,10 @@ class Reading:
 class Finder:
     """Holds what of one text has been read, and finds the parameters that are meant."""
 
-    def __init__(self, text: str, plan: Plan, values: Mapping[str, Value]) -> None:
-        self.plan, self.values = plan, values
+    def __init__(
+        self, text: str, plan: Plan, values: Mapping[str, Value], recent: Sequence[str] = ()
+    ) -> None:
+        self.plan, self.values, self.recent = plan, values, recent
         said = _FILLED.sub(_blank, numbers.normal(text))
         if any(p.unit in ("K", "°C") for p in plan.parameters):
             said = re.sub(r"(?<=\d)K\b", " K", said)  # no thousands
@@ -175,6 +180,8 @@ class Finder:
                     return verb, None
         if amount.mention is not None and re.search(r"\b(?:more|fewer|less)\b", amount.text):
             return NUMBER, None
+        if _AS_MANY.match(self.plain, amount.end) or _MORE_ZH.search(self.plain[: amount.start]):
+            return NUMBER, None
         return None, None
 
     def _target(
@@ -217,6 +224,10 @@ class Finder:
             return named, False
         if concept is NUMBER:
             counts = [p for p in steady if is_count(p)] or spoken
+            said = [p for p in counts if p.name in self.recent]
+            said = said or [p for p in counts if self._now(p) != p.default]
+            if len(said) == 1:
+                return said, False  # the one that was spoken of before
             return (counts[:1], len(counts) > 1) if counts else ([], False)
         if amount is not None and amount.per_cent:
             shares = [p for p in among if p.unit == "%"]
@@ -234,6 +245,9 @@ class Finder:
         meant = [p for p in steady if any(speaks_of(p, c) for c in quantities.values())]
         if len(meant) == 1:
             return meant, False
+        if len(steady) != 1 and amount is not None and amount.kind == "multiply":
+            # "half of that": of what was changed last.
+            steady = [p for p in steady if p.name in self.recent]
         return (steady, False) if len(steady) == 1 else ([], False)
 
     def _best(

@@ -49,6 +49,19 @@ _QUESTION = re.compile(
     r"|告诉我|为什么|为啥|怎么|怎样|如何|是什么|多少|几[个次天年]|吗|是否|会不会|原理",
     re.IGNORECASE,
 )
+_STILL = re.compile(
+    r"\b(?:hold|keep|stand|stay|hang)(?:s|ing)?\s+(?:it\s+|them\s+)?(?:quite\s+)?still\b"
+    r"|\bstop (?:moving|swaying|turning|spinning|rotating)\b|\bmotionless\b"
+    r"|别动|不要动|不动了|停住|静止|定住|不晃了?|别晃了?|不摇了?|别摇了?",
+    re.IGNORECASE,
+)
+_MOTIONS = frozenset("turns turn spin sway swing flap".split())
+_ANOTHER = re.compile(
+    r"\b(?:another|(?:some |an? )?(?:other|different|new))\s+|(?:换|改|变)[成个]?一?[个种下套样]?"
+    r"(?:别的|其[他它]的?)?(?=\S{1,3}(?:吧|看看|试试|[。!！]|\Z))|(?:别的|其[他它]的?|另一?[个种])",
+    re.IGNORECASE,
+)
+_COLOUR = re.compile(r"colou?rs?\b|颜色|色彩|配色", re.IGNORECASE)
 _REVERSE = re.compile(
     r"\b(?:the other way(?: round| around)?|backwards?|in reverse|reverse(?:d)?|opposite (?:way"
     r"|direction)|counter-?clockwise)\b"
@@ -84,6 +97,46 @@ class Moves(Finder):
                 elif low is None or high is None or low <= 0 <= high:
                     # Nothing of a quantity that may be nothing.
                     self._do(Operation(parameter.name, "set", 0), off[1])
+
+    def _still(self) -> None:
+        """Read "hold it still", 别动了: what sways, turns or spins no more."""
+        match = _STILL.search(self.plain)
+        moving = [p for p in self._open(self.numeric) if p.name in _MOTIONS]
+        if match is None or self._is_used(*match.span()):
+            return
+        for parameter in moving:
+            if (parameter.minimum or 0) <= 0:
+                self._do(Operation(parameter.name, "set", 0), match.span())
+
+    def _another(self) -> None:
+        """Read "another colour", 换个配色: of what can be chosen, the next one."""
+        rest = self._left()
+        for match in _ANOTHER.finditer(rest):
+            near = [
+                s for s in self.spots
+                if s.parameter.kind in ("choice", "colour")
+                and -1 <= s.start - match.end() <= 1 and s.parameter in self._open()
+            ]  # fmt: skip
+            wanted = list(dict.fromkeys(s.parameter.name for s in near))
+            if not wanted and _COLOUR.match(rest, match.end()):
+                wanted = [p.name for p in self._open() if p.kind == "colour"][:1]
+            if not wanted:
+                continue
+            parameter = self.plan.parameter(wanted[0])
+            self._do(Operation(parameter.name, "set", self._next(parameter)), match.span())
+            self.used += [(s.start, s.end) for s in near]
+
+    def _next(self, parameter: Parameter) -> str:
+        """Return the choice behind the one that holds now, or the colour opposite to it."""
+        now = str(self.values.get(parameter.name, parameter.default))
+        if parameter.kind == "choice":
+            places = parameter.choices
+            return places[(places.index(now) + 1) % len(places)] if now in places else places[0]
+        red, green, blue = (int(now[i : i + 2], 16) for i in (1, 3, 5))
+        turned = (green, blue, red) if max(red, green, blue) - min(red, green, blue) > 40 else (
+            46, 134, 222
+        )  # fmt: skip
+        return "#{:02x}{:02x}{:02x}".format(*turned)
 
     def _switch(self, parameter: Parameter, spot: Spot, off: tuple[int, int] | None) -> None:
         if off is not None:

@@ -183,18 +183,20 @@ class DefaultPlanner:
         """Return whether the text changes what is on the table, and the tokens it took to know."""
         text, refers = intent.text, revise.refers(intent.text)
         whole = recall.verbatim(hits)
-        reading = revise.read(text, table.plan, table.values)
+        reading = revise.read_of(text, table)
         lying = self._lying(table)
         strange = revise.foreign(reading, table.plan, lying)
         said = bool(reading.operations) and not (strange or reading.guessed or reading.unclear)
         if whole is not None and whole.id == table.plan.recipe:
             # Nothing has been changed yet: said again, it would be the same picture again.
             fresh = dict(table.values) != table.plan.defaults or not said
-            if not refers and fresh and not reading.named:
+            piece = said and revise.fragment(text)
+            if not refers and fresh and not (reading.named or piece):
                 return False, 0
         elif whole is not None:
             plain = said and not reading.named_only
-            if not plain or revise.foreign(reading, table.plan, lying, strictly=True):
+            strictly = not revise.fragment(text)
+            if not plain or revise.foreign(reading, table.plan, lying, strictly=strictly):
                 return False, 0  # nearly a recipe's own words: a whole wish
             return True, 0  # "20 rockets", with fireworks on the table
         if attached.changed(intent, table)[2] or self._as_it_is(text, table):
@@ -227,7 +229,7 @@ class DefaultPlanner:
         """Whether the text wants the same once more, or a number that has been reported."""
         if revise.again(text):
             return True
-        reading = revise.read(text, table.plan, table.values)
+        reading = revise.read_of(text, table)
         said = reading.operations and not reading.named_only
         return not said and revise.asks(text, table)
 
@@ -237,7 +239,7 @@ class DefaultPlanner:
 
     async def _revised(self, intent: Intent, context: PlanningContext, table: Table) -> Proposal:
         table, intent, other_columns = attached.changed(intent, table)
-        reading = revise.read(intent.text, table.plan, table.values)
+        reading = revise.read_of(intent.text, table)
         as_it_is = self._as_it_is(intent.text, table)
         if (other_columns and not reading.operations) or as_it_is:
             return Proposal(plan=table.plan, values=table.values, accounted=not other_columns)

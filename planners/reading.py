@@ -7,7 +7,7 @@ named ("let wind move the trees") is switched on or raised, last of all.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from intentos.errors import ValueOutOfRange
 from intentos.parameters import Parameter
@@ -56,13 +56,19 @@ _NOTHING = ("none", "off", "no", "absent")
 _PLAIN_CHOICES = ("clear", "none", "plain", "off", "no", "auto", "random")
 
 
-def read(text: str, plan: Plan, values: Mapping[str, Value] | None = None) -> Reading:
-    """Return the operations that can be read by rule; ``values`` are those that hold now.
+def read(
+    text: str,
+    plan: Plan,
+    values: Mapping[str, Value] | None = None,
+    recent: Sequence[str] = (),
+) -> Reading:
+    """Return the operations that can be read by rule; ``values`` are those that hold now, and
+    ``recent`` names the parameters that the last follow-up changed.
 
     Raises:
         ValueOutOfRange: a number that is clearly meant for a parameter is outside its range.
     """
-    return _Reader(text, plan, plan.defaults if values is None else values).read()
+    return _Reader(text, plan, plan.defaults if values is None else values, recent).read()
 
 
 class _Reader(Moves):
@@ -80,6 +86,8 @@ class _Reader(Moves):
             self._linked()
             self._daytimes()
             self._off()
+            self._still()
+            self._another()
             self._relatives(said)
             self._reversed()
             self._bare_numbers()

@@ -60,6 +60,10 @@ _CHANGES = re.compile(
     re.IGNORECASE,
 )
 """What speaks of something that lies there already, and not of something new."""
+_FRAGMENT = re.compile(
+    r"^\s*(?:at|with|for|over|from|after|as|until|by|on|in)\b(?!.*[?？])", re.IGNORECASE
+)
+_FEW = 6
 _AGAIN = re.compile(
     r"\s*(?:please\s+)?(?:(?:run|do|show|play|try)\s+(?:it|that|this)?\s*(?:once more"
     r"|(?:once )?again|one more time)|again|once more|repeat(?: it| that)?)"
@@ -118,9 +122,27 @@ def changes(text: str) -> bool:
     )
 
 
+def fragment(text: str) -> bool:
+    """Whether the text is no wish of its own, but a piece that is to be put in: "at 5 %"."""
+    return _FRAGMENT.search(text) is not None and len(text.split()) <= _FEW
+
+
+def recent(table: Table) -> tuple[str, ...]:
+    """Return the parameters by which what lies there differs from what lay there before."""
+    earlier = table.earlier
+    if earlier is None or earlier.plan.recipe != table.plan.recipe:
+        return ()
+    return tuple(k for k, v in table.values.items() if earlier.values.get(k, v) != v)
+
+
+def read_of(text: str, table: Table) -> Reading:
+    """Return what rules read of the text as a change of what lies there."""
+    return read(text, table.plan, table.values, recent(table))
+
+
 def about(text: str, table: Table) -> bool:
     """Whether rules read a change of what lies there, be it to what is so already."""
-    return bool(read(text, table.plan, table.values).operations)
+    return bool(read_of(text, table).operations)
 
 
 def again(text: str) -> bool:
@@ -220,7 +242,7 @@ async def revise(
         ModelUnavailable: the model cannot be used.
     """
     plan = table.plan
-    reading = read(text, plan, table.values)
+    reading = read_of(text, table)
     operations = list(reading.operations)
     tokens = 0
     if model is not None and plan.parameters and not reading.plain:

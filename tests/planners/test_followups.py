@@ -255,3 +255,55 @@ def test_nothing_is_doubled_in_a_formula(planner: DefaultPlanner, registry: Regi
     plan = planner.library.get("function_plot").plan(registry)
     read = reading.read("now draw x^3 - 2x", plan)
     assert [operation.parameter for operation in read.operations] == ["formula"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "text", "name", "want"),
+    [
+        ("bird_flock", "three times as many", "birds", 12000),
+        ("sky_lanterns", "多放一倍", "lanterns", 280),
+        ("rotating_heart", "hold it still", "turns", 0),
+        ("compound_interest", "at 4.5 % interest", "rate", 4.5),
+        ("spinning_cube", "as an octahedron", "solid", "octahedron"),
+    ],
+)
+async def test_a_piece_of_a_sentence_changes_only_what_it_is_about(
+    recipe: str,
+    text: str,
+    name: str,
+    want: Value,
+    planner: DefaultPlanner,
+    registry: Registry,
+) -> None:
+    plan = planner.library.get(recipe).plan(registry)
+    first = next(p for p in plan.parameters if p.name not in (name, "frames"))
+    other = first.maximum if first.kind == "number" else first.default
+    table = lying(planner, recipe, registry, **{first.name: other} if other else {})
+    proposal = await say(planner, text, table)
+    assert {k: v for k, (_, v) in changed(proposal, table).items()} == {name: want}
+
+
+async def test_half_of_that_is_about_what_was_changed_last(
+    planner: DefaultPlanner, registry: Registry
+) -> None:
+    first = lying(planner, "garden", registry)
+    table = Table(
+        run="s",
+        plan=first.plan,
+        values={**first.values, "flowers": 220},
+        accounted=True,
+        earlier=first,
+    )
+    proposal = await say(planner, "half of that", table)
+    assert changed(proposal, table) == {"flowers": (220, 110)}
+
+
+async def test_another_colour_is_another_one(planner: DefaultPlanner, registry: Registry) -> None:
+    for recipe, text, name in (
+        ("julia", "other colours please", "palette"),
+        ("rotating_heart", "换个颜色", "colour"),
+        ("sky_lanterns", "a different palette", "palette"),
+    ):
+        table = lying(planner, recipe, registry)
+        proposal = await say(planner, text, table)
+        assert list(changed(proposal, table)) == [name]
