@@ -9,7 +9,7 @@ from intentos.parameters import Parameter
 from intentos.types import Value
 
 from . import numbers
-from .search import terms, without_values
+from .words import terms, without_values
 
 
 def named_choices(text: str, parameter: Parameter) -> dict[str, str]:

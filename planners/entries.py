@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from intentos.errors import StoreError
 from intentos.kept_file import write_kept
 
 from .library import Recipe
-from .words import alike, characters, signs, terms, without_values
+from .words import alike, characters, signs, terms, without_quotes, without_values
 
 CHARACTER = 0.3
 """What a single Chinese character is worth, next to its pairs."""
@@ -31,6 +32,8 @@ class Entry:
     weights: Mapping[str, float]
     """Term → how often it is said, by where."""
     length: float
+    usual: Mapping[str, float]
+    """Term → the share of its phrasings that say it."""
     phrases: Sequence[frozenset[str]]
     spoken: Sequence[str]
     """Its phrasings word by word, without numbers and colours."""
@@ -51,7 +54,14 @@ def entries(recipes: Iterable[Recipe], kept: Path | None = None) -> list[Entry]:
         weights: dict[str, float] = data["weights"]
         phrases = tuple(map(frozenset, data["phrases"])) or (frozenset(),)
         prepared.append(
-            Entry(recipe, weights, sum(weights.values()), phrases, tuple(data["spoken"]))
+            Entry(
+                recipe,
+                weights,
+                sum(weights.values()),
+                data["usual"],
+                phrases,
+                tuple(data["spoken"]),
+            )
         )
     if kept is not None and new != old:
         with suppress(OSError, StoreError):  # what cannot be written only costs time
@@ -94,6 +104,7 @@ def _texts(recipe: Recipe) -> list[tuple[float, str]]:
 def _prepared(texts: Sequence[tuple[float, str]]) -> dict[str, Any]:
     # All at once: reading numbers out of thousands of short texts one by one takes far longer.
     plain = without_values(_BETWEEN.join(text for _, text in texts)).split(_BETWEEN)
+    plain = [without_quotes(text) for text in plain]
     weights: dict[str, float] = {}
     phrases, spoken = [], []
     for (worth, text), bare in zip(texts, plain, strict=True):
@@ -108,4 +119,8 @@ def _prepared(texts: Sequence[tuple[float, str]]) -> dict[str, Any]:
         for character in characters(bare):
             weights[character] = weights.get(character, 0.0) + worth * CHARACTER
     rounded = {term: round(weight, 3) for term, weight in weights.items()}
-    return {"weights": rounded, "phrases": phrases, "spoken": spoken}
+    usual = {
+        term: round(times / len(phrases), 3)
+        for term, times in Counter(term for phrase in phrases for term in phrase).items()
+    }
+    return {"usual": usual, "weights": rounded, "phrases": phrases, "spoken": spoken}

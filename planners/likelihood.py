@@ -11,15 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from intentos.errors import IntentOSError
+
 from . import evidence, numbers
 from .formulas import Written
 from .library import Recipe
+from .linking import link
 from .numbers import Mention
-from .words import mathematics
+from .words import QUOTED, mathematics
 
 COMPARED = 10
 """How many of the nearest recipes are weighed against each other."""
-_MANY = 2
+_MANY, _MOST = 2, 3
 
 
 class Clues(NamedTuple):
@@ -35,6 +38,12 @@ class Clues(NamedTuple):
     """0..1: likeness of its nearest phrasing."""
     shared: float
     """log(1 + number of words shared)."""
+    missing: float
+    """0..1: rarity of the rarest word that it does not know and another recipe does."""
+    usual: float
+    """0..1: share of its phrasings that say a word of the wish, on average."""
+    inside: float
+    """0..1: greatest share of one of its phrasings that the wish says."""
     units: float
     """Numbers with units that one of its knobs takes; at most 2."""
     no_units: float
@@ -44,9 +53,21 @@ class Clues(NamedTuple):
     no_bare: float
     """Numbers without a unit that none takes; at most 2."""
     formula: float
-    """1 where the wish holds a formula and a knob takes one."""
+    """1 where the wish holds a formula and a knob takes it."""
     no_formula: float
     """1 where the wish holds a formula and none does."""
+    row: float
+    """1 where the wish holds a list of numbers, or a quotation, and a knob takes it."""
+    no_row: float
+    """1 where the wish holds one and none does."""
+    placed: float
+    """Numbers that are linked to a knob by what stands beside them; at most 3."""
+    left: float
+    """Numbers that are not linked at all; at most 3."""
+    guessed: float
+    """Numbers that go to a knob only because there is no other; at most 3."""
+    outside: float
+    """1 where a number is clearly meant for a knob but outside its range."""
 
 
 class Doubts(NamedTuple):
@@ -61,37 +82,70 @@ class Doubts(NamedTuple):
     """1 where a number was said."""
     enough: float
     """0..1: whether enough was said to choose by."""
+    english: float
+    """log(1 + number of English words that no recipe says)."""
+    chinese: float
+    """The same of Chinese pairs of characters."""
 
 
-FOR = Clues(4.36, 1.85, 3.01, 3.17, -1.53, 1.48, -1.17, -0.31, -1.53, 2.34, 1.99)
-AGAINST = Doubts(5.32, -2.36, 0.55, -0.81, 8.63)
+FOR = Clues(
+    4.66, 2.20, 1.18, 0.52, 1.03, 0.86, 0.74, 2.16, -0.46, -0.11, 0.99, 0.54, -0.79, -0.10,
+    -2.17, -1.19, -0.11, -1.56, -0.78, -3.41,
+)  # fmt: skip
+AGAINST = Doubts(
+    4.34, -0.03, 2.53, 0.31, 4.45, -0.43, -0.92,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Said:
-    """The numbers and formulas of a wish."""
+    """The numbers, formulas, lists and quotations of a wish."""
 
+    text: str
     numbers: tuple[Mention, ...]
     formulas: tuple[Written, ...]
+    rows: int
 
 
 def said(text: str) -> Said:
-    """Return the numbers and formulas of a wish; a number inside a formula is none of its own."""
+    """Return what a wish holds beside words; a number inside a formula is none of its own."""
     found = mathematics(text)
     mentions = (m for m in numbers.read(text) if m.kind == "number" and not m.weak)
     apart = tuple(m for m in mentions if not any(w.start <= m.start < w.end for w in found))
-    return Said(apart, tuple(w for w in found if w.kind == "formula"))
+    formulas = tuple(w for w in found if w.kind == "formula")
+    rows = len(found) - len(formulas) + len(QUOTED.findall(text))
+    return Said(text, apart, formulas, rows)
 
 
-def taken(recipe: Recipe, what: Said) -> tuple[float, float, float, float, float, float]:
-    """Return the six last clues: which numbers and formulas the recipe's knobs take."""
+def taken(recipe: Recipe, what: Said) -> tuple[float, ...]:
+    """Return the last clues: which numbers, formulas and lists the recipe's knobs take."""
     knobs = [p for p in recipe.parameters if p.kind in ("number", "integer")]
     counts = {(unit, fits): 0 for unit in (True, False) for fits in (True, False)}
     for mention in what.numbers:
         unit = mention.unit is not None and mention.unit.dimension != "percent"
         counts[unit, any(evidence.accepts(mention, knob) for knob in knobs)] += 1
-    formula = bool(what.formulas)
-    takes = any(p.kind == "expression" for p in recipe.parameters)
+    kinds = {p.kind for p in recipe.parameters}
+    formula, row = bool(what.formulas), bool(what.rows)
+    placed = left = guessed = outside = 0.0
+    told = False
+    if what.numbers or formula or row:
+        try:
+            links = link(
+                what.text,
+                recipe.parameters,
+                context=context(recipe),
+                title=f"{recipe.title.en}\n{recipe.title.zh}",
+                phrasings=(*recipe.phrasings.en, *recipe.phrasings.zh),
+            )
+        except IntentOSError:
+            outside = 1.0
+        else:
+            guessed = min(len(links.guessed), _MOST)
+            placed = min(max(0, len(links.taken) - len(links.guessed)), _MOST)
+            left = min(len(links.unused), _MOST)
+            told = bool(links.told)
+    takes = "expression" in kinds or told
+    holds = "text" in kinds or told
     return (
         min(counts[True, True], _MANY),
         min(counts[True, False], _MANY),
@@ -99,6 +153,20 @@ def taken(recipe: Recipe, what: Said) -> tuple[float, float, float, float, float
         min(counts[False, False], _MANY),
         float(formula and takes),
         float(formula and not takes),
+        float(row and holds),
+        float(row and not holds),
+        placed,
+        left,
+        guessed,
+        outside,
+    )
+
+
+def context(recipe: Recipe) -> str:
+    """Return all that a recipe says of itself."""
+    texts = [recipe.title, recipe.description]
+    return "\n".join(
+        [*(t.en for t in texts), *(t.zh for t in texts), *recipe.phrasings.en, *recipe.phrasings.zh]
     )
 
 

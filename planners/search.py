@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from .words import (
     stem,
     terms,
     without_formulas,
+    without_quotes,
     without_values,
 )
 
@@ -108,25 +109,26 @@ class Index:
 
     def candidates(self, text: str, limit: int = COMPARED) -> Candidates:
         """Return the recipes that share words with the text, heaviest first, and the clues."""
-        plain = without_values(without_formulas(text))
+        plain = without_values(without_quotes(without_formulas(text)))
         asked = frozenset([*terms(plain), *signs(text)])
         whole = self._weight(asked)
         if not whole:  # only words that say nothing of what is meant
-            return Candidates([], [], Doubts(1.0, 0.0, 0.0, 0.0, 0.0))
+            return Candidates([], [], Doubts(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
         enough = min(1.0, whole / _ENOUGH_SAID)
-        relevance, covered = self._relevance(plain, asked)
+        relevance, found = self._relevance(plain, asked)
         heaviest = sorted(relevance.items(), key=lambda pair: (-pair[1], pair[0]))[: 2 * limit]
         weighed = []
         for place, weight in heaviest:
             entry = self._entries[place]
             # A recipe's own words stand above what only speaks of the same things.
-            nearest = self._nearest(asked, whole, place)
+            nearest, inside = self._nearest(asked, whole, place)
+            covered, missing, usual = self._covered(found, whole, place)
             shared = [term for term in asked if term in entry.weights]
             score = enough * (0.6 * nearest + 0.4 * self._weight(shared) / whole)
-            both = 1 + _NEARNESS * (0.6 * nearest + 0.4 * covered[place])
+            both = 1 + _NEARNESS * (0.6 * nearest + 0.4 * covered)
             count = sum(term not in WEAK for term in shared)
             hit = Hit(entry.recipe, score, enough * weight * both)
-            weighed.append((hit, weight, covered[place], nearest, count))
+            weighed.append((hit, weight, covered, nearest, count, missing, usual, inside))
         weighed.sort(key=lambda item: (-item[0].weight, item[0].recipe.id))
         what = said(text)
         clues = [
@@ -136,25 +138,34 @@ class Index:
                 share,
                 nearest,
                 math.log1p(count),
+                missing,
+                usual,
+                inside,
                 *taken(hit.recipe, what),
             )
-            for hit, weight, share, nearest, count in weighed[:COMPARED]
+            for hit, weight, share, nearest, count, missing, usual, inside in weighed[:COMPARED]
         ]
         strong = sum(term not in WEAK for term in asked)
-        doubts = Doubts(1.0, math.log1p(strong), math.log1p(whole), bool(what.numbers), enough)
+        doubts = Doubts(
+            1.0,
+            math.log1p(strong),
+            math.log1p(whole),
+            bool(what.numbers),
+            enough,
+            *self._strange(asked),
+        )
         return Candidates([item[0] for item in weighed[:limit]], clues, doubts)
 
     def _relevance(
         self, plain: str, asked: frozenset[str]
-    ) -> tuple[dict[int, float], dict[int, float]]:
-        """Return BM25 and the share of the text that is covered, by the place of the entry.
+    ) -> tuple[dict[int, float], dict[str, dict[int, float]]]:
+        """Return BM25 by the place of the entry, and by term how much of it each entry covers.
 
         A term counts once, by the best of what stands for it: itself, or a word of its family.
         """
         relevance: dict[int, float] = {}
-        covered: dict[int, float] = {}
+        covered: dict[str, dict[int, float]] = {}
         families = relatives(plain.lower(), asked)
-        whole = self._weight(asked)
         for term in asked:
             own = self._weight([term])
             worth = dict.fromkeys(families.get(term, ()), _RELATED)
@@ -165,15 +176,35 @@ class Index:
                 weight = share * min(own, self._weight([word]))
                 for place, grown in self._postings.get(word, {}).items():
                     best[place] = max(best.get(place, (0.0, 0.0)), (weight * grown, share))
-            for place, (weight, share) in best.items():
+            for place, (weight, _) in best.items():
                 relevance[place] = relevance.get(place, 0.0) + weight
-                covered[place] = covered.get(place, 0.0) + share * own / (whole or 1.0)
+            covered[term] = {place: share for place, (_, share) in best.items()}
         for character in set(characters(plain)):
             for place, grown in self._postings.get(character, {}).items():
                 weight = CHARACTER * self._rarity[character] * grown
                 relevance[place] = relevance.get(place, 0.0) + weight
-                covered.setdefault(place, 0.0)
         return relevance, covered
+
+    def _covered(
+        self, found: Mapping[str, Mapping[int, float]], whole: float, place: int
+    ) -> tuple[float, float, float]:
+        """Return the share of the text that a recipe covers, the weightiest word that it does not,
+        and how usual in its phrasings the words are that it does."""
+        covered = missing = usual = 0.0
+        said = self._entries[place].usual
+        for term, places in found.items():
+            own, share = self._weight([term]), places.get(place, 0.0)
+            covered += share * own
+            if term in self._rarity:
+                missing = max(missing, (1 - share) * own / self._unknown)
+            usual += own * said.get(term, 0.0)
+        return covered / whole, missing, usual / whole
+
+    def _strange(self, asked: Iterable[str]) -> tuple[float, float]:
+        """Return how many words no recipe says, English and Chinese ones, as logarithms."""
+        strange = [term for term in asked if term not in self._rarity]
+        english = sum(term.isascii() for term in strange)
+        return math.log1p(english), math.log1p(len(strange) - english)
 
     def _written_alike(self, term: str) -> set[str]:
         """Return known words for an English one that nobody says: the two of "snowfall", the one
@@ -189,16 +220,19 @@ class Index:
             word for word in self._by_letter.get(term[0], ()) if _alike_in_letters(word, term)
         }
 
-    def _nearest(self, asked: frozenset[str], whole: float, place: int) -> float:
-        """Return the likeness of a recipe's phrasing that is most like the text."""
+    def _nearest(self, asked: frozenset[str], whole: float, place: int) -> tuple[float, float]:
+        """Return the likeness of a recipe's phrasing that is most like the text, and the greatest
+        share of a phrasing that the text says."""
         phrases = self._entries[place].phrases
         if place not in self._heavy:
             self._heavy[place] = [self._weight(phrase) for phrase in phrases]
-        best = 0.0
+        best = inside = 0.0
         for phrase, weight in zip(phrases, self._heavy[place], strict=True):
             if both := asked & phrase:
-                best = max(best, 2 * self._weight(both) / (whole + weight))
-        return best
+                shared = self._weight(both)
+                best = max(best, 2 * shared / (whole + weight))
+                inside = max(inside, shared / weight)
+        return best, inside
 
     def _weight(self, words: Iterable[str]) -> float:
         return sum(

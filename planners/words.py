@@ -31,6 +31,7 @@ _CHINESE_STOP = re.compile(
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9]*|[\u3400-\u9fff\uf900-\ufaff]+|\d+[A-Za-z]\w*")
 _VOWEL = re.compile(r"[aeiouy]")
 MATHEMATICAL = re.compile(r"[-+*/^=√²³|(]|\b(?:sin|cos|tan|log|ln|exp|sqrt)\b|\d\s*[,，、]\s*\d")
+QUOTED = re.compile(r"[\"“「『]([^\"“”「」『』]{1,200})[\"”」』]")
 
 
 def mathematics(text: str) -> list[Written]:
@@ -43,9 +44,12 @@ def mathematics(text: str) -> list[Written]:
 
 
 def signs(text: str) -> list[str]:
-    """Return what kinds of mathematics a text holds, as terms: a formula, a list of numbers."""
-    return [
-        f"·{'equation' if item.right else item.kind}" for item in mathematics(text)
+    """Return what a text holds beside words, as terms: a formula, a list of numbers, a number of
+    hertz."""
+    found = [f"·{'equation' if item.right else item.kind}" for item in mathematics(text)]
+    found += ["·quoted"] * bool(QUOTED.search(text))
+    return found + [
+        f"·{m.unit.dimension}" for m in numbers.read(text) if m.kind == "number" and m.unit
     ]
 
 
@@ -72,6 +76,12 @@ def without_formulas(text: str) -> str:
     for item in written(text) if MATHEMATICAL.search(text) else ():
         text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
     return text
+
+
+def without_quotes(text: str) -> str:
+    """Return the text without what stands in quotation marks, where more than that is said."""
+    rest = QUOTED.sub(lambda match: " " * len(match.group()), text)
+    return rest if terms(rest) else text
 
 
 def terms(text: str) -> list[str]:
