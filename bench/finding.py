@@ -16,7 +16,7 @@ from typing import Any
 
 from intentos import config
 from intentos.documents import read_document
-from intentos.planners import likelihood, recall
+from intentos.planners import likelihood, recall, refusal
 from intentos.planners.library import Library
 from intentos.planners.search import Index
 from intentos.registry import Registry
@@ -41,7 +41,8 @@ def measure(fit: bool) -> dict[str, Any]:
     for case in cases:
         hits = index.search(case["text"])
         ids = [hit.recipe.id for hit in hits]
-        got = recall.decisive(hits) or recall.without_model(hits)
+        refused = refusal.doubtful(case["text"], hits[0].chance if hits else 0.0)
+        got = None if refused else recall.decisive(hits) or recall.without_model(hits)
         wanted = case.get("recipes", [])
         if wanted:
             counts["held"] += 1

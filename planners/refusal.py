@@ -13,7 +13,8 @@ from importlib import resources
 from intentos.errors import PlanningError
 from intentos.types import Intent
 
-from .model import Model, Prompt
+from . import numbers
+from .model import Choice, Model, Prompt
 from .recall import CERTAIN, LIKELY
 
 COMPUTE = "compute"
@@ -22,6 +23,8 @@ KINDS = (
 )  # fmt: skip
 CLEAR = 0.7
 """Log-odds between the two likeliest reasons from which the first is told and not a general one."""
+FAR = 2.5
+"""Log-odds of a reason against something to compute from which a wish with numbers is refused."""
 
 
 _PERHAPS = re.compile(
@@ -56,7 +59,7 @@ _PLAINLY = re.compile(
 _FUTURE = re.compile(
     r"\b(?:which|what) (?:\w+ )?(?:numbers?|team|horse|party|stocks?|side|player) will "
     r"(?:win|rise|come|be drawn)\b|\bpredict (?:the )?(?:lottery|winning)\b|\bwho will win\b"
-    r"|(?:下[一]?期|下次|明天)[^。？?]{0,10}(?:中奖|开奖|号码)|哪[个只支]?(?:股票|球队|马)(?:会|能)(?:涨|赢)"
+    r"|(?:下一?期|下次|明天|今晚)[^。？?]{0,10}(?:中奖|开奖|号码|开什么|出什么号)|哪[个只支]?(?:股票|球队|马)(?:会|能)(?:涨|赢)"
     r"|预测[^。？?]{0,6}(?:彩票|号码|比赛结果)|谁会赢",
     re.IGNORECASE,
 )
@@ -65,13 +68,21 @@ _FUTURE = re.compile(
 def doubtful(text: str, chance: float = 0.0) -> bool:
     """Whether a text speaks of what programs mostly cannot know: then that is asked first.
 
-    ``chance``: how likely it is that a recipe is meant; its own words are no reason for doubt.
+    ``chance``: how likely it is that a recipe is meant; its own words are no reason for doubt,
+    except where an outcome is asked for: odds can be computed, outcomes cannot.
     """
+    if foretells(text):
+        return True
     if chance >= CERTAIN:
         return False
     return _PLAINLY.search(text) is not None or (
         chance < LIKELY and _PERHAPS.search(text) is not None
     )
+
+
+def foretells(text: str) -> bool:
+    """Whether a text asks which numbers, team or share will win; no recipe can know."""
+    return _FUTURE.search(text) is not None
 
 
 @cache
@@ -90,12 +101,20 @@ async def refuse(intent: Intent, model: Model) -> int:
     if intent.attachments:  # then there is something to compute on
         return 0
     text = " ".join(intent.text.split())[:600]
-    if _FUTURE.search(text):  # odds can be computed, outcomes cannot
+    if foretells(text):
         raise PlanningError("refused.fortune")
     prompt = Prompt(system=system(), user=f"Wish: {text}", prefill='{"kind": "')
     choice = await model.choose(prompt, [COMPUTE, *KINDS])
-    if choice.name == COMPUTE:
+    if choice.name == COMPUTE or not _against(text, choice):
         return choice.tokens
     others = [odds for name, odds in choice.odds.items() if name not in (COMPUTE, choice.name)]
     clear = choice.odds[choice.name] - max(others) > CLEAR
     raise PlanningError(f"refused.{choice.name if clear else 'unknowable'}")
+
+
+def _against(text: str, choice: Choice) -> bool:
+    """Whether the verdict is clear enough; it must be far clearer where there is something to
+    compute with and no word raises a doubt: "which day of the week will 29 February 2096 be?"."""
+    if doubtful(text) or not any(m.kind == "number" and not m.weak for m in numbers.read(text)):
+        return True
+    return choice.odds[choice.name] - choice.odds[COMPUTE] > FAR

@@ -83,3 +83,33 @@ async def test_outcomes_of_the_future_are_refused_without_a_model(text: str) -> 
     with pytest.raises(PlanningError) as caught:
         await refusal.refuse(intent, Recorded())
     assert caught.value.code == "refused.fortune"
+
+
+@pytest.mark.parametrize(
+    "text", ["which numbers will win next week's lottery?", "谁会赢下一届世界杯"]
+)
+def test_an_outcome_of_the_future_is_no_recipes_however_likely(text: str) -> None:
+    assert refusal.doubtful(text, chance=0.99)
+    assert not refusal.doubtful("how likely is it to win the lottery", chance=0.99)
+
+
+async def test_where_there_is_something_to_compute_with_a_verdict_must_be_clear() -> None:
+    class Leaning(Recorded):
+        async def choose(self, prompt, names):  # type: ignore[no-untyped-def]
+            choice = await super().choose(prompt, names)
+            odds = dict(choice.odds) | {"weather": -0.5, "compute": -0.5 - self.lead}
+            return type(choice)(name="weather", odds=odds, tokens=1)
+
+    leaning = Leaning(chooses="weather")
+    for text, lead, refused in (
+        ("Which day of the week will 29 February 2096 be?", 0.5, False),
+        ("Which day of the week will 29 February 2096 be?", 5.0, True),
+        ("Which day of the week comes next?", 0.5, True),
+        ("will it be above 20 degrees tomorrow?", 0.5, True),
+    ):
+        leaning.lead = lead  # type: ignore[attr-defined]
+        if refused:
+            with pytest.raises(PlanningError):
+                await refusal.refuse(wish(text), leaning)
+        else:
+            assert await refusal.refuse(wish(text), leaning) == 1
