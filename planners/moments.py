@@ -33,6 +33,10 @@ _DATES = tuple(
     )
 )
 _HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
+_HOUR_WORD = "|".join(_HOURS)
+_MINUTES = r"twenty[\s-]five|twenty|ten|five|[1-5]?\d"
+_DIAL = re.compile(r"\b(?:clock|watch|hands?|dial|time|o'?clock)\b", re.IGNORECASE)
+"""What makes a time of day of "ten to four"."""
 _HALF_OF_DAY = r"(?P<part>早上|清晨|早晨|凌晨|上午|中午|下午|傍晚|晚上|夜里|夜晚|深夜|半夜)?的?\s*"
 _CLOCKS = tuple(
     re.compile(form, re.IGNORECASE)
@@ -40,10 +44,15 @@ _CLOCKS = tuple(
         r"(?<![\d:.])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::[0-5]\d)?(?![\d:])"
         r"(?:\s*(?P<half>[ap])\.?m\b\.?)?",
         r"(?<![\d:.])(?P<hour>1[0-2]|0?[1-9])\s*(?P<half>[ap])\.?m\b\.?",
-        r"\b(?P<hour>1[0-2]|[1-9])\s+o'?clock\b"
+        rf"\b(?P<hour>1[0-2]|[1-9]|{_HOUR_WORD})\s+o'?clock\b"
         r"(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night))?",
         rf"\b(?:a\s+)?(?P<past>half|quarter)\s+(?P<way>past|to)\s+(?P<hour>1[0-2]|[1-9]|{'|'.join(_HOURS)})\b"
         r"(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night)\b)?",
+        rf"\b(?P<past>{_MINUTES})(?P<said>[\s-]+min(?:ute)?s?)?\s+(?P<way>past|to|after|before)\s+"
+        rf"(?P<hour>1[0-2]|[1-9]|{_HOUR_WORD})\b(?!\s*[%:.]\d)"
+        r"(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night)\b)?",
+        rf"{_HALF_OF_DAY}差(?P<past>一刻|(?:\d{{1,2}}|{_CN}{{1,3}})分)钟?(?P<way>不?到?)(?P<hour>\d{{1,2}}|{_CN}{{1,3}})点(?:钟|整)?",
+        rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})点(?P<way>差)(?P<past>一刻|(?:\d{{1,2}}|{_CN}{{1,3}})分)钟?",
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*[点时](?P<minute>半|[一三]刻|过?\d{{1,2}}分?|过?{_CN}{{1,3}}分?)",
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*点(?P<sharp>钟|整)?",
     )
@@ -93,13 +102,10 @@ def _date(match: re.Match[str]) -> int | None:
 def _hours(match: re.Match[str]) -> float | None:
     groups = match.groupdict()
     if groups.get("past"):
-        name = groups["hour"].lower()
-        number = int(name) if name.isdigit() else _HOURS.index(name) + 1
-        turned = 0.5 if groups["past"].lower() == "half" else 0.25
-        said_hour = number - turned if groups["way"].lower() == "to" else number + turned
-        later = (groups["en"] or "").lower() in ("afternoon", "evening", "night")
-        return (said_hour + 12 if later and said_hour < 12 else said_hour) % 24
-    hour, said = _count(groups["hour"]), (groups.get("minute") or "").removeprefix("过")
+        return _past(match)
+    name = groups["hour"].lower()
+    hour = _HOURS.index(name) + 1 if name in _HOURS else _count(name)
+    said = (groups.get("minute") or "").removeprefix("过")
     if hour is None or hour > 24:
         return None
     part = groups.get("part")
@@ -120,3 +126,26 @@ def _hours(match: re.Match[str]) -> float | None:
     elif part in ("凌晨", "半夜") and hour == 12:
         hour = 0
     return hour + minute / 60
+
+
+def _past(match: re.Match[str]) -> float | None:
+    """Return the hours of "twenty past four", "a quarter to nine", 差五分三点."""
+    groups = match.groupdict()
+    name, past, way = groups["hour"].lower(), groups["past"].lower(), groups["way"].lower()
+    hour = _HOURS.index(name) + 1 if name in _HOURS else _count(name)
+    parts = {"half": 30, "quarter": 15, "一刻": 15}
+    words = {"twenty": 20, "ten": 10, "five": 5}
+    minutes = parts.get(past) or words.get(past) or (25 if past.startswith("twenty") else None)
+    if minutes is None:
+        minutes = _count(past.removesuffix("分"))
+    if hour is None or minutes is None or not (hour <= 24 and 0 < minutes < 60):
+        return None
+    if past not in parts and way in ("to", "before", "after") and not groups["said"]:
+        if not _DIAL.search(match.string):
+            return None  # "odds of ten to one"
+    earlier = way in ("to", "before", "差", "", "到", "不到")
+    said = hour + (-minutes if earlier else minutes) / 60
+    later = (groups.get("en") or "").lower() in ("afternoon", "evening", "night")
+    if (later or groups.get("part") in _LATER) and said < 12:
+        said += 12
+    return said % 24

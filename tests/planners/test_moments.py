@@ -42,6 +42,13 @@ def test_dates(text: str, dates: list[int]) -> None:
         ("a quarter to nine", 8.75),
         ("7 o'clock in the morning", 7),
         ("晚上八点", 20),
+        ("the hands stand at twenty past four", 4 + 1 / 3),
+        ("ten past ten", 10 + 1 / 6),
+        ("a watch at twenty-five to seven", 6 + 35 / 60),
+        ("five minutes to three", 2 + 55 / 60),
+        ("three o'clock", 3),
+        ("差五分三点", 2 + 55 / 60),
+        ("九点差一刻", 8.75),
     ],
 )
 def test_times_of_day(text: str, hours: float) -> None:
@@ -67,3 +74,7 @@ def test_every_minute_of_the_day_is_read(hour: int, minute: int) -> None:
 def test_any_text_can_be_read(text: str) -> None:
     for moment in read_moments(text):
         assert text[moment.start : moment.end] == moment.text
+
+
+def test_odds_and_ranges_are_no_times_of_day() -> None:
+    assert not [m for m in read("odds of ten to one, five to twelve people") if m.unit == CLOCK]
