@@ -20,6 +20,9 @@ __all__ = [
 ]  # fmt: skip
 NEEDED = 2.0
 """Evidence that a link takes: a unit that fits, or a word for the parameter close by."""
+_CERTAIN = 3.45
+"""How near a word must stand for a number outside the range to be an error: "60 sides", "sides of
+60", and not 掷出15, where a verb may speak of anything that comes of it."""
 _REACH = 24
 _STOP = re.compile(r"[,，;；。]|\.\s")
 _CLAUSE = re.compile(r"、|\band\b|\bwith\b|\bat\b(?!\s+(?:most|least))|和|并")
@@ -151,11 +154,11 @@ def evidence(
         strength -= 1.0
     if not fits:
         whole_wanted = parameter.kind == "integer" and mention.number != int(mention.number)
-        certain = (sure and near >= 2.9) or (unit > 2 and (alone or near > 1)) or symbol > 0
+        certain = (sure and near >= _CERTAIN) or (unit > 2 and (alone or near > 1)) or symbol > 0
         few = mention.unit is None and mention.number <= 3  # "two people meet"
         if whole_wanted or not certain or mention.share or few or mention.kind == "factor":
             return 0.0
-        strength = min(strength - 0.4, NEEDED + 0.05)
+        strength = min(strength - 0.4, NEEDED + 0.1 * (strength - 2.9))
     return strength
 
 

@@ -112,6 +112,8 @@ def _share(number: float, parameter: Parameter, wanted: str) -> Value | None:
 
 def _bare(mention: Mention, parameter: Parameter, wanted: str) -> Value | None:
     number = mention.number
+    if mention.counted and wanted == "%":
+        return None
     if mention.per is not None:
         known = named(wanted) if wanted else None
         if known is not None and known.dimension == "frequency":

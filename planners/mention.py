@@ -27,6 +27,8 @@ class Mention:
     """Says hardly more than an article: "one", "一个"."""
     share: bool = False
     """A part of a whole: "1/4", "一半", "a probability of 0.3"."""
+    counted: bool = False
+    """A whole number with a counting word behind it, such as 6回: never a share or a percentage."""
     per: Unit | None = None
     """What it is counted by: the hour of "80 customers per hour", the month of "每月300元"."""
 

@@ -40,7 +40,20 @@ def _read(text: str) -> tuple[Mention, ...]:
             if not any(mention.start < m.end and m.start < mention.end for m in found):
                 found.append(mention)
     found = summed(plain, sorted(found, key=lambda m: m.start))
-    return tuple(_rated(plain, [as_share(plain, mention) for mention in found]))
+    found = [as_share(plain, _as_count(plain, mention)) for mention in found]
+    return tuple(_rated(plain, found))
+
+
+_COUNTING = re.compile(r"\s*(?:[回次个只颗枚张遍趟轮盏栋匹株支枝位名]|times\b)")
+
+
+def _as_count(text: str, mention: Mention) -> Mention:
+    """Return a whole number with a counting word behind it (6回, "6 times") as a count."""
+    if mention.kind != "number" or mention.unit is not None or mention.share:
+        return mention
+    if mention.number != int(mention.number) or not _COUNTING.match(text, mention.end):
+        return mention
+    return replace(mention, counted=True)
 
 
 _NEAR_BEHIND = re.compile(r"(?:\s*[A-Za-z]+){0,3}\s*[,，]?\s*|\s*[㐀-鿿]{0,4}\s*")
@@ -193,13 +206,23 @@ def _chinese_scale(text: str) -> float:
 # Chinese numerals --------------------------------------------------------------------------------
 
 _CN = re.compile(r"[零〇一二两三四五六七八九十百千万亿萬億]+(?:点[零〇一二三四五六七八九]+)?半?")
-_CLASSIFIERS = "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片根对组行列格代轮倍帧间桌扇"
+_CLASSIFIERS = (
+    "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片对组行列格代轮倍帧间桌扇盏栋幢支枝株匹双本封瓶碗"
+    "盘盒袋箱罐束串堆排件套页户"
+)
 _ORDER = re.compile(r"[一二三四五六]次(?=方程|函数|曲线|项|多项式|型|元)")
 """A name of equations and no number of them."""
 _SOME = ("一二", "两三", "二三", "三四", "四五", "五六", "六七", "七八", "八九")
 """Some, and not 78."""
-_NOUN = re.compile(r"车道|人(?![工造体民类])")
-"""What is counted without a classifier: 两车道, 五人."""
+_NOUN = re.compile(
+    r"车道|人(?![工造体民类])|发(?![动现生展明表电射])|面(?=[墙镜旗鼓])|头(?=[牛猪羊鹿狼象狮熊驴骡蒜])"
+    r"|口(?=[人井锅钟缸])"
+)
+"""What is counted without a classifier, or with one that is often another word: 两车道, 三发."""
+_FACE = re.compile(r"[\d二两三四五六七八九十]个$")
+"""What stands before a number on a die or a card: 4个六."""
+_ONE_BY_ONE = re.compile(r"一(?P<c>[\u3400-\u9fff])(?:(?P=c)|一(?P=c))")
+"""One after another, and no number: 一粒粒, 一天天, 一个一个."""
 _CN_PERCENT = re.compile(
     r"百分之(?P<body>[零〇一二两三四五六七八九十百]+(?:点[零〇一二三四五六七八九]+)?|[\d.]+)"
 )
@@ -216,6 +239,8 @@ def _chinese(text: str) -> list[Mention]:
         body, end = match.group(), match.end()
         if len(body) > 1 and body[-1] == "一" and text[end : end + 1] in tuple("直般定样共起些"):
             body, end = body[:-1], end - 1  # 加三一直加到一百
+        if body == "一" and _ONE_BY_ONE.match(text, match.start()):
+            continue
         value = chinese_value(body)
         if value is None:
             continue
@@ -231,7 +256,8 @@ def _chinese(text: str) -> list[Mention]:
         classified = classified or _NOUN.match(text, end) is not None
         ordinal = text[: match.start()].endswith("第")
         # One numeral alone is often part of a word: 三体, 一起, 万花筒, 十字.
-        if len(body) == 1 and unit is None and not classified and not ordinal:
+        face = _FACE.search(text[: match.start()]) and re.match(r"的|\W|$", text[end:])
+        if len(body) == 1 and unit is None and not (classified or ordinal or face):
             continue
         if _ORDER.match(text, match.start()) or body in _SOME:
             continue

@@ -28,6 +28,16 @@ _ONE = re.compile(
     r"\b(?:after|within|for|wait(?:ing)?)\s+(?P<a>an?)(?=\s+(?:second|minute|hour|day|week|month|year|decade|century)\b)",
     re.IGNORECASE,
 )
+_EACH = re.compile(
+    r"\b(?:doubl|halv|divid|split|tripl)\w*\s+(?:(?:itself|in\s+(?:two|size|number)|once)\s+)?"
+    r"(?:every|each|once\s+an?)\s+(?P<en>second|minute|hour|day|week|month|year)\b"
+    r"|\b(?:every|each)\s+(?P<zh>second|minute|hour|day|week|month|year)"
+    r"(?=,?\s+(?:[a-z]+\s+){0,3}?(?:doubl|halv|divid|split|tripl))"
+    r"|(?<=每)一?(?P<cn>秒|分钟|小时|天|周|个月|年)"
+    r"(?=[\u3400-\u9fff]{0,4}?(?:翻一?[倍番]|加倍|翻|分裂|减半|多一倍))",
+    re.IGNORECASE,
+)
+"""The one day in which something doubles every day."""
 _FRACTION = re.compile(r"(?<![\w./])(?P<a>\d{1,4})\s?/\s?(?P<b>\d{1,4})(?![\w./]|\s*[\w(]*[/^*])")
 _FRACTION_ZH = re.compile(
     r"(?<![A-Za-z\d./])(?P<a>\d{1,4})\s?/\s?(?P<b>\d{1,4})(?=[\u3400-\u9fff])(?!月|日|号)"
@@ -102,6 +112,11 @@ def _halves(text: str) -> list[Mention]:
         unit, stop = read_unit(text, match.start("a"), match.end("a"))
         if unit is not None:
             found.append(number(text, 1.0, match.start("a"), stop, unit))
+    for match in _EACH.finditer(text):
+        group = next(name for name in ("en", "zh", "cn") if match[name])
+        unit = read_unit(f"1 {match[group]}", 0, 1)[0]
+        if unit is not None:
+            found.append(number(text, 1.0, *match.span(group), unit))
     for match in _AND_HALF.finditer(text):
         unit = read_unit(f"1 {match['u']}", 0, 1)[0]
         if unit is not None:

@@ -220,3 +220,36 @@ def test_parts_and_more_units(text: str, expected: list[object]) -> None:
 )
 def test_signs_and_words_that_look_like_numbers(text: str, values: list[float]) -> None:
     assert [m.value for m in read(text)] == values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("米一粒粒地往上长", []),
+        ("一个一个走进来", []),
+        ("一天天变暖", []),
+        ("放三发", [3]),
+        ("路边两盏路灯和五株柳树", [2, 5]),
+        ("三面镜子", [3]),
+        ("四面体", []),
+        ("3个六", [3, 6]),
+        ("两个一组", [2]),
+    ],
+)
+def test_counting_words(text: str, values: list[float]) -> None:
+    assert [m.value for m in read(text) if not m.weak] == values
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("mould that doubles every week", "week"),
+        ("each hour every cell splits", "h"),
+        ("每天翻一番", "day"),
+    ],
+)
+def test_every_day_is_one_day_where_something_doubles(text: str, unit: str) -> None:
+    (mention,) = [m for m in read(text) if m.kind == "number"]
+    assert mention.value == 1
+    assert mention.unit is not None
+    assert mention.unit.symbol == unit
