@@ -136,6 +136,8 @@ _WORLDS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
 def gravity(text: str, parameters: Sequence[Parameter], links: Links) -> None:
     """Set what falls on another world to that world's gravity, where no number says another."""
     places = [p for p in parameters if p.unit == "m/s^2" and "grav" in p.label.en.lower()]
+    if any(p.kind == "choice" and {"moon", "mars"} <= set(p.choices) for p in parameters):
+        return  # the plan knows the worlds itself, and "and on Mars?" shall change all of it
     worlds = [g for form, g in _WORLDS if form.search(text)]
     if len(places) == 1 and len(worlds) == 1 and places[0].name not in links.values:
         mention = Mention("number", worlds[0], 0, 0, "", by_name()["m/s^2"])
@@ -165,14 +167,14 @@ def ranges(
         for name in names
         if b in name.split("_") and (beginning := name.replace(b, a)) in names
     ]
+    said = [m for m in mentions if m.kind == "number"]
+    limits = [p for name, p in names.items() if name in _LIMITS and name not in links.values]
+    if not ends and len(limits) == 1:
+        return _up_to(text, said, mentions, limits[0], links)
     if not ends:
         return mentions
-    said = [m for m in mentions if m.kind == "number"]
     for one, other in itertools.pairwise(said):
-        between = text[one.end : other.start]
-        opened = re.search(r"(?:between|from|in|on|\[|在|从)\s*$", text[: one.start], re.IGNORECASE)
-        closed = re.match(r"\s*(?:之间|间|\])", text[other.end :])
-        if not (_TO.fullmatch(between) and (opened or closed)):
+        if not _between(text, one, other):
             continue
         low, high = ends[0]
         if not (accepts(one, low) and accepts(other, high)):
@@ -180,6 +182,28 @@ def ranges(
         links.give(low, one)
         links.give(high, other)
         return [m for m in mentions if m is not one and m is not other]
+    return mentions
+
+
+_LIMITS = ("limit", "upper", "maximum", "highest", "last", "up_to")
+
+
+def _between(text: str, one: Mention, other: Mention) -> bool:
+    opened = re.search(r"(?:between|from|in|on|\[|在|从)\s*$", text[: one.start], re.IGNORECASE)
+    closed = re.match(r"\s*(?:之间|间|\])", text[other.end :])
+    return _TO.fullmatch(text[one.end : other.start]) is not None and bool(opened or closed)
+
+
+def _up_to(
+    text: str, said: list[Mention], mentions: list[Mention], limit: Parameter, links: Links
+) -> list[Mention]:
+    """Link the upper end of "between 1 and 200" to the one limit; where it begins higher than the
+    beginning of all counting, the lower end stays over."""
+    for one, other in itertools.pairwise(said):
+        if _between(text, one, other) and accepts(other, limit) and one.number < other.number:
+            links.give(limit, other)
+            links.told.add(limit.name)
+            return [m for m in mentions if m is not other and (m is not one or one.number > 1)]
     return mentions
 
 

@@ -125,3 +125,38 @@ def test_a_metal_is_no_colour() -> None:
     links = link("a ring of gold", [metal])
     assert links.values == {"metal": "gold"}
     assert links.left == []
+
+
+def test_a_count_is_no_percentage() -> None:
+    chance = Parameter(
+        name="chance", label=Words(en="Chance of a hit", zh="命中的概率"), default=50.0, minimum=1,
+        maximum=99, unit="%", aliases=("hits", "命中"),
+    )  # fmt: skip
+    assert link("投篮，8次命中", [chance]).values == {}
+    assert link("命中的概率是80", [chance]).values == {"chance": 80}
+
+
+def test_a_verb_makes_no_range_error_of_what_comes_of_it() -> None:
+    rolls = Parameter(
+        name="rolls", label=Words(en="Rolls", zh="次数"), kind="integer", default=5000,
+        minimum=1000, maximum=9000, aliases=("rolls", "roll", "掷", "次"),
+    )  # fmt: skip
+    assert link("掷出个12来", [rolls]).values == {}
+    with pytest.raises(ValueOutOfRange):
+        link("12 rolls", [rolls])
+
+
+def test_the_upper_end_of_a_range_is_the_limit() -> None:
+    limit = Parameter(
+        name="limit", label=Words(en="Limit", zh="上限"), kind="integer", default=1000, minimum=10,
+        maximum=10**6,
+    )  # fmt: skip
+    whole = link("squares between 1 and 400", [limit])
+    assert whole.values == {"limit": 400}
+    assert whole.unused == []
+    assert [m.value for m in link("从50到400", [limit]).unused] == [50]
+
+
+def test_a_plan_that_knows_the_worlds_keeps_its_gravity() -> None:
+    knobs = read_recipe(builtin_folder() / "free_fall.yaml").parameters
+    assert link("a hammer falls on the moon", knobs).values == {"world": "moon"}
