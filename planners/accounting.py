@@ -76,6 +76,7 @@ def left_out(
         if m.kind == "factor"
         and not _applied(m, parameters, links)
         and not _is_part(m, links)
+        and not is_a_name(plain, m, parameters, links)
         and not _of_the_recipe(plain, m, context.lower())
         and not any(m.text in formula for formula in links.unread)
     ]
@@ -88,6 +89,9 @@ def left_out(
                 if not any(_usual(phrasing, mention, parameter) for phrasing in phrasings):
                     found.append(mention.text)
     found += _unexplained(plain, parameters, links, spans, mentions, used)
+    found += _opposite(plain, parameters, links)
+    found += _of_a_part(plain, parameters, links, context)
+    found += _every(plain, mentions, context.lower())
     found += _few(plain, mentions, parameters, links, spans)
     applied = [m for m in mentions if m.kind == "factor" and _applied(m, parameters, links)]
     return found + _words(plain, parameters, links, applied, context.lower())
@@ -103,6 +107,16 @@ def _told(links: Links, parameter: Parameter) -> bool:
 def _is_part(factor: Mention, links: Links) -> bool:
     """Whether a share or a number of times is itself the value of a parameter."""
     return any(m.start == factor.start and m.end == factor.end for m in links.taken.values())
+
+
+def is_a_name(text: str, factor: Mention, parameters: Sequence[Parameter], links: Links) -> bool:
+    """Whether a factor is the word for a parameter that was given: "doubles every 3 days"."""
+    return any(
+        start <= factor.start and factor.end <= end
+        for p in parameters
+        if p.name in links.taken and p.kind in ("number", "integer")
+        for start, end in occurrences(text, p)
+    )
 
 
 def _of_the_recipe(text: str, factor: Mention, context: str) -> bool:
@@ -187,6 +201,84 @@ def _applied(factor: Mention, parameters: Sequence[Parameter], links: Links) -> 
         if wanted and abs(float(links.values[p.name]) / wanted - 1) <= allowed:
             return True
     return False
+
+
+_OPPOSITES = tuple(
+    (re.compile(one, re.IGNORECASE), re.compile(other, re.IGNORECASE))
+    for one, other in (
+        (r"\bheads?\b|正面", r"\btails?\b|反面"), (r"\bwins?\b|获胜|赢", r"\bloss(?:es)?\b|输"),
+        (r"\bboys?\b|男孩", r"\bgirls?\b|女孩"), (r"\bmales?\b|雄", r"\bfemales?\b|雌"),
+        (r"\bright\b|猜中", r"\bwrong\b|猜错"), (r"\bleft\b|左", r"\bright\b|右"),
+        (r"\bbuy(?:ing)?\b|买入", r"\bsell(?:ing)?\b|卖出"),
+        (r"\bhot(?:ter)?\b|热", r"\bcold(?:er)?\b|冷"),
+    )
+)  # fmt: skip
+_BEHIND = re.compile(r"\s*(?:[A-Za-z]+|[个次回只枚颗名位]?[\u3400-\u9fff]{1,2})")
+
+
+def _opposite(text: str, parameters: Sequence[Parameter], links: Links) -> list[str]:
+    """Return the counts of what is the opposite of what was set: 6 tails are not 6 heads."""
+    found = []
+    for p in parameters:
+        mention = links.taken.get(p.name)
+        if mention is None or mention.kind != "number":
+            continue
+        behind = _BEHIND.match(text, mention.end)
+        label = f"{p.label.en} {p.label.zh}"
+        for one, other in (pair for a, b in _OPPOSITES for pair in ((a, b), (b, a))):
+            opposite = behind is not None and other.search(behind.group())
+            if opposite and one.search(label) and not other.search(label):
+                found.append(mention.text)
+    return found
+
+
+_CHANCE = re.compile(r"\b(?:chance|odds|probabilit\w+)\b|概率|几率", re.IGNORECASE)
+_ALL = re.compile(r"\b(?:all|every|jackpot|top prize)\b|全|都|头奖|头等奖|一等奖|大奖", re.I)
+
+
+def _of_a_part(text: str, parameters: Sequence[Parameter], links: Links, context: str) -> list[str]:
+    """Return the counts whose default is out of reach in a draw that was made smaller: no six of
+    five can be right, and how many shall be was not said."""
+    if not _CHANCE.search(context) or _ALL.search(text):
+        return []
+    counts = [p for p in parameters if p.kind == "integer" and not p.unit and not p.live]
+    given = [p for p in counts if p.name in links.taken]
+    return [
+        other.name
+        for other in counts
+        for p in given
+        if other.name not in links.values
+        and (other.default, other.maximum) == (p.default, p.maximum)
+        and float(links.values[p.name]) < float(other.default)
+    ]
+
+
+_EVERY = re.compile(
+    r"\b(?:every|each|once\s+an?|an?)\s+(?:second|minute|hour|day|week|month|year)\b(?!\s+(?:from|ago))"
+    r"|每一?(?:秒|分钟|个?小时|天|日|周|星期|个?月|年)",
+    re.IGNORECASE,
+)
+
+
+def _every(text: str, mentions: Sequence[Mention], context: str) -> list[str]:
+    """Return the "every hour" that no number is counted by, and the recipe does not speak of."""
+    found = []
+    for match in _EVERY.finditer(text):
+        if match.group().lower() in context or any(
+            m.start < match.end() and match.start() < m.end for m in mentions
+        ):
+            continue
+        rated = [m for m in mentions if m.per is not None]
+        if not any(
+            abs(m.start - match.end()) <= _NEXT or abs(match.start() - m.end) <= _NEXT
+            for m in rated
+        ):
+            found.append(match.group())
+    return found
+
+
+_NEXT = 16
+"""How far from a number a word for its rate may stand."""
 
 
 def _few(

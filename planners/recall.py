@@ -205,6 +205,8 @@ def _factors(text: str, parameters: Sequence[Parameter], links: Links) -> None:
     for mention in (m for m in numbers.read(links.plain) if m.kind == "factor"):
         if mention.start in taken:
             continue  # "a quarter of its carbon" is a value and multiplies none
+        if accounting.is_a_name(plain, mention, parameters, links):
+            continue
         near = []
         match = _AIMED.match(plain, mention.end)
         aimed = match.start("what") if match else None

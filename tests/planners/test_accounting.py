@@ -133,6 +133,12 @@ def test_a_factor_that_a_range_has_clipped_is_left_out() -> None:
         ("quadratic_equation", "solve 3x^2 + 4x - 7 = 0", True),
         ("quadratic_equation", "solve x^3 - 6x + 1 = 0", False),
         ("coin_flips", "probability of more than 60 heads in 100 flips", False),
+        ("coin_flips", "抛10次硬币，恰好7次正面的概率", True),
+        ("coin_flips", "抛10次硬币，恰好7次反面的概率", False),
+        ("dice_sum", "五个骰子掷出3个六", False),
+        ("lottery_odds", "30选4的概率", False),
+        ("exponential_growth", "bacteria that double every day, after 12 days", True),
+        ("exponential_growth", "bacteria, once a week more of them, after 12 days", False),
     ],
 )
 async def test_no_recipe_is_verified_that_missed_something(
