@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from intentos.parameters import Parameter
 
 from .amounts import Amount
+from .colours import read_colours
 from .concepts import (
     NUMBER,
     VERBS,
@@ -57,11 +58,11 @@ _STILL = re.compile(
 )
 _MOTIONS = frozenset("turns turn spin sway swing flap".split())
 _ANOTHER = re.compile(
-    r"\b(?:another|(?:some |an? )?(?:other|different|new))\s+|(?:换|改|变)[成个]?一?[个种下套样]?"
+    r"\b(?:another|(?:some |an? )?(?:other|different|new))\s+|(?:换|改|变)一?[个种下套样]"
     r"(?:别的|其[他它]的?)?(?=\S{1,3}(?:吧|看看|试试|[。!！]|\Z))|(?:别的|其[他它]的?|另一?[个种])",
     re.IGNORECASE,
 )
-_COLOUR = re.compile(r"colou?rs?\b|颜色|色彩|配色", re.IGNORECASE)
+_COLOUR = re.compile(r"colou?rs?\b|palettes?\b|颜色|色彩|配色", re.IGNORECASE)
 _REVERSE = re.compile(
     r"\b(?:the other way(?: round| around)?|backwards?|in reverse|reverse(?:d)?|opposite (?:way"
     r"|direction)|counter-?clockwise)\b"
@@ -108,6 +109,16 @@ class Moves(Finder):
             if (parameter.minimum or 0) <= 0:
                 self._do(Operation(parameter.name, "set", 0), match.span())
 
+    def _several_colours(self) -> None:
+        """Read "in blue and white" where two things have a colour: in the order of the knobs."""
+        said = [m for m in read_colours(self._left()) if not self._is_used(m.start, m.end)]
+        inks = [p for p in self._open() if p.kind == "colour" and p.name != "background"]
+        if len(said) < 2 or len(said) > len(inks):
+            return
+        for parameter, mention in zip(inks, said, strict=False):
+            value = parameter.accept(mention.value)
+            self._do(Operation(parameter.name, "set", value), (mention.start, mention.end))
+
     def _another(self) -> None:
         """Read "another colour", 换个配色: of what can be chosen, the next one."""
         rest = self._left()
@@ -119,7 +130,8 @@ class Moves(Finder):
             ]  # fmt: skip
             wanted = list(dict.fromkeys(s.parameter.name for s in near))
             if not wanted and _COLOUR.match(rest, match.end()):
-                wanted = [p.name for p in self._open() if p.kind == "colour"][:1]
+                inks = [p for p in self._open() if p.kind == "colour" or p.name == "palette"]
+                wanted = [p.name for p in inks][:1]
             if not wanted:
                 continue
             parameter = self.plan.parameter(wanted[0])
@@ -294,6 +306,10 @@ class Moves(Finder):
         if concept is not None and opposite(places[0], concept):
             factor = 1 / factor
         now = self.values.get(places[0].name, places[0].default)
+        if not float(now) and not float(places[0].default) and self.reading.operations:
+            if word is not None:
+                self.used.append((word.start, word.end))
+            return  # "aim higher, 50 degrees": what is nothing does not grow beside that
         self.reading.guessed |= guessed
         used = [(word.start, word.end)] if word is not None else []
         if float(now) == 0 and factor > 1:

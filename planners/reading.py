@@ -79,7 +79,8 @@ class _Reader(Moves):
             self._reset()
         else:
             self._refused_choices()
-            said = self._without_formulas(amounts(self.plain))
+            self._another()
+            said = self._without_formulas(amounts(self._left()))
             self._amounts(said)
             self._assigned()
             self._measured()
@@ -87,7 +88,7 @@ class _Reader(Moves):
             self._daytimes()
             self._off()
             self._still()
-            self._another()
+            self._several_colours()
             self._relatives(said)
             self._reversed()
             self._bare_numbers()

@@ -303,7 +303,19 @@ async def test_another_colour_is_another_one(planner: DefaultPlanner, registry: 
         ("julia", "other colours please", "palette"),
         ("rotating_heart", "换个颜色", "colour"),
         ("sky_lanterns", "a different palette", "palette"),
+        ("butterfly", "another palette", "palette"),
     ):
         table = lying(planner, recipe, registry)
         proposal = await say(planner, text, table)
         assert list(changed(proposal, table)) == [name]
+
+
+async def test_two_colours_are_taken_in_their_order(
+    planner: DefaultPlanner, registry: Registry
+) -> None:
+    table = lying(planner, "waving_flag", registry)
+    proposal = await say(planner, "make it blue and green", table)
+    assert {k: v for k, (_, v) in changed(proposal, table).items()} == {
+        "colour": "#1f6feb",
+        "second": "#22a447",
+    }
