@@ -3,9 +3,9 @@
     intentos bench finding [--fit] [-o results.json]
 
 The wishes in ``intents/finding.yaml`` were written from the list of subjects before anybody looked
-at a recipe, and a quarter of them is for what no recipe holds. ``--fit`` prints the weights of
+at a recipe, and a third of them is for what no recipe holds. ``--fit`` prints the weights of
 ``planners/likelihood.py`` that explain them best; those that stand there were fitted on these and
-on a thousand wishes more, before recipes were given the words for these.
+on two thousand wishes more, those that no recipe holds counting three times.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def _texts(recipe: Recipe) -> list[tuple[float, str]]:
 
 def _prepared(texts: Sequence[tuple[float, str]]) -> dict[str, Any]:
     # All at once: reading numbers out of thousands of short texts one by one takes far longer.
-    plain = without_values(_BETWEEN.join(text for _, text in texts)).split(_BETWEEN)
+    plain = without_values(_BETWEEN.join(text for _, text in texts), factors=False).split(_BETWEEN)
     plain = [without_quotes(text) for text in plain]
     weights: dict[str, float] = {}
     phrases, spoken = [], []

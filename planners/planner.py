@@ -128,6 +128,8 @@ class DefaultPlanner:
 
     async def _refused(self, intent: Intent, context: PlanningContext) -> int:
         """Return the tokens it took to see that a program may answer; raises PlanningError."""
+        if refusal.foretells(intent.text) and not intent.attachments:
+            raise PlanningError("refused.fortune")
         if self._no_model(context):
             raise PlanningError("planning.nothing_near", text=intent.text[:80])
         async with self._model_turn(context) as model:

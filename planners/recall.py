@@ -44,7 +44,7 @@ SURE_MARGIN = 0.12
 """How far the next recipe must be behind it."""
 ENOUGH = 0.36
 """Score from which a text that speaks of what lies there may be a wish of its own."""
-LIKELY = 0.42
+LIKELY = 0.4
 """Chance that a choice without any model takes."""
 CERTAIN = 0.75
 """Chance from which no model is asked."""

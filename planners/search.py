@@ -82,6 +82,11 @@ class Index:
         self._spoken = {
             words: entry.recipe for entry in reversed(self._entries) for words in entry.spoken
         }
+        for entry in self._entries:  # what it is called, where no other says that of itself
+            title = entry.recipe.title
+            for name in (title.en, title.zh, entry.recipe.id.replace("_", " ")):
+                if name:
+                    self._spoken.setdefault(alike(name), entry.recipe)
         self._heavy: dict[int, list[float]] = {}
         """Entry → the weight of each of its phrasings, once it was asked for."""
         self._by_letter: dict[str, list[str]] = {}
@@ -92,7 +97,7 @@ class Index:
     def search(self, text: str, limit: int = 24) -> list[Hit]:
         """Return the nearest recipes, likeliest first; none that shares no word with the text."""
         found = self.candidates(text, limit)
-        spoken = self._spoken.get(alike(without_values(text)))
+        spoken = self._spoken.get(alike(without_values(text, factors=False)))
         likely = chances(found.clues, found.doubts) if found.hits else []
         likely += [0.0] * (len(found.hits) - len(likely))
         hits = [
@@ -109,7 +114,7 @@ class Index:
 
     def candidates(self, text: str, limit: int = COMPARED) -> Candidates:
         """Return the recipes that share words with the text, heaviest first, and the clues."""
-        plain = without_values(without_quotes(without_formulas(text)))
+        plain = without_values(without_quotes(without_formulas(text)), factors=False)
         asked = frozenset([*terms(plain), *signs(text)])
         whole = self._weight(asked)
         if not whole:  # only words that say nothing of what is meant
@@ -145,7 +150,7 @@ class Index:
             )
             for hit, weight, share, nearest, count, missing, usual, inside in weighed[:COMPARED]
         ]
-        strong = sum(term not in WEAK for term in asked)
+        strong = sum(term not in WEAK and term[0] != "·" for term in asked)
         doubts = Doubts(
             1.0,
             math.log1p(strong),

@@ -29,6 +29,7 @@ _CHINESE_STOP = re.compile(
     r"|[再的了着吗呢吧啊在是有和与及把被让到用以从每为个颗只辆]"
 )
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9]*|[\u3400-\u9fff\uf900-\ufaff]+|\d+[A-Za-z]\w*")
+_ARTICLE = re.compile(r"^(?:an?|the)\s+")
 _VOWEL = re.compile(r"[aeiouy]")
 MATHEMATICAL = re.compile(r"[-+*/^=√²³|(]|\b(?:sin|cos|tan|log|ln|exp|sqrt)\b|\d\s*[,，、]\s*\d")
 QUOTED = re.compile(r"[\"“「『]([^\"“”「」『』]{1,200})[\"”」』]")
@@ -54,8 +55,8 @@ def signs(text: str) -> list[str]:
 
 
 def alike(text: str) -> str:
-    """Return what two texts share that differ in spaces, capitals and the end of the sentence."""
-    return "".join(text.split()).lower().rstrip(".!?。！？")
+    """Return what two texts share that differ in spaces, capitals, article and end of sentence."""
+    return "".join(_ARTICLE.sub("", text.strip().lower()).split()).rstrip(".!?。！？")
 
 
 def characters(text: str) -> list[str]:
@@ -63,10 +64,15 @@ def characters(text: str) -> list[str]:
     return [f"·{character}" for character in text if "\u3400" <= character <= "\u9fff"]
 
 
-def without_values(text: str) -> str:
-    """Return the text with numbers and colours blanked: they choose values, not recipes."""
+def without_values(text: str, *, factors: bool = True) -> str:
+    """Return the text with numbers and colours blanked: they choose values, not recipes.
+
+    ``factors``: whether "double" and "half" are blanked too; a double pendulum is another thing.
+    """
     kept = list(text)
     for mention in numbers.read(text):
+        if mention.kind == "factor" and not factors:
+            continue
         kept[mention.start : mention.end] = " " * (mention.end - mention.start)
     return "".join(kept)
 

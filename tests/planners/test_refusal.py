@@ -95,6 +95,8 @@ def test_an_outcome_of_the_future_is_no_recipes_however_likely(text: str) -> Non
 
 async def test_where_there_is_something_to_compute_with_a_verdict_must_be_clear() -> None:
     class Leaning(Recorded):
+        lead = 0.0
+
         async def choose(self, prompt, names):  # type: ignore[no-untyped-def]
             choice = await super().choose(prompt, names)
             odds = dict(choice.odds) | {"weather": -0.5, "compute": -0.5 - self.lead}
@@ -107,7 +109,7 @@ async def test_where_there_is_something_to_compute_with_a_verdict_must_be_clear(
         ("Which day of the week comes next?", 0.5, True),
         ("will it be above 20 degrees tomorrow?", 0.5, True),
     ):
-        leaning.lead = lead  # type: ignore[attr-defined]
+        leaning.lead = lead
         if refused:
             with pytest.raises(PlanningError):
                 await refusal.refuse(wish(text), leaning)

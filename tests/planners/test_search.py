@@ -89,6 +89,28 @@ def test_of_two_that_are_near_the_one_that_takes_the_numbers_is_likelier() -> No
         assert hits[0].chance > 2 * hits[1].chance
 
 
+@pytest.mark.parametrize(
+    ("text", "recipe"),
+    [
+        ("two notes, 331 Hz over 334 Hz", "beats"),
+        ("1500 ohm with 12 volts", "ohms_law"),
+        ("欧姆", "ohms_law"),
+        ("a rose", "flower"),
+        ("烟花", "fireworks"),
+        ("where is tan(x) the same as 2x", "find_root"),
+    ],
+)
+def test_units_and_single_words_find_too(index: Index, text: str, recipe: str) -> None:
+    assert index.search(text)[0].recipe.id == recipe
+
+
+def test_what_a_recipe_has_no_knob_for_speaks_against_it(index: Index) -> None:
+    plain = index.search("how many candles are on a birthday cake")[0]
+    assert plain.recipe.id == "birthday_cake"
+    quoted = index.search("the sum of the character codes of “happy birthday cake”")
+    assert all(hit.chance < 0.4 for hit in quoted)
+
+
 def test_chances_leave_room_for_none(index: Index) -> None:
     for text in ("a swinging pendulum", "knit a woollen sweater", "太阳系"):
         assert 0 < sum(hit.chance for hit in index.search(text)) <= 1
