@@ -108,6 +108,12 @@ async def test_nothing_near_says_what_would_help(planner: DefaultPlanner) -> Non
         await Talk(planner, "none").say("   ")
 
 
+async def test_what_will_be_drawn_is_no_wish_for_the_odds(planner: DefaultPlanner) -> None:
+    with pytest.raises(PlanningError) as caught:
+        await Talk(planner, "none").say("which numbers will win next week's lottery?")
+    assert caught.value.code == "refused.fortune"
+
+
 async def test_a_missing_model_is_needed_only_where_search_is_not_sure(
     registry: Registry, settings: Settings, home: object
 ) -> None:
