@@ -96,9 +96,9 @@ class Index:
 
     def search(self, text: str, limit: int = 24) -> list[Hit]:
         """Return the nearest recipes, likeliest first; none that shares no word with the text."""
-        found = self.candidates(text, limit)
         spoken = self._spoken.get(alike(without_values(text, factors=False)))
-        likely = chances(found.clues, found.doubts) if found.hits else []
+        found = self.candidates(text, limit, compared=0 if spoken is not None else COMPARED)
+        likely = chances(found.clues, found.doubts) if found.clues else []
         likely += [0.0] * (len(found.hits) - len(likely))
         hits = [
             Hit(hit.recipe, hit.score, hit.weight, chance)
@@ -112,8 +112,9 @@ class Index:
         others = [Hit(h.recipe, h.score, h.weight) for h in hits if h.recipe is not spoken]
         return [Hit(spoken, 1.0, weight, 1.0), *others][:limit]
 
-    def candidates(self, text: str, limit: int = COMPARED) -> Candidates:
-        """Return the recipes that share words with the text, heaviest first, and the clues."""
+    def candidates(self, text: str, limit: int = COMPARED, compared: int = COMPARED) -> Candidates:
+        """Return the recipes that share words with the text, heaviest first, and the clues of so
+        many of them as shall be ``compared``."""
         plain = without_values(without_quotes(without_formulas(text)), factors=False)
         asked = frozenset([*terms(plain), *signs(text)])
         whole = self._weight(asked)
@@ -148,7 +149,7 @@ class Index:
                 inside,
                 *taken(hit.recipe, what),
             )
-            for hit, weight, share, nearest, count, missing, usual, inside in weighed[:COMPARED]
+            for hit, weight, share, nearest, count, missing, usual, inside in weighed[:compared]
         ]
         strong = sum(term not in WEAK and term[0] != "·" for term in asked)
         doubts = Doubts(
