@@ -120,7 +120,7 @@ _SCALE_WORDS = {
     "百": 1e2, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "萬": 1e4, "億": 1e8,
 }  # fmt: skip
 _DIGITS = re.compile(
-    r"(?:(?<![A-Za-z0-9_#.^])|(?<=\dx)|(?<=\d[×])|(?<=ROT)|(?<=rot))(?P<sign>[-−](?=[\d.])"
+    r"(?:(?<![A-Za-z0-9_#.^])|(?<=\dx)|(?<=\d[×])|(?<=\d\^)(?=\d{3})|(?<=ROT)|(?<=rot))(?P<sign>[-−](?=[\d.])"
     r"(?<![^\W从在到至是为取和与跟于乘除加以有得当由或约]-)(?<!\)-))?"
     r"(?P<body>(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})*(?: 000)+|\d{1,2}(?: \d{3})+)(?!\d)"
     r"(?:\.\d+)?|\d+(?:_\d+)*(?:\.\d+)?(?!\.?\d)|\.\d+)"
@@ -208,7 +208,7 @@ def _chinese_scale(text: str) -> float:
 _CN = re.compile(r"[零〇一二两三四五六七八九十百千万亿萬億]+(?:点[零〇一二三四五六七八九]+)?半?")
 _CLASSIFIERS = (
     "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片对组行列格代轮倍帧间桌扇盏栋幢支枝株匹双本封瓶碗"
-    "盘盒袋箱罐束串堆排件套页户"
+    "盘盒袋箱罐束串堆排件套页户节"
 )
 _ORDER = re.compile(r"[一二三四五六]次(?=方程|函数|曲线|项|多项式|型|元)")
 """A name of equations and no number of them."""
@@ -255,6 +255,8 @@ def _chinese(text: str) -> list[Mention]:
         classified = text[end : end + 1] in _CLASSIFIERS and end < len(text)
         classified = classified or _NOUN.match(text, end) is not None
         ordinal = text[: match.start()].endswith("第")
+        if ordinal and len(body) == 1 and text[end : end + 1] == "次":
+            continue  # 第一次
         # One numeral alone is often part of a word: 三体, 一起, 万花筒, 十字.
         face = _FACE.search(text[: match.start()]) and re.match(r"的|\W|$", text[end:])
         if len(body) == 1 and unit is None and not (classified or ordinal or face):
@@ -313,7 +315,7 @@ _FACTORS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:twice|double[ds]?|doubling)\b|翻一?倍|翻番|加倍|增加一倍|[多快大高热]一倍", "2"),
         (r"\b(?:triple[ds]?|thrice)\b", "3"),
         (r"\bquadruple[ds]?\b", "4"),
-        (r"\b(?:half(?![\s-]*(?:li[fv]e|steps?|tones?))(?!\s+an?\s+(?:hundred|thousand|million|billion|dozen))|halve[ds]?)\b"
+        (r"\b(?:half(?![\s-]*(?:li[fv]e|steps?|tones?|ax[ei]s|turns?|moons?|planes?))(?!\s+an?\s+(?:hundred|thousand|million|billion|dozen))|halve[ds]?)\b"
          r"|减半|一半|减少一半", "0.5"),
         (r"\b(?:a\s+)?third as\b|三分之一", str(1 / 3)),
         (r"\b(?:a\s+)?quarter as\b|四分之一", "0.25"),

@@ -234,6 +234,10 @@ def test_signs_and_words_that_look_like_numbers(text: str, values: list[float]) 
         ("四面体", []),
         ("3个六", [3, 6]),
         ("两个一组", [2]),
+        ("三节电池", [3]),
+        ("2^300", [2, 300]),
+        ("half axes 7 and 4", [7, 4]),
+        ("第二次捞到40尾", [40]),
     ],
 )
 def test_counting_words(text: str, values: list[float]) -> None:
