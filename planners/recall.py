@@ -86,7 +86,7 @@ def decisive(hits: Sequence[Hit]) -> Recipe | None:
 def verbatim(hits: Sequence[Hit]) -> Recipe | None:
     """Return the recipe whose own words the text nearly is."""
     best = sorted(hits, key=lambda hit: -hit.score)[:2]
-    if not best or best[0].score < SURE:
+    if not best or best[0].score < SURE or best[0].chance < HOPELESS:
         return None
     close = len(best) > 1 and best[0].score - best[1].score < SURE_MARGIN
     return None if close else best[0].recipe
