@@ -1,4 +1,4 @@
-"""Words and letters that are spoken of themselves: "the letter s", "encrypt HELLO", "把 hello 加密"."""
+"""Words and letters spoken of themselves: "the letter s", "encrypt HELLO", "把 hello 加密"."""
 
 from __future__ import annotations
 
