@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ NO_PLAN = "refused"
 """Origin of a wish for which there was no plan."""
 BROKE = "runtime.unexpected"
 """Code of the error that tells of a bug."""
+_CAUSE = re.compile(r"(?:\d+ )?(?P<what>\w+):(?P<found>.*)", re.DOTALL)
+_CODE = re.compile(r"\b[a-z]+\.[a-z_]+\b")
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
             name: {"wrong": sum(not row.right for row in group), "of": len(group)}
             for name, group in _grouped([row for row in rows if row.badge], "badge").items()
         },
+        "missed": dict(Counter(cause(row) for row in rows if not row.right).most_common()),
         "crashed": sum(row.crashed for row in rows),
         "same_plan": same_plans(rows),
         "tokens": {
@@ -104,6 +108,17 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
             "first_frame": spread([s for row in rows for s in row.frame_s[:1]]),
         },
     }
+
+
+def cause(row: Row) -> str:
+    """Return which requirement a wrong row missed first; where it did not run, with which error."""
+    match = _CAUSE.match(row.wrong[0])
+    if match is None:
+        return "other"
+    error = _CODE.search(match["found"])
+    if match["what"] != "completed" or error is None:
+        return match["what"]
+    return f"completed ({error.group()})"
 
 
 def same_plans(rows: Sequence[Row]) -> dict[str, int]:
@@ -160,6 +175,7 @@ def _more(result: dict[str, Any]) -> list[str]:
     pairs, tokens = result["same_plan"], result["tokens"]
     lines = [
         f"wrong, by badge: {badges or '–'}; crashed: {result['crashed']}",
+        f"missed: {', '.join(f'{name} {n}' for name, n in result['missed'].items()) or '–'}",
         f"same plan from both languages: {pairs['same']} of {pairs['of']}",
         f"tokens: {tokens['all']}, median {tokens['median']}, none for {tokens['without']}",
     ]

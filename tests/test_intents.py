@@ -450,13 +450,15 @@ def test_rates_badges_pairs_and_seconds_are_counted() -> None:
         summary.Row.of(case(pair="p"), wrong=["numbers: 3"], outcomes=[verified]),
         summary.Row.of(case(pair="q", language="zh"), wrong=[], outcomes=[outcome(plan="a")]),
         summary.Row.of(case(pair="q"), wrong=[], outcomes=[outcome(plan="b")]),
+        summary.Row.of(case(), wrong=["2 completed: failed, value.range: too far"]),
         summary.Row.of(case(kind="unheld", family="odd"), wrong=["crashed"], crashed=True),
     ]
     found = summary.summarise(rows)
-    assert found["total"] == {"right": 3, "of": 5}
-    assert found["held"] == {"right": 3, "of": 4}
+    assert found["total"] == {"right": 3, "of": 6}
+    assert found["held"] == {"right": 3, "of": 5}
+    assert found["missed"] == {"numbers": 1, "completed (value.range)": 1, "other": 1}
     assert found["by"]["language"] == {
-        "en": {"right": 1, "of": 3}, "zh": {"right": 2, "of": 2}
+        "en": {"right": 1, "of": 4}, "zh": {"right": 2, "of": 2}
     }  # fmt: skip
     assert found["by"]["origin"]["recipe"] == {"right": 1, "of": 2}
     assert found["wrong_by_badge"]["verified"] == {"wrong": 1, "of": 2}
