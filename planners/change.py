@@ -15,7 +15,7 @@ from intentos.protocols import PlanningContext, Proposal, Table
 from intentos.registry import Registry
 from intentos.types import Intent, Value
 
-from . import compose, generate, numbers, shader
+from . import compose, generate, numbers, shader, static
 from .model import Model
 
 MAX_CODE = 4000
@@ -92,7 +92,8 @@ def with_values(code: str, values: Mapping[str, Value]) -> str:
 
 def _hint(intent: Intent, code: str) -> str:
     return (
-        f"\nThis program did the first part of it and works:\n```python\n{code.rstrip()}\n```\n"
+        "\nThis program did the first part of it and works:\n"
+        f"```python\n{static.without_imports(code).rstrip()}\n```\n"
         f"Now the person says: {' '.join(intent.text.split())}\n"
         "Write the whole answer again with just that changed. Keep everything else."
     )

@@ -103,7 +103,8 @@ async def write(
         user += f"\n{hint}"
     if failed is not None:
         user += (
-            f"\n\nThis program for it does not work:\n```python\n{failed.code}```\n"
+            "\n\nThis program for it does not work:\n"
+            f"```python\n{static.without_imports(failed.code)}```\n"
             f"Its error: {(complaint or '')[-_COMPLAINT:]}\n"
             "Write the whole answer again, corrected."
         )

@@ -79,9 +79,9 @@ class Index:
             term: math.log(1 + total / len(places)) for term, places in self._postings.items()
         }
         self._unknown = math.log(1 + total)
-        self._spoken = {
-            words: entry.recipe for entry in reversed(self._entries) for words in entry.spoken
-        }
+        # What was saved from a recipe repeats its words: they are the recipe's own all the same.
+        own = sorted(reversed(self._entries), key=lambda entry: entry.recipe.base is None)
+        self._spoken = {words: entry.recipe for entry in own for words in entry.spoken}
         for entry in self._entries:  # what it is called, where no other says that of itself
             title = entry.recipe.title
             for name in (title.en, title.zh, entry.recipe.id.replace("_", " ")):

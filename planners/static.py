@@ -51,6 +51,7 @@ _IMPORTS |= {
     for module, names in _MEMBERS.items()
     for name in names.split()
 }
+_LINES = frozenset(_IMPORTS.values())
 
 
 def with_imports(code: str) -> str:
@@ -75,6 +76,19 @@ def with_imports(code: str) -> str:
     if not lines:
         return code
     return "\n".join(sorted(lines)) + "\n\n" + code
+
+
+def without_imports(code: str) -> str:
+    """Return the program without the lines that :func:`with_imports` would give it back.
+
+    A small model that may not write them takes up a program only where it begins otherwise.
+    """
+    kept = [
+        line
+        for line in code.splitlines(keepends=True)
+        if line.strip() not in _LINES and not line.startswith("import scipy.")
+    ]
+    return "".join(kept).lstrip("\n")
 
 
 def _bound(tree: ast.AST) -> set[str]:
