@@ -67,12 +67,16 @@ class Store:
         Raises:
             StoreError: the folder cannot be written, or a newer version of the program made it.
         """
+        from filelock import FileLock
+
         self._settings = settings
         try:
             for folder in (settings.home, settings.artifacts, settings.locks / "runs"):
                 folder.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(settings.database, timeout=30, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = WAL")
+            # Changing the mode does not wait for others that are about to, whatever the timeout.
+            with FileLock(settings.locks / "open.lock", timeout=30):
+                self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
         except (OSError, sqlite3.Error) as error:
             raise StoreError(

@@ -51,9 +51,17 @@ _PLAINLY = re.compile(
     r"|写一?[封首篇段个](?:情书|信|诗|作文|文章|邮件|故事|歌)|写[^，。]{0,8}(?:的诗|邮件|作文|情书|请假条|演讲稿)"
     r"|[讲说]个?(?:笑话|故事)|提醒我|闹钟|订(?:一张|票|餐|房)|谁(?:发明|发现|写)|你是谁|推荐|该不该"
     r"|怎么(?:减肥|追|安装|学好)|[给跟][^，。]{0,4}打(?:个|一个)?电话|发(?:一?[条个封])?(?:短信|微信|邮件)"
-    r"|吃什么药|天气怎么样|做一?个网页",
+    r"|天气怎么样|做一?个网页",
     re.IGNORECASE,
 )
+
+
+_TASTE = re.compile(
+    r"\bwhat (?:should|shall|can|do) (?:i|we) (?:eat|cook|wear|buy)\b"
+    r"|(?:吃|穿|买|送)(?:点儿?|些)?(?:什么|啥)[好呢呀啊]*[？?。!！]?$|吃什么药",
+    re.IGNORECASE,
+)
+"""What is a matter of taste, whatever recipe speaks of such an evening."""
 
 
 _FUTURE = re.compile(
@@ -71,7 +79,7 @@ def doubtful(text: str, chance: float = 0.0) -> bool:
     ``chance``: how likely it is that a recipe is meant; its own words are no reason for doubt,
     except where an outcome is asked for: odds can be computed, outcomes cannot.
     """
-    if foretells(text):
+    if foretells(text) or (chance < 1 and _TASTE.search(text.strip())):
         return True
     if chance >= CERTAIN:
         return False

@@ -88,7 +88,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-UNKNOWN = "what is the sum of the squares of the first 1000 integers?"
+UNKNOWN = "how many ways are there to tile a 3 by 8 board with dominoes?"
 
 
 def test_a_missing_model_is_told_with_the_command_that_fetches_it(cache: Path) -> None:

@@ -115,3 +115,9 @@ async def test_where_there_is_something_to_compute_with_a_verdict_must_be_clear(
                 await refusal.refuse(wish(text), leaning)
         else:
             assert await refusal.refuse(wish(text), leaning) == 1
+
+
+@pytest.mark.parametrize("text", ["今天晚上吃什么", "明天穿啥好呢？", "what should I cook tonight"])
+def test_tastes_are_doubted_whatever_recipe_is_near(text: str) -> None:
+    assert refusal.doubtful(text, 0.95)
+    assert not refusal.doubtful("今天晚上的月亮是什么样", 0.95)
