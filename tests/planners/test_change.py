@@ -115,10 +115,10 @@ async def test_the_real_model_changes_a_program(
 ) -> None:
     there = context(registry, tmp_path)
     found, _ = await change.change(
-        said("add up the cubes instead"), table, model, there, registry, lambda text: None
+        said("sum their squares instead"), table, model, there, registry, lambda text: None
     )
     assert found is not None
     trial = there.trial
     assert isinstance(trial, Trials)
     values = [q.value for q in trial.results[-1].values.values()]
-    assert (50 * 51 // 2) ** 2 in values
+    assert 50 * 51 * 101 // 6 in values
