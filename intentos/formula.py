@@ -34,10 +34,26 @@ def _round(value: Any, digits: int | None = None) -> Any:
     return round(_number(value), digits)
 
 
+def _comb(total: Any, chosen: Any) -> Any:
+    if not max(abs(_number(total)), abs(_number(chosen))) <= MAX_POWER:
+        raise OverflowError(f"comb({total}, {chosen})")
+    return math.comb(total, chosen)
+
+
+def _factorial(value: Any) -> Any:
+    if not abs(_number(value)) <= MAX_POWER:
+        raise OverflowError(f"factorial({value})")
+    return math.factorial(value)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs, "min": min, "max": max, "round": _round,
-    "sqrt": math.sqrt, "exp": math.exp, "log": math.log,
-    "sin": math.sin, "cos": math.cos, "tan": math.tan, "atan": math.atan,
+    "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "log2": math.log2, "log10": math.log10,
+    "sin": math.sin, "cos": math.cos, "tan": math.tan,
+    "asin": math.asin, "acos": math.acos, "atan": math.atan,
+    "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh, "erf": math.erf,
+    "radians": math.radians, "degrees": math.degrees,
+    "comb": _comb, "factorial": _factorial,
     "floor": math.floor, "ceil": math.ceil, "isfinite": math.isfinite,
 }  # fmt: skip
 CONSTANTS = {"pi": math.pi, "e": math.e, "true": True, "false": False}

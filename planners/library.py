@@ -22,6 +22,9 @@ from intentos.plan import Assumption, CheckSpec, Plan, Slot, Step
 from intentos.registry import Registry
 from intentos.types import Frozen, Json, Name, Origin, Value, Words
 
+from .law import Book, laws_folder
+from .law import recipes as law_recipes
+
 CACHE_FORMAT = 1
 
 
@@ -109,6 +112,11 @@ class Recipe(Frozen):
         if both and placeholders(self.answer.en) != placeholders(self.answer.zh):
             raise ValueError("the answers in the two languages use different names")
         return self
+
+    @property
+    def constants(self) -> frozenset[str]:
+        """The parameters that nobody has to say, because an assumption does."""
+        return frozenset(a.parameter for a in self.assumptions if a.parameter)
 
     def plan(self, registry: Registry) -> Plan:
         """Return a new plan of this recipe, pinned to the kernels as they are on this machine."""
@@ -221,22 +229,25 @@ class Library:
             for path, strict, own in self._files():
                 try:
                     recipe = _recipe(self._cache.read(path), path, own=own)
-                    if recipe.id in found:
-                        first = str(self._sources[recipe.id])
-                        raise InvalidPlan(
-                            "recipe.two_files", id=recipe.id, first=first, second=str(path)
-                        )
+                    self._enter(recipe, path, found)
                 except IntentOSError as error:
                     if strict:
                         raise
                     warnings.warn(str(error), RecipeWarning, stacklevel=3)
-                    continue
-                found[recipe.id] = recipe
-                self._sources[recipe.id] = path
+            for path in sorted(laws_folder().glob("*.yaml")):
+                for recipe in _laws(self._cache.read(path), path):
+                    self._enter(recipe, path, found)
             self._cache.write()
             self._recipes = dict(sorted(found.items()))
             self._every = tuple(self._recipes.values())
         return self._recipes
+
+    def _enter(self, recipe: Recipe, path: Path, found: dict[str, Recipe]) -> None:
+        if recipe.id in found:
+            first = str(self._sources[recipe.id])
+            raise InvalidPlan("recipe.two_files", id=recipe.id, first=first, second=str(path))
+        found[recipe.id] = recipe
+        self._sources[recipe.id] = path
 
     def _own_paths(self) -> list[Path]:
         return sorted(self._settings.recipes.glob("*.yaml"))
@@ -285,6 +296,28 @@ class _Cache:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump({"format": CACHE_FORMAT, "files": self._new}, file, ensure_ascii=False)
             os.replace(name, self._path)
+
+
+def read_laws(path: Path) -> list[HouseRecipe]:
+    """Return the recipes of the laws that a file holds.
+
+    Raises:
+        InvalidPlan: it holds no laws; the message names file, line and what is wrong.
+    """
+    return _laws(_read(path), path)
+
+
+def _laws(data: dict[str, Json], path: Path) -> list[HouseRecipe]:
+    try:
+        return [HouseRecipe.model_validate(recipe) for recipe in law_recipes(data)]
+    except ValueError:
+        # Once more with the text at hand, which tells the line.
+        text = _text(path)
+        validate(Book, data, text=text, source=str(path))
+        return [
+            validate(HouseRecipe, recipe, text=text, source=f"{path}: {recipe['id']}")
+            for recipe in law_recipes(data)
+        ]
 
 
 def _read(path: Path) -> dict[str, Json]:

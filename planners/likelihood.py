@@ -14,9 +14,9 @@ from typing import NamedTuple
 from intentos.errors import IntentOSError
 
 from . import evidence, numbers
+from .asked import link_asked
 from .formulas import Written
 from .library import Recipe
-from .linking import link
 from .numbers import Mention
 from .words import QUOTED, mathematics
 
@@ -130,12 +130,13 @@ def taken(recipe: Recipe, what: Said) -> tuple[float, ...]:
     told = False
     if what.numbers or formula or row:
         try:
-            links = link(
+            links = link_asked(
                 what.text,
                 recipe.parameters,
                 context=context(recipe),
                 title=f"{recipe.title.en}\n{recipe.title.zh}",
                 phrasings=(*recipe.phrasings.en, *recipe.phrasings.zh),
+                constants=recipe.constants,
             )
         except IntentOSError:
             outside = 1.0

@@ -26,10 +26,11 @@ from intentos.protocols import Proposal
 from intentos.registry import Registry
 from intentos.types import Value
 
-from . import accounting, filling, numbers
+from . import accounting, asked, filling, numbers
+from .asked import link_asked
 from .generate import not_used
 from .library import Recipe
-from .linking import Links, link, occurrences, value_for
+from .linking import Links, occurrences, value_for
 from .model import Model, Prompt
 from .scenery import scenery
 from .search import Hit, terms, without_formulas, without_values
@@ -147,7 +148,14 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
     plan = recipe.plan(registry)
     phrasings = (*recipe.phrasings.en, *recipe.phrasings.zh)
     title = f"{recipe.title.en}\n{recipe.title.zh}"
-    links = link(text, plan.parameters, context=_context(recipe), title=title, phrasings=phrasings)
+    links = link_asked(
+        text,
+        plan.parameters,
+        context=_context(recipe),
+        title=title,
+        phrasings=phrasings,
+        constants=recipe.constants,
+    )
     _factors(text, plan.parameters, links)
     rest = scenery(text, plan.parameters, links, title=title)
     tokens = 0
@@ -158,8 +166,10 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
         tokens += await _ask_numbers(text, plan, links, model)
         tokens += await _ask_choices(text, plan, links, model)
     dropped = tuple(not_used(m.text) for m in links.unused)
-    plan = plan.model_copy(update={"assumptions": (*plan.assumptions, *guessed, *dropped)})
-    accounted = not (dropped or guessed or strange(rest, recipe, links.values))
+    unsaid = asked.unsaid(plan.parameters, links.values, recipe.constants)
+    assumptions = (*plan.assumptions, *unsaid, *guessed, *dropped)
+    plan = plan.model_copy(update={"assumptions": assumptions})
+    accounted = not (dropped or unsaid or guessed or strange(rest, recipe, links.values))
     accounted = accounted and not accounting.left_out(
         text,
         plan.parameters,
