@@ -53,7 +53,7 @@ _CLOCKS = tuple(
         r"(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night)\b)?",
         rf"{_HALF_OF_DAY}差(?P<past>一刻|(?:\d{{1,2}}|{_CN}{{1,3}})分)钟?(?P<way>不?到?)(?P<hour>\d{{1,2}}|{_CN}{{1,3}})点(?:钟|整)?",
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})点(?P<way>差)(?P<past>一刻|(?:\d{{1,2}}|{_CN}{{1,3}})分)钟?",
-        rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*[点时](?P<minute>半|[一三]刻|过?\d{{1,2}}分?|过?{_CN}{{1,3}}分?)",
+        rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*[点时](?P<minute>半|[一三]刻|过?\d{{1,2}}分?|过?{_CN}{{1,3}}分|过?{_CN}{{2,3}})",
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*点(?P<sharp>钟|整)?",
     )
 )

@@ -223,6 +223,8 @@ _FACE = re.compile(r"[\d二两三四五六七八九十]个$")
 """What stands before a number on a die or a card: 4个六."""
 _ONE_BY_ONE = re.compile(r"一(?P<c>[\u3400-\u9fff])(?:(?P=c)|一(?P=c))")
 """One after another, and no number: 一粒粒, 一天天, 一个一个."""
+_KILO = re.compile(r"[焦瓦米克欧赫帕伏安牛卡]")
+"""What makes a unit of the 千 before it."""
 _CN_PERCENT = re.compile(
     r"百分之(?P<body>[零〇一二两三四五六七八九十百]+(?:点[零〇一二三四五六七八九]+)?|[\d.]+)"
 )
@@ -239,6 +241,9 @@ def _chinese(text: str) -> list[Mention]:
         body, end = match.group(), match.end()
         if len(body) > 1 and body[-1] == "一" and text[end : end + 1] in tuple("直般定样共起些"):
             body, end = body[:-1], end - 1  # 加三一直加到一百
+        if len(body) > 1 and body[-1] == "千" and body[-2] in "十百千万亿":
+            if _KILO.match(text, end):
+                body, end = body[:-1], end - 1  # 两万千焦
         if body == "一" and _ONE_BY_ONE.match(text, match.start()):
             continue
         value = chinese_value(body)

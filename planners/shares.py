@@ -43,8 +43,9 @@ _FRACTION_ZH = re.compile(
     r"(?<![A-Za-z\d./])(?P<a>\d{1,4})\s?/\s?(?P<b>\d{1,4})(?=[\u3400-\u9fff])(?!月|日|号)"
 )
 _OF_TENS = re.compile(
-    r"(?P<of>千|万)分之(?P<body>[零〇一二两三四五六七八九十百]+(?:点[零〇一二三四五六七八九]+)?|[\d.]+)"
+    r"(?P<of>[十百千]?[千万]|[十百千]?亿)分之(?P<body>[零〇一二两三四五六七八九十百]+(?:点[零〇一二三四五六七八九]+)?|[\d.]+)"
 )
+_TENS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
 _PARTS = re.compile(
     r"(?P<of>[二三四五六七八九十]{1,3}|\d{1,4})分之(?P<n>[一二两三四五六七八九十]{1,3}|\d{1,4})"
 )
@@ -159,7 +160,8 @@ def _tens(text: str) -> list[Mention]:
     for match in _OF_TENS.finditer(text):
         value = chinese_value(match["body"])
         if value is not None:
-            value = float(f"{value / (10 if match['of'] == '千' else 100):.12g}")
+            tens = math.prod(_TENS[c] for c in match["of"])
+            value = float(f"{100 * value / tens:.12g}")
             found.append(number(text, value, *match.span(), percent))
     for match in _TENTHS.finditer(text):
         tens = _value(match["n"])
@@ -224,7 +226,10 @@ def summed(text: str, mentions: Sequence[Mention]) -> list[Mention]:
     found: list[Mention] = []
     for mention in mentions:
         before = found[-1] if found else None
-        if before is not None and _continues(text, before, mention):
+        if before is not None and _same_again(text, before, mention):
+            said = text[before.start : mention.end]
+            found[-1] = replace(mention, start=before.start, text=said)
+        elif before is not None and _continues(text, before, mention):
             assert before.unit is not None
             assert mention.unit is not None
             more = mention.number * mention.unit.scale / before.unit.scale
@@ -234,6 +239,24 @@ def summed(text: str, mentions: Sequence[Mention]) -> list[Mention]:
         else:
             found.append(mention)
     return found
+
+
+_ABOUT = 0.07
+"""How far apart two ways to say one time may lie: a month is 30 days, and a year is 365."""
+
+
+def _same_again(text: str, one: Mention, other: Mention) -> bool:
+    """Whether the second says the first once more in a smaller unit: 一个月30天, "a year (365
+    days)"."""
+    if one.unit is None or other.unit is None or one.kind != "number" or other.kind != "number":
+        return False
+    if one.unit.dimension != "time" or other.unit.dimension != "time" or one.number <= 0:
+        return False
+    if one.unit.scale <= other.unit.scale or other.number == int(other.number) <= 1:
+        return False
+    gap = text[one.end : other.start]
+    ratio = other.number * other.unit.scale / (one.number * one.unit.scale)
+    return abs(ratio - 1) <= _ABOUT and re.fullmatch(r"\s*[(（]?\s*(?:即|也就是)?", gap) is not None
 
 
 def _continues(text: str, one: Mention, other: Mention) -> bool:

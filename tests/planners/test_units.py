@@ -38,6 +38,18 @@ from intentos.planners.units import by_name, convert, named, read_unit
         ("1.5斤", "kg", 0.75),
         ("6亩", "m^2", 4000),
         ("20 N·m", "J", 20),
+        ("4.2 kJ/(kg·K)", "J/(kg·K)", 4200),
+        ("4200焦每千克每摄氏度", "J/(kg·K)", 4200),
+        ("0.6 W/m²K", "W/(m²·K)", 0.6),
+        ("12升/分", "l/min", 12),
+        ("4000毫安时", "mAh", 4000),
+        ("2.4巴", "kPa", 240),
+        ("3度电", "kWh", 3),
+        ("7 l/100 km", "l/100km", 7),
+        ("2 MB", "kB", 2000),
+        ("100 Mbit/s", "MB/s", 12.5),
+        ("0.5角秒", "deg", 0.5 / 3600),
+        ("5安", "mA", 5000),
     ],
 )
 def test_a_unit_is_read_and_converted(text: str, wanted: str, value: float) -> None:
