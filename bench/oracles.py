@@ -157,7 +157,8 @@ def _refused(now: Outcome) -> Finding:
     """Nothing is made up, and it is said: an error of planning, or an answer that says no."""
     error = now.report.get("error") or {}
     if now.report["status"] != "completed":
-        return Finding(str(error.get("code", "")).startswith("planning."), _how(now))
+        no = str(error.get("code", "")).startswith(("planning.", "refused."))
+        return Finding(no, _how(now))
     empty = not now.report.get("values") and not now.look.pictures and not now.look.sounds
     said = bool(_CANNOT.search(now.answer))
     return Finding(empty and said, f"{_how(now)}: {now.answer[:200]}")

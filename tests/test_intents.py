@@ -214,6 +214,13 @@ RIGHT_AND_WRONG: list[tuple[Oracle, list[Outcome], list[Outcome]]] = [
     ),
     (
         Oracle(refused=True),
+        [outcome("", status="failed", badge=None, error={"code": "refused.weather",
+                                                       "message": "No program can know it."})],
+        [outcome("", status="failed", badge=None, error={"code": "value.range",
+                                                       "message": "Out of range."})],
+    ),
+    (
+        Oracle(refused=True),
         [outcome("I cannot know this.")],
         [outcome("I cannot know this.", values=quantity(12))],
     ),
