@@ -26,9 +26,11 @@ _UNUSUAL = 0.45
 """What speaks against a quantity being the open one: others are not said, numbers are left or only
 guessed, or it is not what the law mostly asks for."""
 _MOST = 2.0
-_HOW_MANY = re.compile(r"\bhow (?:many|much)\s+|\bin\s+(?=[\w°µ/]+\s*[?.!]?$)|多少(?:个)?|(?<!十)几(?:个)?", re.I)
+_HOW_MANY = re.compile(
+    r"\bhow (?:many|much)\s+|\bin\s+(?=[\w°µ/]+\s*[?.!]?$)|多少(?:个)?|(?<!十)几(?:个)?", re.I
+)
 _MANNERS: tuple[tuple[str, str], ...] = (
-    (r"\bhow (?:fast|quick|quickly)\b|\bwhat (?:\w+ )?speed\b|\bat which speed\b|多快|什么速度", "speed"),
+    (r"\bhow (?:fast|quick|quickly)\b|\b(?:what|which) (?:\w+ )?speed\b|多快|什么速度", "speed"),
     (r"\bhow (?:far|high|tall|deep|wide|thick|broad|close|near|big a (?:gap|distance))\b"
      r"|\bhow long (?:a|an|is the|must the|should the|does the \w+ have to be)\b"
      r"|多(?:远|高|深|长(?!时|的时)|宽|厚|粗|近)|几层楼高", "length"),
@@ -42,21 +44,26 @@ _MANNERS: tuple[tuple[str, str], ...] = (
     (r"\bhow loud\b|多响|多少分贝", "level"),
     (r"\bhow (?:large|big) (?:an|is the) area\b|\bhow much (?:area|surface|land|cloth|floor)\b"
      r"|多大的?面积|面积多", "area"),
-    (r"\bhow much (?:space|volume|room)\b|\bhow big (?:a|is the) (?:tank|volume)\b|多大的?体积|体积多"
-     r"|装多少|盛多少", "volume"),
+    (r"\bhow much (?:space|volume|room)\b|\bhow big (?:a|is the) (?:tank|volume)\b"
+     r"|多大的?体积|体积多|[装盛]多少", "volume"),
     (r"\bhow much (?:energy|heat|work)\b|多少(?:能量|热量|热|功)|做多少功", "energy"),
     (r"\bhow (?:powerful|much power)\b|\bwhat power\b|多大的?功率|功率多", "power"),
     (r"\bhow much pressure\b|\bwhat pressure\b|多大的?压[力强]|压[力强]多", "pressure"),
     (r"\bhow (?:likely|probable)\b|\bwhat (?:percentage|per ?cent|share|fraction|proportion)\b"
      r"|百分之(?:几|多少)|几成|多大(?:的)?(?:可能|概率|机会)|占(?:多少|几)|概率", "percent"),
 )  # fmt: skip
-_QUESTION = (
-    r"\b(?:what|which|what's|find|calculate|compute|give|tell me|determine|need|how (?:much|many|big|large))"
-    r"\b[^.?!,;]{0,24}$"
+_ASKS_BEFORE = re.compile(
+    r"\b(?:what|which|what's|find|calculate|compute|give|tell me|determine|need"
+    r"|how (?:much|many|big|large))\b[^.?!,;]{0,24}$",
+    re.IGNORECASE,
 )
-_ASKS_BEFORE = re.compile(_QUESTION, re.IGNORECASE)
-_ASKS_BEHIND = re.compile(r"^\s*(?:是|为|有|要|等于|大约|大概|会|该|应该|能|得|共|一共|总共|变成|成了|到底|究竟|达到|取)*\s*(?:多少|多大|多高|多长|几|啥|什么|怎么)|^\s*[?？]")  # noqa: E501
-_CHINESE_BEFORE = re.compile(r"(?:求|算|多少|多大的|什么|哪个|几个?|要多大|算出|问)[^，。？,?]{0,4}$")
+_ASKS_BEHIND = re.compile(
+    r"^\s*(?:是|为|有|要|等于|大约|大概|会|该|应该|能|得|共|一共|总共|变成|成了|到底|究竟|达到|取)*\s*"
+    r"(?:多少|多大|多高|多长|几|啥|什么|怎么)|^\s*[?？]"
+)
+_CHINESE_BEFORE = re.compile(
+    r"(?:求|算|多少|多大的|什么|哪个|几个?|要多大|算出|问)[^，。？,?]{0,4}$"
+)
 
 
 def link_asked(
@@ -74,7 +81,7 @@ def link_asked(
     best reading is kept. ``constants`` need not be said.
 
     Raises:
-        ValueOutOfRange: in every reading a number is clearly meant for a knob but outside its range.
+        ValueOutOfRange: in every reading a number is clearly meant for a knob but out of range.
     """
     find = next((p for p in parameters if p.name == FIND and p.kind == "choice"), None)
     if find is None:

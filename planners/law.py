@@ -123,6 +123,8 @@ class Law(Frozen):
                 raise ValueError(
                     f"{one.name}: its formula gives {found:g} where {every[one.name]:g} was put in"
                 )
+        for extra in self.also:
+            solve(extra.by, every)
 
     def recipe(self) -> dict[str, Json]:
         """Return the recipe of this law, as its file would hold it."""
