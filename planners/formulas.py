@@ -8,6 +8,7 @@ an operator or a function, and a variable. Words for powers and roots count as s
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -109,7 +110,8 @@ _SPOKEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
 )  # fmt: skip
 # In "1, 2, 3 and 4, 5, 6" the word stands between two lists, in "1, 2 and 3" within one.
 _NUMBER = r"[-−]?\d+(?:\.\d+)?"
-_GLUED = (
+_SCALED = r"(?:\s?(?:[百千]?万|亿|千(?![米克瓦焦])|百(?!分))|k(?![A-Za-z]))?"
+_GLUED = _SCALED + (
     r"(?:\s?(?:°C|℃|°|度|公斤|千克|斤|克|kg|g|厘米|米|cm|mm|m|元|块|分|岁|人|个|次|根|只|件|%|秒|s|ohms?|Ω|欧)"
     r"(?![A-Za-z\u3400-\u9fff]))?"
 )
@@ -162,6 +164,35 @@ def written(text: str) -> list[Written]:
         if not any(formula.start < w.end and w.start < formula.end for w in found):
             found.append(formula)
     return sorted(found, key=lambda w: w.start)
+
+
+_THINGS = re.compile(
+    r"\s+(?!(?:and|or|at|of|to|from|is|are|was|were|with|in|on|per|for|by)\b)[A-Za-z-]+"
+    r"(?:\s+(?!(?:and|at|of|to|from|is|are|was|were|with|in)\b)[A-Za-z-]+){0,2}"
+    r"\s*(?:[,;]|,?\s+and\b)\s*(?:the\s+|and\s+)?(?:[a-z-]+\s+){0,2}"
+    r"|\s*[\u3400-\u9fff]{0,6}\s*[，、,；;]\s*(?:有|和|还有)?[\u3400-\u9fff]{0,8}\s*"
+    r"|\s*[\u3400-\u9fff]{0,6}(?:和|还有|以及)[\u3400-\u9fff]{1,8}\s*"
+)
+"""What stands between two counts of one row: "sparrows, ", 只、喜鹊."""
+_LEAST = 3
+
+
+def counted(text: str) -> list[Written]:
+    """Return the counts of different things as a list: "50 sparrows, 30 pigeons and 5 jays"."""
+    said = [m for m in numbers.read(text) if m.kind == "number" and not m.weak]
+    run: list[numbers.Mention] = []
+    for mention in said:
+        follows = bool(run) and mention.unit == run[-1].unit and mention.per == run[-1].per
+        if follows and _THINGS.fullmatch(numbers.normal(text), run[-1].end, mention.start):
+            run.append(mention)
+        elif len(run) >= _LEAST:
+            break
+        else:
+            run = [mention]
+    if len(run) < _LEAST:
+        return []
+    values = ", ".join(f"{mention.number:.12g}" for mention in run)
+    return [Written("list", values, run[0].start, run[-1].end)]
 
 
 def couple(text: str) -> list[Written]:
@@ -235,7 +266,7 @@ def _formula(run: list[re.Match[str]], text: str) -> tuple[str, int, int] | None
     groups = [match.lastgroup for match in run]
     calls = "function" in groups or "bar" in groups
     rated = "rate" in groups and "equals" in groups
-    calls = calls or rated
+    calls = calls or rated or _line(run)
     if not (calls or "operator" in groups) or not (
         "variable" in groups or "function" in groups or rated
     ):
@@ -248,13 +279,22 @@ def _formula(run: list[re.Match[str]], text: str) -> tuple[str, int, int] | None
     letters = {match.group() for match in run if match.lastgroup == "variable"}
     body = text[run[0].start() : run[-1].end()].strip()
     imaginary = letters == {"i"} and _IMAGINARY.search(body)
-    if not (calls or imaginary or letters & set("xyztnkuvθ")) and signs <= {"/", "-"}:
+    priced = letters & set("pqPQ") and _PRICED.search(body)
+    if not (calls or imaginary or priced or letters & set("xyztnkuvθ")) and signs <= {"/", "-"}:
         return None  # "A/B test", "m/s"
     if any(m.unit and m.text == body for m in numbers.read(body)):
         return None
     return _one_side(body), run[0].start(), run[-1].end()
 
 
+def _line(run: list[re.Match[str]]) -> bool:
+    """Whether it is "y = x", a formula without any operator."""
+    said = "".join(match.group() for match in run)
+    return re.fullmatch(r"(?:y|f\(x\))=[-−]?x", said) is not None
+
+
+_PRICED = re.compile(r"\d\s*\*?\s*[pqPQ](?![A-Za-z])|(?<![A-Za-z])[pPqQ]\s*=")
+"""A line of demand or supply: "120 - 4p", "P = 60 - Q"."""
 _IMAGINARY = re.compile(r"\d\s*[-−]\s*\d+(?:\.\d+)?\s?i$")
 
 
@@ -309,4 +349,18 @@ def _clean(text: str) -> str:
     if "(" in plain:
         pairs = re.findall(r"\(([^()]*)\)", plain)
         return "; ".join(re.sub(r"\s*,\s*", ", ", pair.strip()) for pair in pairs)
-    return ", ".join(re.findall(r"-?\d+(?:\.\d+)?", plain))
+    found = re.findall(r"(-?\d+(?:\.\d+)?)(k(?![A-Za-z])|\s?[百千万亿]*)", plain)
+    scales = [_scale(said) for _, said in found]
+    if len(set(scales[:-1])) == 1 and scales[0] == 1:
+        scales = scales[-1:] * len(scales)  # 1、2、3万 are 10,000 and so on
+    return ", ".join(
+        number if scale == 1 else f"{float(number) * scale:.12g}"
+        for (number, _), scale in zip(found, scales, strict=True)
+    )
+
+
+_SCALES = {"k": 1000, " ": 1, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
+
+
+def _scale(said: str) -> int:
+    return math.prod(_SCALES[character] for character in said)

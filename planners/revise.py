@@ -256,6 +256,7 @@ async def revise(
     notes += [not_used(m.text) for m in reading.unused if m.value not in used_numbers]
     lost = any(map(is_loss, notes)) or reading.guessed or bool(reading.unclear)
     lost = lost or bool(foreign(reading, plan, recipe))
+    lost = lost or any(o.named_only for o in operations)  # how much was nobody's word
     # Assumptions are words, not acts: the digest stays, and so does an approval.
     kept = tuple(a for a in plan.assumptions if not is_note(a))
     if (*kept, *notes) != plan.assumptions:

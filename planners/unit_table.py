@@ -69,7 +69,7 @@ TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("MHz", "frequency", 1e6), "MHz megahertz 兆赫"),
     (
         Unit("rpm", "frequency", 1 / 60),
-        "rpm revolutions-per-minute rotations-per-minute revs-per-minute r/min 转/分 转每分钟 转每分",
+        "rpm revolutions-per-minute revs-per-minute r/min 转/分 转每分钟 转每分",
     ),
     (Unit("bpm", "frequency", 1 / 60), "bpm"),
     (Unit("fps", "frequency"), "fps 帧/秒 帧每秒"),
@@ -187,6 +187,9 @@ TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("µl", "volume", 1e-9), "µl μl ul µL 微升"),
     (Unit("dl", "volume", 1e-4), "dL 分升"),
     (Unit("pint", "volume", 5.68261e-4), "pints"),
+    (Unit("teaspoon", "volume", 5e-6), "teaspoons tsp 茶匙 小匙"),
+    (Unit("tablespoon", "volume", 1.5e-5), "tablespoons tbsp 汤匙 大匙"),
+    (Unit("stone", "mass", 6.35029318), ""),
     (Unit("ct", "mass", 2e-4), "carats carat 克拉"),
     (Unit("Bq", "activity"), "becquerels becquerel 贝克勒尔 贝可"),
     (Unit("kBq", "activity", 1e3), "千贝可"),
@@ -215,7 +218,8 @@ TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("ppm", "percent", 1e-4), ""),
     (
         Unit("l/100km", "consumption"),
-        "L/100km l/100-km L/100-km litres-per-100-km liters-per-100-km 升每百公里 升/百公里 升/100公里",
+        "L/100km l/100-km L/100-km litres-per-100-km liters-per-100-km 升每百公里 升/百公里 "
+        "升/100公里",
     ),
     (Unit("solar mass", "mass", 1.988416e30), "solar-masses solar-mass M☉ 倍太阳质量 个太阳质量"),
 )

@@ -9,7 +9,8 @@ from intentos.parameters import Parameter
 from intentos.types import Value
 
 from . import numbers
-from .formulas import Written, couple, written
+from .formulas import Written, counted, couple, written
+from .numerals import chinese_value
 
 _LIST = re.compile(r"[\d\s.,;:()（）+eE−-]+")
 """What the default of a text that holds numbers looks like."""
@@ -37,7 +38,8 @@ def blank_formulas(
 ) -> tuple[str, set[int]]:
     """Set what takes a formula, a list of numbers or a complex number.
 
-    Return the text with those blanked, and how long the lists are ("five people: 150, 160 …").
+    Return the text with those blanked, and what the lists tell of themselves: how long they are
+    ("five people: 150, 160 …") and their sum ("60 throws: 5, 8, 9 …").
     """
     sizes: set[int] = set()
     places = {
@@ -47,7 +49,7 @@ def blank_formulas(
     for kind, parameter in [(kind, p) for kind, group in places.items() for p in group]:
         items = [item for item in written(text) if item.kind == kind]
         if kind == "list":
-            items = _columns(text, items) or couple(text)
+            items = _columns(text, items) or counted(text) or couple(text)
         alone = len(places[kind]) == 1
         several = alone and ";" in str(parameter.default)
         systems = several and "=" in str(parameter.default)
@@ -64,9 +66,11 @@ def blank_formulas(
         values[parameter.name] = parameter.accept(value)
         for item in taken:
             if kind == "list":
-                sizes.add(len(item.text.split(",")))
+                sizes |= _told_by(item.text)
             text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
+    text = _levels(text, places["formula"], values)
     text = _polynomial(text, parameters, values)
+    text = _power(text, parameters, values)
     return _complex(text, parameters, values), sizes
 
 
@@ -77,14 +81,75 @@ def half_given(parameters: Sequence[Parameter], values: Mapping[str, Value]) -> 
     return [p.name for p in lists if p.name not in values] if given else []
 
 
+def _told_by(row: str) -> set[int]:
+    values = [float(value) for value in re.findall(r"-?\d+(?:\.\d+)?", row)]
+    total = sum(values)
+    counts = ";" not in row and all(value >= 0 and value == int(value) for value in values)
+    return {len(row.split(",")), *([int(total)] if counts else [])}
+
+
+_LEVEL = re.compile(r"(?<![A-Za-z])y\s*=\s*(?P<n>[-−]?\d+(?:\.\d+)?)(?![\d.]|\s*[a-z+*/^(−-])")
+
+
+def _levels(text: str, places: Sequence[Parameter], values: MutableMapping[str, Value]) -> str:
+    """Set the second of two curves to a level line: "between y = x^2 and y = 4"."""
+    free = [p for p in places if p.name not in values]
+    if len(places) != 2 or len(free) != 1 or (match := _LEVEL.search(text)) is None:
+        return text
+    values[free[0].name] = free[0].accept(match["n"].replace("−", "-"))
+    return text[: match.start()] + " " * len(match.group()) + text[match.end() :]
+
+
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_NUMERAL = r"\d+(?:,\d{3})*|[零一二两三四五六七八九十百千万]+"
+_POWER = re.compile(
+    rf"(?<![A-Za-z\d_.])(?P<base>{_NUMERAL})"
+    r"(?:\s*(?:\^|\*\*)\s*[({]?(?P<sign>\d+)[)}]?|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
+    r"|\s+(?:raised\s+)?to\s+(?:the\s+)?(?:power\s+(?:of\s+)?(?P<power>\d+)"
+    r"|(?P<nth>\d+)(?:st|nd|rd|th)?(?:\s+power)?\b)"
+    rf"|\s*的\s*(?P<zh>{_NUMERAL})\s*次[方幂])",
+    re.IGNORECASE,
+)
+_BASES = ("number", "base")
+
+
+def _power(text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]) -> str:
+    """Set a number and its exponent from "3^100", "7 to the power 30", 2的64次方, together."""
+    whole = [p for p in parameters if p.kind == "integer" and p.name not in values]
+    bases = [p for p in whole if p.name in _BASES]
+    powers = [p for p in whole if p.name in _POWERS]
+    match = _POWER.search(text)
+    if match is None or len(bases) != 1 or len(powers) != 1:
+        return text
+    said = match["raised"] or match["sign"] or match["power"] or match["nth"] or match["zh"]
+    exponent = float("".join(str(_RAISED.index(c)) for c in said)) if match["raised"] else None
+    exponent = chinese_value(said) if exponent is None else exponent
+    base = chinese_value(match["base"].replace(",", ""))
+    if base is None or exponent is None:
+        return text
+    values[bases[0].name] = bases[0].accept(int(base))
+    values[powers[0].name] = powers[0].accept(int(exponent))
+    return text[: match.start()] + " " * len(match.group()) + text[match.end() :]
+
+
 def _columns(text: str, items: list[Written]) -> list[Written]:
     """Return the lists with the one called x before the one called y."""
     plain = numbers.normal(text)
     names = [_COLUMN.search(plain[: item.start]) for item in items]
-    if len(items) == 2 and names[0] is not None and names[1] is not None:
-        if names[0]["name"].lower() == "y" and names[1]["name"].lower() == "x":
-            return items[::-1]
-    return items
+    if len(items) != 2:
+        return items
+    if names[0] is not None and names[1] is not None:
+        turned = names[0]["name"].lower() == "y" and names[1]["name"].lower() == "x"
+    else:  # "sold 20, 34, 50 at 18, 22, 26 degrees"
+        turned = _AT.search(plain[: items[1].start]) is not None
+        turned = turned and _AT.search(plain[: items[0].start]) is None
+    return items[::-1] if turned else items
+
+
+_AT = re.compile(
+    r"\b(?:at|for|when)\s+(?:[a-z]+\s+){0,2}$|(?:对应|在|当)[\u3400-\u9fff]{0,5}\s*$", re.IGNORECASE
+)
+"""What stands before the values at which others were measured."""
 
 
 def coefficients(formula: str) -> dict[int, float] | None:

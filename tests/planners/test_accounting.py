@@ -121,7 +121,7 @@ def test_a_factor_that_a_range_has_clipped_is_left_out() -> None:
     [
         ("pendulum", "what is the period of a pendulum of 2 metres", True),
         ("pendulum", "pendulum of 1 m and one of 2 m", False),
-        ("pendulum", "摆长5里的单摆", False),
+        ("pendulum", "摆长5庹的单摆", False),
         ("pendulum", "a pendulum of 2 kg", False),
         ("pendulum", "a pendulum of 2 m per second", False),
         ("loan", "loan of 300000 at 0.5 percent a month over 30 years", False),

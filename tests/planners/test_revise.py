@@ -91,6 +91,12 @@ async def test_an_unused_number_is_named() -> None:
     assert not proposal.accounted
 
 
+async def test_what_is_only_named_leaves_open_how_much() -> None:
+    proposal = await revise.revise("more cars please", table(TRAFFIC), None)
+    assert proposal.values["cars"] > 100
+    assert not (await revise.revise("let there be cars", table(TRAFFIC), None)).accounted
+
+
 async def test_nothing_to_change_lists_what_there_is() -> None:
     with pytest.raises(PlanningError, match="cars, limit"):
         await revise.revise("make it prettier", table(TRAFFIC), None)

@@ -42,6 +42,12 @@ EQUATION = (
         ("from point (−2, 3) to point (4, −5)", "-2, 3; 4, -5"),
         ("点 (1, 1) 和 (7, 9) 之间", "1, 1; 7, 9"),
         ("y was 2, 4, 7 at x = 1, 2, 3", "1, 2, 3; 2, 4, 7"),
+        ("we sold 20, 34, 50, 65 at 18, 22, 26, 30 degrees", "18, 22, 26, 30; 20, 34, 50, 65"),
+        ("50 sparrows, 30 pigeons, 15 magpies and 5 jays", "50, 30, 15, 5"),
+        ("麻雀50只，鸽子30，喜鹊15，白头鹎5", "50, 30, 15, 5"),
+        ("收入2千、3千、2.2万", "2000, 3000, 22000"),
+        ("收入1、2、3万", "10000, 20000, 30000"),
+        ("salaries of 2k, 3k and 5k", "2000, 3000, 5000"),
     ],
 )
 def test_lists_are_columns(text: str, data: str) -> None:
@@ -50,8 +56,47 @@ def test_lists_are_columns(text: str, data: str) -> None:
 
 
 def test_how_many_there_are_is_no_number_of_its_own() -> None:
+    assert link("60 throws: 5, 8, 9, 8, 10, 20", COLUMNS).unused == []
     assert link("3 people: 150, 160 and 165 cm", COLUMNS).unused == []
     assert [m.text for m in link("4 people: 150, 160, 165 cm", COLUMNS).unused] == ["4"]
+
+
+POWER = (
+    knob("number", "Number", "底数", "number of 底数 的", 0, kind="integer", maximum=10**9),
+    knob("exponent", "Exponent", "指数", "exponent power 次方", 0, kind="integer", maximum=5000),
+)
+CURVES = (
+    knob("first", "One curve", "一条曲线", "curve 曲线", "x^2 - 4", kind="expression"),
+    knob("second", "Other curve", "另一条曲线", "line 直线", "0", kind="expression"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "exponent"),
+    [
+        ("last digit of 3^100", 3, 100), ("7 to the power 30", 7, 30), ("12 to the 8th power", 12, 8),
+        ("二的六十四次方", 2, 64), ("2的100次方的末位", 2, 100), ("7¹² exactly", 7, 12),
+        ("5**20", 5, 20),
+    ],
+)  # fmt: skip
+def test_a_power_is_read_with_its_exponent(text: str, number: int, exponent: int) -> None:
+    links = link(text, POWER)
+    assert links.values == {"number": number, "exponent": exponent}
+    assert links.unused == []
+
+
+@pytest.mark.parametrize(
+    ("text", "second"), [("y = x^2 and y = x", "x"), ("y=x^2 和 y=4 之间", "4")]
+)
+def test_the_second_of_two_curves_may_be_a_plain_line(text: str, second: str) -> None:
+    assert link(text, CURVES).values == {"first": "x^2", "second": second}
+
+
+def test_lines_of_demand_and_supply_are_formulas() -> None:
+    assert link("Q = 120 - 4p and Q = 20 + 6p", CURVES).values == {
+        "first": "120 - 4p",
+        "second": "20 + 6p",
+    }
 
 
 @pytest.mark.parametrize(
