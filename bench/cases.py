@@ -17,8 +17,13 @@ from intentos.types import Frozen, Language
 
 FOLDER = Path(__file__).parent / "intents"
 Kind = Literal["wish", "unheld", "conversation"]
-FILES: dict[Kind, str] = {"wish": "wishes", "unheld": "unheld", "conversation": "followups_said"}
-Part = Literal["tuned", "untouched"]
+FILES: dict[str, Kind] = {
+    "wishes": "wish",
+    "rehearsed": "wish",
+    "unheld": "unheld",
+    "followups_said": "conversation",
+}
+Part = Literal["tuned", "untouched", "rehearsed"]
 Colour = Literal["red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
 AnyOf = float | tuple[float, ...]
 """One number, or several of which one will do: the same in other units."""
@@ -107,7 +112,7 @@ def every(folder: Path = FOLDER) -> list[Case]:
         InvalidPlan: an entry is not of the form that the files' heads tell.
     """
     found: list[Case] = []
-    for kind, file in FILES.items():
+    for file, kind in FILES.items():
         path = folder / f"{file}.yaml"
         text = path.read_text("utf-8")
         for data in read_document(text, path.name)["cases"]:
@@ -130,11 +135,12 @@ def every(folder: Path = FOLDER) -> list[Case]:
 def choose(
     cases: Sequence[Case], *, part: Part | None, family: str = "", match: str = ""
 ) -> list[Case]:
-    """Return the cases of a part (None: of both), of a family and with a pattern in their words."""
+    """Return the cases of a part (None: tuned and untouched) and family, with a pattern."""
+    parts = ("tuned", "untouched") if part is None else (part,)
     return [
         case
         for case in cases
-        if part in (None, case.part)
+        if case.part in parts
         and family.casefold() in case.family.casefold()
         and re.search(match, case.name, re.IGNORECASE)
     ]

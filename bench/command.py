@@ -103,7 +103,10 @@ def finding(
 def intents(
     untouched: Annotated[bool, typer.Option("--untouched", help="Totals only.")] = False,
     tuned: Annotated[bool, typer.Option("--tuned", help="The default.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Both parts; totals only.")] = False,
+    rehearsed: Annotated[
+        bool, typer.Option("--rehearsed", help="Wishes of strangers, mended on since.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Tuned and untouched; totals only.")] = False,
     model: Annotated[str | None, typer.Option(help="embedded, none, or another.")] = None,
     family: Annotated[str, typer.Option(help="Only families whose name contains this.")] = "",
     match: Annotated[str, typer.Option(help="Only texts in which this pattern is found.")] = "",
@@ -120,8 +123,8 @@ def intents(
 
     from rich.console import Console
 
-    if untouched + tuned + every > 1:
-        typer.echo("--untouched, --tuned, --all: one of them", err=True)
+    if untouched + tuned + rehearsed + every > 1:
+        typer.echo("--untouched, --tuned, --rehearsed, --all: one of them", err=True)
         raise typer.Exit(2)
     if find_spec("pydantic_evals") is None:
         typer.echo("pydantic-evals is missing: pip install 'intentos-runtime[bench]'", err=True)
@@ -135,7 +138,9 @@ def intents(
     def tell(what: str) -> None:
         progress.print(f"… {what}", markup=False)
 
-    part: cases.Part | None = None if every else "untouched" if untouched else "tuned"
+    part: cases.Part | None = (
+        None if every else "untouched" if untouched else "rehearsed" if rehearsed else "tuned"
+    )
     chosen = cases.choose(cases.every(), part=part, family=family, match=match)
     if not chosen:
         typer.echo(f"no case: --family {family!r}, --match {match!r}", err=True)
@@ -148,7 +153,7 @@ def intents(
         "full_size": full_size,
         **summary.summarise(rows),
     }
-    if part == "tuned":
+    if part in ("tuned", "rehearsed"):
         result["rows"] = summary.details(rows)
     if cold:
         result["cold"] = cold_start.measure(cold_start.pick(chosen, cold), model, tell)

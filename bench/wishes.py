@@ -1,6 +1,6 @@
 """Asks every wish of ``bench/intents`` for real, in one resident process, and judges what comes.
 
-    intentos bench intents [--untouched|--tuned|--all] [--model NAME] [--family F] [--match RE]
+    intentos bench intents [--untouched|--tuned|--rehearsed|--all] [--model NAME] [--family F]
 
 Each case is planned, approved and run by the program's own runtime, with a store of its own that is
 gone at the end; the cases and the judging go through pydantic-evals.
