@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -227,12 +227,6 @@ class Book(Frozen):
 def laws_folder() -> Path:
     """Return the folder of the laws that come with IntentOS."""
     return Path(__file__).parent / "laws"
-
-
-def recipes(data: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
-    """Yield the recipe of each law of a file; raises ValueError where it is no such file."""
-    for law in Book.model_validate(data).laws:
-        yield law.recipe()
 
 
 def solve(formula: str, values: Mapping[str, float]) -> float:

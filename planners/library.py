@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,10 +22,12 @@ from intentos.plan import Assumption, CheckSpec, Plan, Slot, Step
 from intentos.registry import Registry
 from intentos.types import Frozen, Json, Name, Origin, Value, Words
 
+from . import law
 from .law import Book, laws_folder
-from .law import recipes as law_recipes
 
 CACHE_FORMAT = 1
+LAW_FILES = (Path(law.__file__), laws_folder() / "step.txt")
+"""What a law's recipe is made with, beside the law."""
 
 
 class RecipeWarning(UserWarning):
@@ -235,8 +237,8 @@ class Library:
                         raise
                     warnings.warn(str(error), RecipeWarning, stacklevel=3)
             for path in sorted(laws_folder().glob("*.yaml")):
-                for recipe in _laws(self._cache.read(path), path):
-                    self._enter(recipe, path, found)
+                for data in self._cache.read(path, _law_recipes, beside=LAW_FILES)["recipes"]:
+                    self._enter(HouseRecipe.model_validate(data), path, found)
             self._cache.write()
             self._recipes = dict(sorted(found.items()))
             self._every = tuple(self._recipes.values())
@@ -276,14 +278,21 @@ class _Cache:
             if isinstance(data, dict) and data.get("format") == CACHE_FORMAT:
                 self._old = data["files"]
 
-    def read(self, path: Path) -> dict[str, Json]:
-        state = path.stat()
-        stamp = [state.st_size, state.st_mtime_ns]
+    def read(
+        self,
+        path: Path,
+        make: Callable[[Path], dict[str, Any]] | None = None,
+        *,
+        beside: Sequence[Path] = (),
+    ) -> dict[str, Any]:
+        """Return what ``make`` makes of a file, or the file itself, and of those ``beside`` it."""
+        states = [one.stat() for one in (path, *beside)]
+        stamp = [number for state in states for number in (state.st_size, state.st_mtime_ns)]
         entry = self._old.get(str(path))
         if not (isinstance(entry, dict) and entry.get("stamp") == stamp):
-            entry = {"stamp": stamp, "data": _read(path)}
+            entry = {"stamp": stamp, "data": (make or _read)(path)}
         self._new[str(path)] = entry
-        data: dict[str, Json] = entry["data"]
+        data: dict[str, Any] = entry["data"]
         return data
 
     def write(self) -> None:
@@ -304,20 +313,17 @@ def read_laws(path: Path) -> list[HouseRecipe]:
     Raises:
         InvalidPlan: it holds no laws; the message names file, line and what is wrong.
     """
-    return _laws(_read(path), path)
+    return [HouseRecipe.model_validate(data) for data in _law_recipes(path)["recipes"]]
 
 
-def _laws(data: dict[str, Json], path: Path) -> list[HouseRecipe]:
-    try:
-        return [HouseRecipe.model_validate(recipe) for recipe in law_recipes(data)]
-    except ValueError:
-        # Once more with the text at hand, which tells the line.
-        text = _text(path)
-        validate(Book, data, text=text, source=str(path))
-        return [
-            validate(HouseRecipe, recipe, text=text, source=f"{path}: {recipe['id']}")
-            for recipe in law_recipes(data)
-        ]
+def _law_recipes(path: Path) -> dict[str, Any]:
+    """Return the recipes of a file's laws as data, all of them valid."""
+    text = _text(path)
+    book = validate(Book, read_document(text, str(path)), text=text, source=str(path))
+    made = [one.recipe() for one in book.laws]
+    for data in made:
+        validate(HouseRecipe, data, text=text, source=f"{path}: {data['id']}")
+    return {"recipes": made}
 
 
 def _read(path: Path) -> dict[str, Json]:
