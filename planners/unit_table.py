@@ -117,7 +117,7 @@ TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("pm", "length", 1e-12), "picometres picometers 皮米"),
     (Unit("Å", "length", 1e-10), "Å Å angstrom angstroms ångström 埃"),
     (Unit("dm", "length", 0.1), "dm decimetres decimeters 分米"),
-    (Unit("li", "length", 500), "华里 里地 里路 里"),
+    (Unit("li", "length", 500), "华里 里地 里路 里远 里长"),
     (Unit("chi", "length", 1 / 3), "尺"),
     (Unit("cun", "length", 1 / 30), "寸"),
     (Unit("light second", "length", 299_792_458), "light-seconds light-second 光秒"),

@@ -62,8 +62,7 @@ def _further() -> re.Pattern[str]:
 _TWO = re.compile(r"[零一二三四五六七八九十百千万亿个只辆条张位名种次边头]")
 """What follows 两 where it is a number and no weight."""
 _PART_OF = {
-    "安": "全装静排心置慰徽定", "里": "面头外边程", "巴": "士掌西黎", "丈": "夫人",
-    "兆": "头", "里路": "过",
+    "安": "全装静排心置慰徽定", "巴": "士掌西黎", "丈": "夫人", "兆": "头",
 }  # fmt: skip
 """What follows a unit where it is the beginning of another word."""
 _SQUARE = re.compile(r"\s*(?P<what>square|cubic|sq\.?)\s+(?=[a-z])", re.IGNORECASE)
@@ -86,7 +85,7 @@ def read_unit(text: str, start: int, end: int) -> tuple[Unit | None, int]:
         return None, end
     if (part := _PART_OF.get(match["other"] or "")) is not None and text[stop : stop + 1] in part:
         if stop < len(text):
-            return None, end  # 3安全, 5里面
+            return None, end  # 3安全
     if match["other"] == "度" and text[stop : stop + 1] == "电":
         return by_name()["kWh"], stop + 1
     if unit.dimension == "angle":
