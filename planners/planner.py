@@ -110,8 +110,7 @@ class DefaultPlanner:
         written = await compose.from_equations(intent, context, self._registry)
         if written is not None:
             return _with(spent, written)
-        if refusal.doubtful(intent.text, hits[0].chance if hits else 0.0):
-            spent += await self._refused(intent, context)
+        spent += await self._refused(intent, context, hits[0].chance if hits else 0.0)
         recalled, used = await self.recall(intent, context)
         if recalled is not None:
             if context.table is not None and recall.verbatim(hits) is None:
@@ -126,10 +125,13 @@ class DefaultPlanner:
             return _with(spent, composed)
         return _with(spent, await self._generated(intent, context, hits))
 
-    async def _refused(self, intent: Intent, context: PlanningContext) -> int:
+    async def _refused(self, intent: Intent, context: PlanningContext, chance: float) -> int:
         """Return the tokens it took to see that a program may answer; raises PlanningError."""
-        if refusal.foretells(intent.text) and not intent.attachments:
-            raise PlanningError("refused.fortune")
+        plain = None if intent.attachments else refusal.plainly(intent.text, chance)
+        if plain is not None:
+            raise PlanningError(f"refused.{plain}")
+        if not refusal.doubtful(intent.text, chance):
+            return 0
         if self._no_model(context):
             raise PlanningError("planning.nothing_near", text=intent.text[:80])
         async with self._model_turn(context) as model:

@@ -13,7 +13,7 @@ from importlib import resources
 from intentos.errors import PlanningError
 from intentos.types import Intent
 
-from . import numbers
+from . import numbers, unknowable
 from .model import Choice, Model, Prompt
 from .recall import CERTAIN, LIKELY
 
@@ -68,7 +68,8 @@ _FUTURE = re.compile(
     r"\b(?:which|what) (?:\w+ )?(?:numbers?|team|horse|party|stocks?|side|player) will "
     r"(?:win|rise|come|be drawn)\b|\bpredict (?:the )?(?:lottery|winning)\b|\bwho will win\b"
     r"|(?:下一?期|下次|明天|今晚)[^。？?]{0,10}(?:中奖|开奖|号码|开什么|出什么号)|哪[个只支]?(?:股票|球队|马)(?:会|能)(?:涨|赢)"
-    r"|预测[^。？?]{0,6}(?:彩票|号码|比赛结果)|谁会赢",
+    r"|预测[^。？?]{0,6}(?:彩票|号码|比赛结果)"
+    r"|谁会赢(?=[^。？?]*(?:杯|赛|选|冠军))|(?:杯|赛|选)[^。？?]{0,12}谁会赢",
     re.IGNORECASE,
 )
 
@@ -79,13 +80,25 @@ def doubtful(text: str, chance: float = 0.0) -> bool:
     ``chance``: how likely it is that a recipe is meant; its own words are no reason for doubt,
     except where an outcome is asked for: odds can be computed, outcomes cannot.
     """
-    if foretells(text) or (chance < 1 and _TASTE.search(text.strip())):
+    if plainly(text, chance) is not None:
         return True
-    if chance >= CERTAIN:
+    if chance >= CERTAIN or unknowable.computable(text):
         return False
     return _PLAINLY.search(text) is not None or (
         chance < LIKELY and _PERHAPS.search(text) is not None
     )
+
+
+def plainly(text: str, chance: float = 0.0) -> str | None:
+    """Return the kind of thing that no program can know or do, where rules alone are sure of it.
+
+    ``chance``: how likely it is that a recipe is meant.
+    """
+    if foretells(text):
+        return "fortune"
+    if chance < 1 and _TASTE.search(text.strip()):
+        return "advice"
+    return unknowable.kind(text) if chance < CERTAIN else None
 
 
 def foretells(text: str) -> bool:
@@ -109,8 +122,10 @@ async def refuse(intent: Intent, model: Model) -> int:
     if intent.attachments:  # then there is something to compute on
         return 0
     text = " ".join(intent.text.split())[:600]
-    if foretells(text):
-        raise PlanningError("refused.fortune")
+    if plain := plainly(text):
+        raise PlanningError(f"refused.{plain}")
+    if unknowable.computable(text):
+        return 0
     prompt = Prompt(system=system(), user=f"Wish: {text}", prefill='{"kind": "')
     choice = await model.choose(prompt, [COMPUTE, *KINDS])
     if choice.name == COMPUTE or not _against(text, choice):

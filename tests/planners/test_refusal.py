@@ -19,11 +19,11 @@ def wish(text: str) -> Intent:
 
 async def test_the_real_model_tells_what_can_be_computed(model: Model) -> None:
     for text in (
-        "what is the sum of all even numbers from 1 to 200?",
-        "9个人里选3个人有多少种选法",
+        "what is the angle between the hands of a clock when they meet?",
+        "正方形的对角线是边长的多少倍",
     ):
         assert await refusal.refuse(wish(text), model) > 0
-    for text in ("write me a poem about autumn", "明天会下雪吗"):
+    for text in ("how does a sad violin make you feel?", "外婆家的猫今天开心吗"):
         with pytest.raises(PlanningError):
             await refusal.refuse(wish(text), model)
 
@@ -46,7 +46,7 @@ async def test_where_the_reason_is_unsure_a_general_one_is_told() -> None:
             )
 
     with pytest.raises(PlanningError) as caught:
-        await refusal.refuse(wish("who is the president?"), Unsure(chooses="weather"))
+        await refusal.refuse(wish("does it feel warm in there?"), Unsure(chooses="weather"))
     assert caught.value.code == "refused.unknowable"
 
 
@@ -104,9 +104,9 @@ async def test_where_there_is_something_to_compute_with_a_verdict_must_be_clear(
 
     leaning = Leaning(chooses="weather")
     for text, lead, refused in (
-        ("Which day of the week will 29 February 2096 be?", 0.5, False),
-        ("Which day of the week will 29 February 2096 be?", 5.0, True),
-        ("Which day of the week comes next?", 0.5, True),
+        ("In which season does 29 February 2096 lie?", 0.5, False),
+        ("In which season does 29 February 2096 lie?", 5.0, True),
+        ("Which season comes next?", 0.5, True),
         ("will it be above 20 degrees tomorrow?", 0.5, True),
     ):
         leaning.lead = lead
@@ -121,3 +121,43 @@ async def test_where_there_is_something_to_compute_with_a_verdict_must_be_clear(
 def test_tastes_are_doubted_whatever_recipe_is_near(text: str) -> None:
     assert refusal.doubtful(text, 0.95)
     assert not refusal.doubtful("今天晚上的月亮是什么样", 0.95)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("is it going to rain on Sunday", "weather"), ("后天出门要带伞吗", "weather"),
+        ("what does milk cost at the moment", "prices"), ("比特币下个月会涨吗", "prices"),
+        ("who composed the Moonlight Sonata", "facts"), ("圆周率是谁提出的", "facts"),
+        ("draft an e-mail to my landlord", "writing"), ("写一篇800字的作文", "writing"),
+        ("put this into Italian for me", "translation"), ("“再见”用日语怎么说", "translation"),
+        ("order two pizzas for 8 o'clock", "action"), ("帮我订两张去西安的机票", "action"),
+        ("should I call my ex again", "advice"), ("女朋友生气了怎么办", "advice"),
+        ("how old is my dentist", "unknowable"), ("你猜我同桌叫什么", "unknowable"),
+        ("what happened in Berlin last night", "news"), ("昨天比赛几比几", "news"),
+        ("will I ever be rich", "fortune"), ("我下半年财运咋样", "fortune"),
+    ],
+)  # fmt: skip
+async def test_what_plainly_nobody_can_know_is_refused_without_asking(text: str, kind: str) -> None:
+    assert refusal.plainly(text) == kind
+    with pytest.raises(PlanningError) as caught:
+        await refusal.refuse(wish(text), Recorded(chooses=refusal.COMPUTE))
+    assert caught.value.code == f"refused.{kind}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "it rains 5 mm an hour on a roof of 40 m²: how many litres is that by tomorrow",
+        "明天下雨的概率是40%，后天是50%，两天都不下的概率多大",
+        "a share of 20 euros rises by 3 % today and falls by 3 % tomorrow, what is it worth then",
+        "现在油价8块一升，加45升多少钱",
+        "how old is my aunt if she is 4 times as old as my son of 9",
+        "draw the weather map of a storm", "模拟明天的雨", "how many letters does 'weather' have",
+        "reflect a triangle with corners (1,0), (3,0), (2,2) and then translate it by (4,1)",
+    ],
+)  # fmt: skip
+async def test_what_brings_its_numbers_along_is_refused_by_nobody(text: str) -> None:
+    assert refusal.plainly(text) is None
+    assert not refusal.doubtful(text)
+    assert await refusal.refuse(wish(text), Recorded(chooses="weather")) == 0
