@@ -9,6 +9,7 @@ from functools import lru_cache
 from intentos.errors import ValueOutOfRange
 from intentos.parameters import Parameter
 from intentos.plan import Assumption
+from intentos.protocols import Table
 from intentos.types import Value, Words
 
 from . import numbers
@@ -118,6 +119,30 @@ def unsaid(
     return tuple(_assumed(p) for p in parameters if p.name not in said)
 
 
+def reopened(text: str, table: Table, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return a follow-up's values with the quantity open that it asks for.
+
+    What was open may have been given a number ("and with 3000 N?"); what is no longer open keeps
+    the number that was found for it.
+    """
+    parameters = table.plan.parameters
+    find = next((p for p in parameters if p.name == FIND and p.kind == "choice"), None)
+    if find is None:
+        return dict(values)
+    was = str(table.values.get(FIND, find.default))
+    given = {p.name for p in parameters if values.get(p.name) != table.values.get(p.name)} - {FIND}
+    free = [p for p in parameters if p.name in find.choices and p.name not in given]
+    strength = {p.name: asks(text, p) for p in free}
+    best = max(strength, key=lambda name: strength[name], default=was)
+    if strength.get(best, 0.0) < 1.0:
+        usual = [str(find.default), *strength] if was in given else [was]
+        best = next((name for name in usual if name not in given), was)
+    found = table.quantities.get(was)
+    if best == was or was in given or found is None:
+        return {**values, FIND: best}
+    return {**values, was: table.plan.parameter(was).accept(float(str(found.value))), FIND: best}
+
+
 def _assumed(parameter: Parameter) -> Assumption:
     unit = f" {parameter.unit}" if parameter.unit else ""
     value = f"{{{parameter.name}:g}}{unit}"
@@ -152,6 +177,18 @@ def asks(text: str, parameter: Parameter) -> float:
             strength += 1.2
             break
     return min(strength, _MOST)
+
+
+@lru_cache(256)
+def wanted(text: str) -> frozenset[str]:
+    """Return the dimensions that a text asks for: time of "how long", volume of 多少升."""
+    plain = numbers.normal(text)
+    found = {of for pattern, of in _MANNERS if re.search(pattern, plain, re.IGNORECASE)}
+    for match in _HOW_MANY.finditer(plain):
+        unit, _ = read_unit(plain, match.end(), match.end())
+        if unit is not None:
+            found.add(unit.dimension)
+    return frozenset(found)
 
 
 @lru_cache(256)

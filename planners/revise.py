@@ -25,6 +25,7 @@ from intentos.types import Value
 
 from . import numbers, recall
 from .amounts import amounts
+from .asked import reopened
 from .concepts import VERBS, relatives
 from .finding import Reading
 from .formulas import written
@@ -250,6 +251,7 @@ async def revise(
         taken = {operation.parameter for operation in operations}
         operations += [o for o in asked if o.parameter not in taken]
     values, notes = apply(operations, plan, table.values)
+    values = reopened(text, table, values)
     if values == dict(table.values):
         raise nothing_to_change(plan)
     used_numbers = [o.value for o in operations]

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from intentos.planners.asked import asks, link_asked, unsaid
+from intentos.planners.asked import asks, link_asked, reopened, unsaid
 from intentos.planners.law import FIND
 from intentos.planners.library import read_laws
+from intentos.protocols import Table
+from intentos.registry import Registry
+from intentos.types import Quantity, Value
 
 LAW = read_laws(Path(__file__).with_name("bend.yaml"))[0]
 
@@ -58,3 +61,25 @@ def test_what_was_not_said_is_an_assumption_but_no_constant_is() -> None:
     assumed = unsaid(LAW.parameters, {FIND: "force", "mass": 900}, LAW.constants)
     assert [a.parameter for a in assumed] == ["speed", "radius"]
     assert assumed[0].text.text("en", {"speed": 15.0}) == "Speed was not said: 15 m/s is taken."
+
+
+@pytest.mark.parametrize(
+    ("was_open", "text", "values", "expected"),
+    [
+        # What was open is given: what the law mostly asks for is open now.
+        ("mass", "and with 2000 kg", {"mass": 2000.0}, {FIND: "force", "mass": 2000.0}),
+        ("speed", "what if the speed is 30 m/s", {"speed": 30.0}, {FIND: "force", "speed": 30.0}),
+        # Another one is asked for: what was found before stays.
+        ("speed", "how wide must the radius be at 9 kN", {"force": 9000.0},
+         {FIND: "radius", "speed": 20.0}),
+        ("speed", "再让力变成9000牛", {"force": 9000.0}, {FIND: "speed", "force": 9000.0}),
+    ],
+)  # fmt: skip
+def test_a_follow_up_opens_what_it_asks_for(
+    was_open: str, text: str, values: dict[str, Value], expected: dict[str, Value]
+) -> None:
+    lying = {p.name: p.default for p in LAW.parameters} | {FIND: was_open}
+    found = {was_open: Quantity(value=20.0)}
+    table = Table(run="r", plan=LAW.plan(Registry()), values=lying, quantities=found)
+    after = reopened(text, table, {**lying, **values})
+    assert {name: after[name] for name in expected} == expected
