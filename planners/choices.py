@@ -14,7 +14,7 @@ from .words import terms, without_values
 
 def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
     """Return the choices that the text names, each with the longest of its words that it holds."""
-    said = set(terms(without_values(text)))
+    clauses = [_marked(clause) for clause in _CLAUSE.split(without_values(text))]
     colours = {m.text.lower() for m in numbers.read(text) if m.kind == "colour"}
     if parameter.name in ("palette", "colours"):
         colours = set()
@@ -24,15 +24,46 @@ def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
         for words in (choice.replace("_", " "), *parameter.choice_aliases.get(choice, ())):
             if re.search(r"\d", words):
                 continue  # their words without the digits mean nothing
-            wanted = set(terms(words))
+            wanted = list(dict.fromkeys(_marked(words) if len(words) > 1 else terms(words)))
             latin = words.isascii()
-            there = (wanted and wanted <= said) if latin else words.lower() in lowered
+            there = _together(wanted, clauses) if latin else words.lower() in lowered
             there = there or words.lower() in colours
             if there and _denied(lowered, re.sub(r"^(?:with|in|on) ", "", words.lower())):
                 continue
             if there and len(words) > len(found.get(choice, "")):
                 found[choice] = words
     return found
+
+
+_CLAUSE = re.compile(r"[,;:，；：。!?？！]|\.(?:\s|$)|\b(?:but|while|whereas)\b")
+_APART = 3
+"""Other words that may stand among those of one choice: "mother is of blood type A"."""
+
+
+_CAPITAL = re.compile(r"(?<![A-Za-z])[A-Z](?![A-Za-z'’.])")
+
+
+def _marked(text: str) -> list[str]:
+    """Return the terms with capital letters that stand alone, also the A of a blood group."""
+    found, at = [], 0
+    for match in _CAPITAL.finditer(text):
+        found += [*terms(text[at : match.end()]), f"·{match.group()}"]
+        at = match.end()
+    return [*found, *terms(text[at:])]
+
+
+def _together(wanted: Sequence[str], clauses: Sequence[Sequence[str]]) -> bool:
+    """Whether one clause says all the words, near each other."""
+    if not wanted:
+        return False
+    if len(wanted) == 1:
+        return any(wanted[0] in clause for clause in clauses)
+    width = len(wanted) + _APART
+    return any(
+        set(wanted) <= set(clause[i : i + width])
+        for clause in clauses
+        for i in range(max(1, len(clause) - len(wanted) + 1))
+    )
 
 
 _NOT = (

@@ -24,7 +24,8 @@ _FUNCTIONS = (
 _NAME = r"(?:[A-Za-z]\d?|[xyzuv]{2,3})(?![A-Za-z_\d])"
 _TOKEN = re.compile(
     rf"(?P<function>(?:{'|'.join(sorted(_FUNCTIONS.split(), key=len, reverse=True))})(?=\s*[(\d])"
-    r"|(?:sin|cos|tan|ln|log|exp|sqrt)(?=\s*[a-zθπ](?![a-z])))"
+    r"|(?:(?<=[=+\-*/\d(])|(?<=[=+\-*/] )|(?!(?:cost|tank|tang|tans|sink|sing|sins|logs|logo)\b))"
+    r"(?:sin|cos|tan|ln|log|exp|sqrt)(?=\s*[a-zθπ](?![a-z])))"
     r"|(?P<number>\d+(?:\.\d+)?(?:e[-+]?\d+)?|\.\d+)"
     r"|(?P<rate>d[A-Za-z]\d?\s*/\s*dt(?![A-Za-z])|∂[A-Za-z]\d?\s*/\s*∂t|[A-Za-z]\d?['′](?=\s*=))"
     r"|(?P<field>(?:lap|dx|dy|dxx|dyy)(?=\s*\()|∇²|∇\^2)"

@@ -104,6 +104,36 @@ def moments(
     return rest
 
 
+_UNTIL = re.compile(
+    r"\s*(?:点钟?|o'?clock)?\s*(?:and|to|till|until|到|至|和|~|～|-|—)\s*(?:the\s+)?", re.IGNORECASE
+)
+
+
+def hours_between(
+    text: str, mentions: Sequence[Mention], parameters: Sequence[Parameter]
+) -> list[Mention]:
+    """Return two times of day as the time between them, where no parameter is a time of day:
+    12点到1点 is an hour."""
+    if any("hour" in p.name.split("_") for p in parameters):
+        return list(mentions)
+    found: list[Mention] = []
+    for mention in mentions:
+        before = found[-1] if found else None
+        if (
+            before is not None
+            and before.unit == mention.unit == CLOCK
+            and _UNTIL.fullmatch(text[before.end : mention.start])
+        ):
+            later = mention.number - before.number
+            later += 0 if later > 0 else 12 if later > -12 else 24
+            said = text[before.start : mention.end]
+            unit = by_name()["h"]
+            found[-1] = replace(before, value=later, end=mention.end, text=said, unit=unit)
+        else:
+            found.append(mention)
+    return found
+
+
 def _years(
     mentions: Sequence[Mention], names: Mapping[str, Parameter], links: Links
 ) -> dict[Mention, float]:

@@ -7,17 +7,21 @@ over the nearest recipes and "none of them". ``intentos bench finding --fit`` fi
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from intentos.errors import IntentOSError
 
 from . import evidence, numbers
-from .asked import link_asked
+from .asked import link_asked, wanted
 from .formulas import Written
+from .law import FIND
 from .library import Recipe
 from .numbers import Mention
+from .units import named
 from .words import QUOTED, mathematics
 
 COMPARED = 10
@@ -68,6 +72,14 @@ class Clues(NamedTuple):
     """Numbers that go to a knob only because there is no other; at most 3."""
     outside: float
     """1 where a number is clearly meant for a knob but outside its range."""
+    whole: float
+    """1 where two numbers or more were said and each has found its knob, none by a guess."""
+    tells: float
+    """1 where the wish asks for a quantity (how fast, 几升) and the recipe tells one such."""
+    tells_not: float
+    """1 where the wish asks for one and the recipe tells none such."""
+    unsaid: float
+    """Quantities of a law that were not said, beside the open one; at most 3."""
 
 
 class Doubts(NamedTuple):
@@ -90,7 +102,7 @@ class Doubts(NamedTuple):
 
 FOR = Clues(
     5.61, 0.89, 0.70, 1.01, 1.31, 0.79, 0.69, 2.63, 0.36, 0.68, 1.09, 0.35, -0.79, 0.33,
-    -2.85, -1.32, -0.53, -1.93, -0.92, -3.17,
+    -2.85, -1.32, -0.53, -1.93, -0.92, -3.17, 0.5, 0.5, -0.5, -0.7,
 )  # fmt: skip
 AGAINST = Doubts(
     5.07, 0.87, 2.07, -0.33, 6.96, -0.91, -1.34,
@@ -124,10 +136,12 @@ def taken(recipe: Recipe, what: Said) -> tuple[float, ...]:
     for mention in what.numbers:
         unit = mention.unit is not None and mention.unit.dimension != "percent"
         counts[unit, any(evidence.accepts(mention, knob) for knob in knobs)] += 1
-    kinds = {p.kind for p in recipe.parameters}
+    kinds, wants = {p.kind for p in recipe.parameters}, wanted(what.text)
     formula, row = bool(what.formulas), bool(what.rows)
-    placed = left = guessed = outside = 0.0
+    placed = left = guessed = outside = whole = open_ones = 0.0
     told = False
+    find = next((p for p in recipe.parameters if p.name == FIND and p.kind == "choice"), None)
+    tells = _told(recipe)
     if what.numbers or formula or row:
         try:
             links = link_asked(
@@ -145,6 +159,11 @@ def taken(recipe: Recipe, what: Said) -> tuple[float, ...]:
             placed = min(max(0, len(links.taken) - len(links.guessed)), _MOST)
             left = min(len(links.unused), _MOST)
             told = bool(links.told)
+            whole = float(placed >= _MANY and not left and not guessed)
+            if find is not None:
+                asked = str(links.values[FIND])
+                tells = _dimensions_of((next(k.unit for k in knobs if k.name == asked),))
+                open_ones = len({k.name for k in knobs} - {*links.values, asked, *recipe.constants})
     takes = "expression" in kinds or told
     holds = "text" in kinds or told
     return (
@@ -160,7 +179,30 @@ def taken(recipe: Recipe, what: Said) -> tuple[float, ...]:
         left,
         guessed,
         outside,
+        whole,
+        float(bool(wants & tells)),
+        float(bool(wants) and not wants & tells),
+        min(open_ones, _MOST),
     )
+
+
+_REPORTED = re.compile(r"^\s*report\(.*[\"']([^\"'\s]{1,16})[\"']\)\s*$", re.MULTILINE)
+
+
+def _told(recipe: Recipe) -> frozenset[str]:
+    """Return the dimensions of what a recipe tells."""
+    return frozenset().union(*(_reported(step.code) for step in recipe.steps if step.code))
+
+
+@lru_cache(2048)
+def _reported(code: str) -> frozenset[str]:
+    return _dimensions_of(tuple(_REPORTED.findall(code)))
+
+
+@lru_cache(512)
+def _dimensions_of(units: tuple[str, ...]) -> frozenset[str]:
+    known = (named(unit) for unit in units)
+    return frozenset(unit.dimension for unit in known if unit is not None)
 
 
 def context(recipe: Recipe) -> str:

@@ -13,7 +13,7 @@ from .assignment import by_order, contested, counterparts, greater, search
 from .choices import named_choices, numbered_choices, set_choices, spoken_choice
 from .evidence import NEEDED, Spans, evidence, occurrences, words_of
 from .fitting import accepted, accepts, unit_of, value_for
-from .idioms import AND, calls, gravity, inherited, moments, ranges, unread, watery
+from .idioms import AND, calls, gravity, hours_between, inherited, moments, ranges, unread, watery
 from .letters import letter, unquoted
 from .links import Links
 from .mention import Mention
@@ -53,6 +53,7 @@ def link(
     links.plain = plain = numbers.normal(text)
     mentions = [m for m in numbers.read(text) if m.kind != "factor" or context]
     mentions = inherited(plain, mentions)
+    mentions = hours_between(plain, mentions, parameters)
     mentions = moments(mentions, parameters, links)
     mentions = watery(plain + context, mentions, parameters)
     mentions = ranges(plain, mentions, parameters, links)

@@ -18,7 +18,7 @@ _MONTHS = (
 )
 _MONTH = "|".join([*_MONTHS, *(m[:3] for m in _MONTHS), "sept"])
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-_CN = r"[零〇一二三四五六七八九十]"
+_CN = r"[零〇一二两三四五六七八九十]"
 _DATES = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -57,6 +57,21 @@ _CLOCKS = tuple(
         rf"{_HALF_OF_DAY}(?P<hour>\d{{1,2}}|{_CN}{{1,3}})\s*点(?P<sharp>钟|整)?",
     )
 )
+_SPAN_HOUR = rf"(?:\d{{1,2}}|{_CN}{{1,3}})"
+_SPANS = (
+    re.compile(
+        rf"(?<![\d.])(?P<a>{_SPAN_HOUR})点(?P<ah>半)?钟?\s*(?:到|至|和|~|～|-|—)\s*"
+        rf"(?P<b>{_SPAN_HOUR})点(?P<bh>半)?钟?(?!\d|[一二三四五六七八九])"
+    ),
+    re.compile(
+        r"\b(?P<a>noon|midday|midnight)\s+(?:and|to|till|until)\s+"
+        rf"(?P<b>1[0-2]|[1-9]|{_HOUR_WORD})\b(?!\s*(?:hours?|%|[:.]\d))",
+        re.IGNORECASE,
+    ),
+)
+"""Two times of day with what lies between them: 12点到1点, "noon and one"."""
+_DICE = re.compile("骰|色子|掷|扑克|纸牌")
+"""What has points that are no hours."""
 _LATER = ("下午", "傍晚", "晚上", "夜晚", "深夜", "夜里")
 
 
@@ -67,10 +82,31 @@ def read_moments(text: str) -> list[Mention]:
         for match in form.finditer(text):
             if (value := _date(match)) is not None:
                 found.append(_mention(match, value, DATE))
+    for form in () if _DICE.search(text) else _SPANS:
+        for match in form.finditer(text):
+            found += _both_ends(match)
     for form in _CLOCKS:
         for match in form.finditer(text):
             if (hours := _hours(match)) is not None:
                 found.append(_mention(match, hours, CLOCK))
+    return found
+
+
+def _both_ends(match: re.Match[str]) -> list[Mention]:
+    found = []
+    groups = match.groupdict()
+    for name in ("a", "b"):
+        said = groups[name].lower()
+        if said in ("noon", "midday", "midnight"):
+            hour: int | None = 0 if said == "midnight" else 12
+        else:
+            hour = _HOURS.index(said) + 1 if said in _HOURS else _count(said)
+        if hour is None or hour > 24:
+            return []
+        half = groups.get(f"{name}h")
+        start, end = match.start(name), match.end(f"{name}h" if half else name)
+        value = hour + (0.5 if half else 0)
+        found.append(Mention("number", value, start, end, match.string[start:end], CLOCK))
     return found
 
 

@@ -272,6 +272,8 @@ def _chinese(text: str) -> list[Mention]:
             continue
         if re.search(r"[哪几某任每]$", text[: match.start()]) and len(body) == 1:
             continue  # 哪一年
+        if body == "一" and unit is not None and re.search(r"[头有同]$", text[: match.start()]):
+            continue  # 头一天, 有一天
         if unit is None and re.match(r"[维角边体]", text[end:]) and len(body) == 1:
             continue
         weak = value == 1 and len(body) == 1 and unit is None

@@ -37,6 +37,7 @@ def test_a_formula_is_found(text: str, formula: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "how much does it cost to fill a tank", "a sink that sings", "掷骰子，一点到六点",
         "a ball thrown at 20 m/s", "three-body problem", "3D garden", "I want a heart",
         "traffic with 500 cars at 60 km/h", "50-50 chance", "A/B test", "9选3有多少种选法",
         "每小时60公里", "plan B", "draw a rotating heart - please", "x", "the letter x",

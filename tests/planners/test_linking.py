@@ -10,7 +10,7 @@ from intentos.planners.library import builtin_folder, read_recipe
 from intentos.planners.linking import link
 from intentos.types import Words
 
-from .plans import HEART, HEAT, TRAFFIC
+from .plans import HEART, HEAT, TRAFFIC, knob
 
 
 @pytest.mark.parametrize(
@@ -160,3 +160,30 @@ def test_the_upper_end_of_a_range_is_the_limit() -> None:
 def test_a_plan_that_knows_the_worlds_keeps_its_gravity() -> None:
     knobs = read_recipe(builtin_folder() / "free_fall.yaml").parameters
     assert link("a hammer falls on the moon", knobs).values == {"world": "moon"}
+
+
+WAIT = (knob("span", "Span", "时段", "span 时段", 30, unit="min", maximum=1e6),)
+KIN = tuple(
+    Parameter(
+        name=name, label=Words(en=f"Blood type of the {name}", zh=zh), kind="choice", default="O",
+        choices=("O", "A", "AB"),
+        choice_aliases={
+            "O": (f"{name} is O",), "A": (f"{name} is A",), "AB": (f"{name} is AB",),
+        },
+    )
+    for name, zh in (("mum", "妈妈"), ("dad", "爸爸"))
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [("从12点到1点之间", 60), ("between noon and one", 60), ("from 9 am to 5 pm", 480),
+     ("八点半到十点", 90)],
+)  # fmt: skip
+def test_two_times_of_day_are_the_time_between_them(text: str, minutes: float) -> None:
+    assert link(text, WAIT).values == {"span": minutes}
+
+
+def test_words_of_a_choice_stand_in_one_clause() -> None:
+    assert link("mum is AB, dad is O", KIN).values == {"mum": "AB", "dad": "O"}
+    assert link("the mum is of type A, dad is AB", KIN).values == {"mum": "A", "dad": "AB"}

@@ -49,6 +49,7 @@ def test_dates(text: str, dates: list[int]) -> None:
         ("three o'clock", 3),
         ("差五分三点", 2 + 55 / 60),
         ("九点差一刻", 8.75),
+        ("两点半的钟面", 2.5),
     ],
 )
 def test_times_of_day(text: str, hours: float) -> None:
