@@ -83,6 +83,8 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
     if not wanted:
         # Of a thing without a unit some aliases are units: it is counted in what is said.
         words = _unit_words(parameter.name, parameter.aliases)
+        if mention.unit.dimension == "time" and mention.unit == per_of(parameter):
+            return None  # an hour is no number of "cars an hour"
         abstract = not words and parameter.kind == "number" and wide(parameter)
         return whole(mention.number) if mention.unit in words or abstract else None
     value = convert(mention.number, mention.unit, wanted)
@@ -158,6 +160,8 @@ def other_rate(mention: Mention, parameter: Parameter) -> bool:
     known = named(unit_of(parameter)) if unit_of(parameter) else None
     if known is not None and known.dimension == "frequency":
         return False
+    if known is not None and mention.unit is not None and mention.unit.dimension != known.dimension:
+        return False  # it fits only as so much in that time
     if own is None and mention.unit is not None and mention.unit.dimension == "percent":
         return mention.per.symbol != "year"
     return own is None or own.dimension != mention.per.dimension

@@ -104,6 +104,38 @@ def moments(
     return rest
 
 
+_THAT = re.compile(r"\s*(?:的)?(?:那|这|处|档)|\s*(?:ones?|resistor|side|end|part|piece)\b")
+_THE = re.compile(r"(?:那个?|这个?|\bthe\s+|\bthat\s+)$", re.IGNORECASE)
+
+
+def referred(text: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """Return the mentions without those that only point back: "across *the 2 ohm one*", 2欧那个."""
+    found: list[Mention] = []
+    for mention in mentions:
+        again = mention.unit is not None and any(
+            (m.value, m.unit) == (mention.value, mention.unit) for m in found
+        )
+        points = _THAT.match(text, mention.end) or _THE.search(text, 0, mention.start)
+        if not (again and points):
+            found.append(mention)
+    return found
+
+
+_HOW_MUCH = re.compile(r"[\u3400-\u9fff]{0,6}?(?:多少|几|最多|能)")
+
+
+def one_of_time(text: str, mention: Mention) -> bool:
+    """Whether it is the one hour of 一小时能过几辆车, which says what the answer is counted by."""
+    return (
+        mention.kind == "number"
+        and mention.number == 1
+        and mention.unit is not None
+        and mention.unit.dimension == "time"
+        and mention.text.startswith("一")
+        and _HOW_MUCH.match(text, mention.end) is not None
+    )
+
+
 _UNTIL = re.compile(
     r"\s*(?:点钟?|o'?clock)?\s*(?:and|to|till|until|到|至|和|~|～|-|—)\s*(?:the\s+)?", re.IGNORECASE
 )

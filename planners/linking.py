@@ -13,7 +13,19 @@ from .assignment import by_order, contested, counterparts, greater, search
 from .choices import named_choices, numbered_choices, set_choices, spoken_choice
 from .evidence import NEEDED, Spans, evidence, occurrences, words_of
 from .fitting import accepted, accepts, unit_of, value_for
-from .idioms import AND, calls, gravity, hours_between, inherited, moments, ranges, unread, watery
+from .idioms import (
+    AND,
+    calls,
+    gravity,
+    hours_between,
+    inherited,
+    moments,
+    one_of_time,
+    ranges,
+    referred,
+    unread,
+    watery,
+)  # fmt: skip
 from .letters import letter, unquoted
 from .links import Links
 from .mention import Mention
@@ -52,6 +64,7 @@ def link(
     text = numbered_choices(text, parameters, links.values)
     links.plain = plain = numbers.normal(text)
     mentions = [m for m in numbers.read(text) if m.kind != "factor" or context]
+    mentions = referred(plain, mentions)
     mentions = inherited(plain, mentions)
     mentions = hours_between(plain, mentions, parameters)
     mentions = moments(mentions, parameters, links)
@@ -67,6 +80,7 @@ def link(
     rest = _only_one_place(rest, parameters, links)
     rest = _counted(plain, rest, parameters, links)
     rest = _first(rest, parameters, links)
+    rest = [m for m in rest if not one_of_time(plain, m)]
     links.left = [m for m in rest if m.kind != "factor"]
     quoted_text(text, parameters, links.values)
     letter(text, parameters, links.values)

@@ -18,7 +18,7 @@ from .mention import RATE, Mention, normal, number, rate, whole
 from .moments import read_moments
 from .numerals import CN_DIGIT, ENGLISH, ONES, WORD, chinese_value, english_value
 from .shares import as_share, read_parts, read_shares, summed
-from .units import Unit, by_name, read_unit
+from .units import Unit, by_name, product, read_unit
 
 __all__ = ["Mention", "normal", "read", "whole"]
 
@@ -41,7 +41,7 @@ def _read(text: str) -> tuple[Mention, ...]:
                 found.append(mention)
     found = summed(plain, sorted(found, key=lambda m: m.start))
     found = [as_share(plain, _as_count(plain, mention)) for mention in found]
-    return tuple(_rated(plain, found))
+    return tuple(_rated(plain, _priced(plain, found)))
 
 
 _COUNTING = re.compile(r"\s*(?:[回次个只颗枚张遍趟轮盏栋匹株支枝位名]|times\b)")
@@ -82,10 +82,20 @@ def _rated(text: str, mentions: Sequence[Mention]) -> list[Mention]:
             behind = mention.end <= start and end <= ends and _behind(text, mention, match)
             before = begins <= start and end <= mention.start and _before(text, mention, match)
             if mention.kind == "number" and (behind or before) and _countable(mention, match):
-                mention = replace(mention, per=rate(match))
+                mention = _moving(replace(mention, per=rate(match)))
                 break
         found.append(mention)
     return found
+
+
+def _moving(mention: Mention) -> Mention:
+    """Return so many metres every second as a speed; so many kilometres a day are none."""
+    unit, per = mention.unit, mention.per
+    if unit is None or per is None or unit.dimension != "length":
+        return mention
+    if per.dimension != "time" or per.scale > by_name()["h"].scale:
+        return mention
+    return replace(mention, unit=product([(unit, 1), (per, -1)]), per=None)
 
 
 def _behind(text: str, mention: Mention, match: re.Match[str]) -> bool:
@@ -102,6 +112,20 @@ def _before(text: str, mention: Mention, match: re.Match[str]) -> bool:
     if match["zh"] or match["interest"]:
         return re.fullmatch(r"[㐀-鿿]{0,8}[:：]?\s*", gap) is not None
     return match["adverb"] is not None and _NEAR_BEFORE.fullmatch(gap) is not None
+
+
+_FOR_MONEY = re.compile(r"(?:块钱?|元|毛钱?|角钱?|分钱)\s*[/／]?\s*$")
+
+
+def _priced(text: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """Return the mentions without the 一斤 of 五块钱一斤, which only says what a price is of."""
+    return [
+        m for m in mentions
+        if not (
+            m.kind == "number" and m.number == 1 and m.text.startswith("一")
+            and _FOR_MONEY.search(text, 0, m.start)
+        )
+    ]  # fmt: skip
 
 
 def _countable(mention: Mention, match: re.Match[str]) -> bool:
@@ -139,6 +163,7 @@ _WARM = re.compile(
 )
 """What makes 400K kelvins and no thousands."""
 _HOURLY = re.compile(r"时速(?:为|是|约)?\s*$")
+_DRIVING = re.compile(r"(?:[车航限船球风]速|速度)(?:为|是|约|达到?|有|在)?\s*$")
 _GLUED = re.compile(r"(?!x\d)[A-Za-z_]")
 
 
@@ -158,6 +183,8 @@ def _digits(text: str) -> list[Mention]:
             unit, value = by_name()["K"], value / 1000
         if unit is None and _HOURLY.search(text, max(0, match.start() - 6), match.start()):
             unit = by_name()["km/h"]
+        if unit is not None and unit.symbol == "km" and _DRIVING.search(text, 0, match.start()):
+            unit = by_name()["km/h"]  # 车速100公里
         if unit is None and _GLUED.match(text, match.end()):
             continue  # 3D, 2nd-order names, 1Dplot
         if unit is None and not match["sign"] and _ISOTOPE.search(text[: match.start()]):

@@ -35,6 +35,9 @@ MATHEMATICAL = re.compile(r"[-+*/^=√²³|(]|\b(?:sin|cos|tan|log|ln|exp|sqrt)\
 QUOTED = re.compile(r"[\"“「『]([^\"“”「」『』]{1,200})[\"”」』]")
 
 
+_IMAGINARY = re.compile(r"(?<![a-hj-zA-Z])(?:\d|[-+(*])\s*\d*\.?\d*\s*i(?![A-Za-z])")
+
+
 def mathematics(text: str) -> list[Written]:
     """Return the formulas and lists of numbers in a text; "k = 120 N/m" is none of them."""
     found = written(text) if MATHEMATICAL.search(text) else []
@@ -48,6 +51,7 @@ def signs(text: str) -> list[str]:
     """Return what a text holds beside words, as terms: a formula, a list of numbers, a number of
     hertz."""
     found = [f"·{'equation' if item.right else item.kind}" for item in mathematics(text)]
+    found += ["·complex"] * any(_IMAGINARY.search(item.text) for item in mathematics(text))
     found += ["·quoted"] * bool(QUOTED.search(text))
     return found + [
         f"·{m.unit.dimension}" for m in numbers.read(text) if m.kind == "number" and m.unit

@@ -187,3 +187,37 @@ def test_two_times_of_day_are_the_time_between_them(text: str, minutes: float) -
 def test_words_of_a_choice_stand_in_one_clause() -> None:
     assert link("mum is AB, dad is O", KIN).values == {"mum": "AB", "dad": "O"}
     assert link("the mum is of type A, dad is AB", KIN).values == {"mum": "A", "dad": "AB"}
+
+
+PIPE = (
+    knob("wide", "Width of the wide part", "粗处直径", "wide 粗", 3, unit="cm", maximum=1e6),
+    knob("speed", "Speed", "流速", "flows 流速", 1, unit="m/s", maximum=1e6),
+)
+WIRES = (
+    knob("first", "First resistor", "第一个电阻", "resistor 电阻", 10, unit="Ω", maximum=1e9),
+    knob("second", "Second resistor", "第二个电阻", "resistor 电阻", 10, unit="Ω", maximum=1e9),
+    knob("third", "Third resistor", "第三个电阻", "resistor 电阻", 0, unit="Ω", maximum=1e9),
+)
+
+
+@pytest.mark.parametrize("text", ["管子粗4厘米，水每秒走1.5米", "water in a wide pipe, 4 cm, "
+                                  "makes 1.5 metres every second"])  # fmt: skip
+def test_so_many_metres_every_second_are_a_speed(text: str) -> None:
+    assert link(text, PIPE).values == {"wide": 4, "speed": 1.5}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1千欧和2.2千欧串联，2.2千欧那个上面几伏", "1 kΩ and 2.2 kΩ, what is across the 2.2 kΩ one?"],
+)
+def test_what_is_pointed_back_to_is_said_once(text: str) -> None:
+    links = link(text, WIRES)
+    assert links.values == {"first": 1000, "second": 2200}
+    assert links.unused == []
+
+
+def test_an_hour_is_no_number_of_cars_an_hour() -> None:
+    flow = knob("flow", "Cars an hour", "每小时车数", "cars hour 小时", 900, maximum=1e6)
+    links = link("一小时能过多少辆", (flow,))
+    assert links.values == {}
+    assert links.unused == []
