@@ -17,7 +17,7 @@ from intentos.knobs import Turned, turned
 from intentos.policy import ApproveAll
 from intentos.protocols import RecipeInfo
 from intentos.report import exit_code, report, results_folder
-from intentos.run import RunStatus
+from intentos.run import Run, RunStatus
 from intentos.store import Store
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -120,39 +120,48 @@ def recipes_new(
 
 
 def recipes_check(
-    path: Annotated[Path, typer.Argument(help="A recipe file.")], json_: Json = False
+    path: Annotated[Path, typer.Argument(help="A file with a recipe, or with laws.")],
+    json_: Json = False,
 ) -> None:
     """Run a recipe at its small test size with its checks, and once more for each knob turned."""
     call = cli.Call(language=None, json_=json_, out=None)
+    language = call.terminal.language
+    checked: list[tuple[Run, int, tuple[Turned, ...]]] = []
 
-    async def work(conversation: Conversation) -> tuple[Turned, ...]:
+    async def work(conversation: Conversation) -> None:
         planner = conversation.registry.planner(settings=conversation.settings)
-        proposal = planner.recipes.read(path)
-        return await turned(proposal, conversation, call.terminal.show, call.terminal.language)
+        for proposal in planner.recipes.read(path):
+            place = len(conversation.runs)
+            knobs = await turned(proposal, conversation, call.terminal.show, language)
+            run = conversation.store.run(conversation.runs[place])
+            checked.append((run, place, knobs))
 
-    found = call.guard(lambda: asyncio.run(call.converse(work, ApproveAll("recipes check"))))
+    call.guard(lambda: asyncio.run(call.converse(work, ApproveAll("recipes check"))))
     conversation = call.conversation
-    first = conversation.store.run(conversation.runs[0])
     call.terminal.pause()
-    paths = results_folder(first, call.settings, conversation.store)
-    if json_:
-        language = call.terminal.language
-        document = report(
-            first,
-            paths=paths,
-            timings=conversation.timings,
-            runs=conversation.runs,
-            language=language,
-        )
-        document["knobs"] = [knob.as_json(language) for knob in found]
-        typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
-    else:
-        call.terminal.result(first, paths, conversation.timings)
-        for knob in found:
-            told = knob.text(call.terminal.language)
-            style = "green" if knob.good else "red"
-            call.terminal.stdout().print(Text(f"  {told}", style=style), soft_wrap=True)
-    if first.error is not None:
-        call.terminal.error(first.error.text(call.terminal.language))
-    good = first.status is not RunStatus.COMPLETED or all(knob.good for knob in found)
-    raise typer.Exit(exit_code(first) or (0 if good else 1))
+    documents, codes = [], []
+    for run, place, knobs in checked:
+        paths = results_folder(run, call.settings, conversation.store)
+        if json_:
+            document = report(
+                run,
+                paths=paths,
+                timings=conversation.timings,
+                runs=conversation.runs[place:],
+                language=language,
+            )
+            documents.append({**document, "knobs": [knob.as_json(language) for knob in knobs]})
+        else:
+            call.terminal.result(run, paths, conversation.timings)
+            for knob in knobs:
+                style = "green" if knob.good else "red"
+                told = Text(f"  {knob.text(language)}", style=style)
+                call.terminal.stdout().print(told, soft_wrap=True)
+        if run.error is not None:
+            call.terminal.error(run.error.text(language))
+        good = run.status is not RunStatus.COMPLETED or all(knob.good for knob in knobs)
+        codes.append(exit_code(run) or (0 if good else 1))
+    if json_:  # laws are a list, be it of one
+        whole = documents if len(documents) > 1 else documents[0]
+        typer.echo(json.dumps(whole, ensure_ascii=False, allow_nan=False))
+    raise typer.Exit(max(codes))

@@ -37,7 +37,12 @@ class Turned:
         """Whether it changes something, and breaks nothing."""
         if self.value is None:
             return True
-        return (self.picture or bool(self.numbers)) and not self.failed and self.error is None
+        return not self.idle and not self.failed and self.error is None
+
+    @property
+    def idle(self) -> bool:
+        """Whether turning it changed nothing at all."""
+        return not (self.picture or self.numbers or self.failed or self.error)
 
     def text(self, language: str) -> str:
         """Return a line for a person."""
@@ -72,7 +77,8 @@ async def turned(
 ) -> tuple[Turned, ...]:
     """Run a recipe at its small size, then once more for each knob turned alone.
 
-    The first run is ``conversation.runs[0]``; where it does not complete, no knob is turned.
+    The first run is the first of ``conversation.runs`` that this adds; where it does not complete,
+    no knob is turned. A knob that changes nothing is turned once more under another choice.
     """
     plan = proposal.plan
     attachments = await conversation.runtime.take_in_samples(proposal.samples)
@@ -95,10 +101,15 @@ async def turned(
         value = another(parameter, first.values[parameter.name])
         if value is None:
             found.append(Turned(name=parameter.name, value=None))
-        else:
-            found.append(
-                _compared(parameter.name, value, first, await once({parameter.name: value}))
-            )
+            continue
+        one = _compared(parameter.name, value, first, await once({parameter.name: value}))
+        for other in first.plan.parameters:  # it may count only where another choice is made
+            choice = another(other, first.values[other.name])
+            if one.idle and other.kind == "choice" and other is not parameter and choice:
+                base = await once({other.name: choice})
+                run = await once({other.name: choice, parameter.name: value})
+                one = _compared(parameter.name, value, base, run)
+        found.append(one)
     return tuple(found)
 
 

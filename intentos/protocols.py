@@ -183,8 +183,11 @@ class Recipes(Protocol):
         """Return whether a recipe of this id gives a plan with this digest."""
         ...
 
-    def read(self, path: Path) -> Proposal:
-        """Return a recipe file's plan with its small ``test`` values; raises InvalidPlan."""
+    def read(self, path: Path) -> Sequence[Proposal]:
+        """Return the plans of a file of a recipe or of laws, with their small ``test`` values.
+
+        Raises InvalidPlan: it holds neither.
+        """
         ...
 
     def save(

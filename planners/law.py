@@ -24,6 +24,8 @@ from intentos.types import Frozen, Json, Name, Words
 
 FIND = "find"
 """The knob that names the open quantity."""
+RESERVED = frozenset({FIND, "off_by", "sentence"})
+"""What the step reports beside the quantities."""
 
 
 class Measure(Frozen):
@@ -86,8 +88,10 @@ class Law(Frozen):
         asked = self.quantity(self.asks) if self.asks in names else None
         if asked is None or not asked.by:
             raise ValueError(f"asks: {self.asks!r} is no quantity with a formula ('by')")
-        if len(set(names)) < len(names) or FIND in names:
-            raise ValueError("quantities need names of their own, none of them 'find'")
+        told = [*names, *(extra.name for extra in self.also)]
+        if len(set(told)) < len(told) or RESERVED & set(told):
+            reserved = ", ".join(sorted(RESERVED))
+            raise ValueError(f"quantities need names of their own, and none of {reserved}")
         for one in self.quantities:
             if one.name != self.asks and one.example is None:
                 raise ValueError(f"{one.name}: an example is missing")
@@ -161,7 +165,7 @@ class Law(Frozen):
                         "zh": "把结果代回公式，能得到所给的数",
                     },
                     "kind": "generic",
-                    "expect": "back < 0.000001",
+                    "expect": "off_by < 0.000001",
                 }
             ],
             "answer": {"en": "{sentence}", "zh": "{sentence}"},
@@ -251,7 +255,7 @@ def _reads(formula: str, known: set[str]) -> None:
 
 
 def _knob(one: Measure, value: float) -> dict[str, Json]:
-    default: float = round(value) if one.kind == "integer" else float(f"{value:.6g}")
+    default: float = round(value) if one.kind == "integer" else float(f"{value:.12g}")
     return Parameter(
         name=one.name,
         label=one.label,

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -25,9 +25,10 @@ from intentos.types import Frozen, Json, Name, Origin, Value, Words
 from . import law
 from .law import Book, laws_folder
 
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 LAW_FILES = (Path(law.__file__), laws_folder() / "step.txt")
 """What a law's recipe is made with, beside the law."""
+MADE = "made of laws"
 
 
 class RecipeWarning(UserWarning):
@@ -230,15 +231,12 @@ class Library:
             found: dict[str, Recipe] = {}
             for path, strict, own in self._files():
                 try:
-                    recipe = _recipe(self._cache.read(path), path, own=own)
-                    self._enter(recipe, path, found)
+                    for recipe in _recipes(self._cache.read(path), path, own=own):
+                        self._enter(recipe, path, found)
                 except IntentOSError as error:
                     if strict:
                         raise
                     warnings.warn(str(error), RecipeWarning, stacklevel=3)
-            for path in sorted(laws_folder().glob("*.yaml")):
-                for data in self._cache.read(path, _law_recipes, beside=LAW_FILES)["recipes"]:
-                    self._enter(HouseRecipe.model_validate(data), path, found)
             self._cache.write()
             self._recipes = dict(sorted(found.items()))
             self._every = tuple(self._recipes.values())
@@ -255,12 +253,11 @@ class Library:
         return sorted(self._settings.recipes.glob("*.yaml"))
 
     def _files(self) -> Iterable[tuple[Path, bool, bool]]:
-        builtin = builtin_folder()
-        folders = [builtin]
-        folders += [f for f in self._registry.recipe_folders().values() if f != builtin]
-        for folder in folders:
+        house = [builtin_folder(), laws_folder()]
+        others = [f for f in self._registry.recipe_folders().values() if f not in house]
+        for folder in (*house, *others):
             for path in sorted(folder.glob("*.yaml")):
-                yield path, folder == builtin, False
+                yield path, folder in house, False
         for path in self._own_paths():
             yield path, False, True
 
@@ -278,19 +275,13 @@ class _Cache:
             if isinstance(data, dict) and data.get("format") == CACHE_FORMAT:
                 self._old = data["files"]
 
-    def read(
-        self,
-        path: Path,
-        make: Callable[[Path], dict[str, Any]] | None = None,
-        *,
-        beside: Sequence[Path] = (),
-    ) -> dict[str, Any]:
-        """Return what ``make`` makes of a file, or the file itself, and of those ``beside`` it."""
-        states = [one.stat() for one in (path, *beside)]
+    def read(self, path: Path) -> dict[str, Any]:
+        """Return what a file of a recipe, or of laws, holds."""
+        states = [one.stat() for one in (path, *LAW_FILES)]
         stamp = [number for state in states for number in (state.st_size, state.st_mtime_ns)]
         entry = self._old.get(str(path))
         if not (isinstance(entry, dict) and entry.get("stamp") == stamp):
-            entry = {"stamp": stamp, "data": (make or _read)(path)}
+            entry = {"stamp": stamp, "data": _read(path)}
         self._new[str(path)] = entry
         data: dict[str, Any] = entry["data"]
         return data
@@ -307,27 +298,31 @@ class _Cache:
             os.replace(name, self._path)
 
 
-def read_laws(path: Path) -> list[HouseRecipe]:
-    """Return the recipes of the laws that a file holds.
+def read_recipes(path: Path, *, own: bool = False) -> list[Recipe]:
+    """Return the recipe, or those of the laws, that a file holds.
 
     Raises:
-        InvalidPlan: it holds no laws; the message names file, line and what is wrong.
+        InvalidPlan: it holds neither; the message names file, line and what is wrong.
     """
-    return [HouseRecipe.model_validate(data) for data in _law_recipes(path)["recipes"]]
+    return _recipes(_read(path), path, own=own)
 
 
-def _law_recipes(path: Path) -> dict[str, Any]:
-    """Return the recipes of a file's laws as data, all of them valid."""
+def _recipes(data: dict[str, Any], path: Path, *, own: bool) -> list[Recipe]:
+    if MADE in data:
+        return [HouseRecipe.model_validate(one) for one in data[MADE]]
+    return [_recipe(data, path, own=own)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a file's recipe as data; of laws, the recipes that they make, all of them valid."""
     text = _text(path)
-    book = validate(Book, read_document(text, str(path)), text=text, source=str(path))
-    made = [one.recipe() for one in book.laws]
-    for data in made:
-        validate(HouseRecipe, data, text=text, source=f"{path}: {data['id']}")
-    return {"recipes": made}
-
-
-def _read(path: Path) -> dict[str, Json]:
-    return read_document(_text(path), str(path))
+    data = read_document(text, str(path))
+    if "laws" not in data:
+        return data
+    made = [one.recipe() for one in validate(Book, data, text=text, source=str(path)).laws]
+    for one in made:
+        validate(HouseRecipe, one, text=text, source=f"{path}: {one['id']}")
+    return {MADE: made}
 
 
 def _text(path: Path) -> str:

@@ -11,7 +11,7 @@ from intentos.registry import Registry
 from intentos.run import Run
 
 from . import saved
-from .library import Library, Recipe, builtin_folder, read_recipe
+from .library import Library, Recipe, builtin_folder, read_recipes
 from .search import Index
 from .template import template
 
@@ -43,13 +43,18 @@ class RecipeShelf:
             for recipe in self._library.all()
         )
 
-    def read(self, path: Path) -> Proposal:
-        """Return a recipe file's plan with its small ``test`` values; raises InvalidPlan."""
+    def read(self, path: Path) -> Sequence[Proposal]:
+        """Return the plan of a recipe file with its small ``test`` values, or those of its laws.
+
+        Raises:
+            InvalidPlan: the file holds neither; the message says where and why.
+        """
         # One in the library's own folder must be fit for everybody.
-        recipe = read_recipe(path, own=path.resolve().parent != builtin_folder().resolve())
-        return Proposal(
-            plan=recipe.plan(self._registry), values=recipe.test, samples=recipe.samples
-        )
+        own = path.resolve().parent != builtin_folder().resolve()
+        return [
+            Proposal(plan=recipe.plan(self._registry), values=recipe.test, samples=recipe.samples)
+            for recipe in read_recipes(path, own=own)
+        ]
 
     def save(
         self, run: Run, name: str, wishes: Sequence[str], *, replace: bool = False

@@ -46,6 +46,19 @@ def test_a_template_is_checked_and_a_knob_that_changes_nothing_is_named(tmp_path
     assert not (tmp_path / "preferences.json").exists()
 
 
+def test_laws_are_checked_in_every_direction_that_their_knobs_need() -> None:
+    path = Path(__file__).parent / "planners" / "bend.yaml"
+    whole = intentos("recipes", "check", str(path), "--json")
+    assert whole.returncode == 0, whole.stderr
+    found = json.loads(whole.stdout)
+    assert [k["name"] for k in found["knobs"]] == [
+        "force", "mass", "speed", "radius", "gravity", "find",
+    ]  # fmt: skip
+    # Of what is open a number says nothing: its knob was turned with another one open.
+    assert found["knobs"][0]["numbers"] == ["mass", "sentence"]
+    assert len(found["runs"]) == 9
+
+
 @pytest.mark.parametrize(
     ("parameter", "value", "other"),
     [

@@ -8,12 +8,12 @@ import pytest
 
 from intentos.planners.asked import asks, link_asked, reopened, unsaid
 from intentos.planners.law import FIND
-from intentos.planners.library import read_laws
+from intentos.planners.library import read_recipes
 from intentos.protocols import Table
 from intentos.registry import Registry
 from intentos.types import Quantity, Value
 
-LAW = read_laws(Path(__file__).with_name("bend.yaml"))[0]
+LAW = read_recipes(Path(__file__).with_name("bend.yaml"))[0]
 
 
 def read(text: str) -> dict[str, object]:

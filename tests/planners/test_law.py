@@ -15,7 +15,7 @@ from intentos.checks import answer
 from intentos.config import Settings
 from intentos.errors import InvalidPlan
 from intentos.planners.law import FIND, laws_folder
-from intentos.planners.library import HouseRecipe, Library, read_laws
+from intentos.planners.library import Library, Recipe, read_recipes
 from intentos.policy import ApproveAll
 from intentos.registry import Registry
 from intentos.run import RunStatus
@@ -28,14 +28,12 @@ FILES = sorted(laws_folder().glob("*.yaml"))
 
 
 @cache
-def bend() -> HouseRecipe:
+def bend() -> Recipe:
     """Return the law of these tests."""
-    return read_laws(BEND)[0]
+    return read_recipes(BEND)[0]
 
 
-def solved(
-    recipe: HouseRecipe, values: Mapping[str, Value], language: str = "en"
-) -> dict[str, Any]:
+def solved(recipe: Recipe, values: Mapping[str, Value], language: str = "en") -> dict[str, Any]:
     """Return what a law's step reports, without its picture; as the sandbox runs it."""
     found: dict[str, Any] = {}
 
@@ -78,7 +76,7 @@ def test_what_was_found_gives_back_what_was_said(data: st.DataObject) -> None:
     for name in ("mass", "speed", "radius"):
         again = solved(bend(), {**values, "force": force, FIND: name})
         assert again[name] == pytest.approx(values[name], rel=1e-6)
-        assert again["back"] < 1e-6
+        assert again["off_by"] < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -90,6 +88,7 @@ def test_what_was_found_gives_back_what_was_said(data: st.DataObject) -> None:
         ("example: 1200, ", "", "mass: an example is missing"),
         ("by: speed**2 / radius / gravity", "by: '[].append(radius)'", "not allowed"),
         ("name: gravity", "name: force", "names of their own"),
+        ("name: in_g", "name: sentence", "none of find, off_by, sentence"),
     ],
 )
 def test_a_broken_law_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -98,7 +97,7 @@ def test_a_broken_law_is_named(tmp_path: Path, old: str, new: str, message: str)
     path = tmp_path / "broken.yaml"
     path.write_text(text.replace(old, new, 1), "utf-8")
     with pytest.raises(InvalidPlan, match=message):
-        read_laws(path)
+        read_recipes(path)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -106,14 +105,14 @@ def test_every_law_of_the_house_is_solved_in_every_direction(path: Path) -> None
     from matplotlib.mathtext import MathTextParser
 
     parser: Any = MathTextParser("path")
-    for recipe in read_laws(path):
+    for recipe in read_recipes(path):
         knobs = {p.name: p for p in recipe.parameters}
         assert len(recipe.phrasings.en) >= 5 <= len(recipe.phrasings.zh), recipe.id
         for name in knobs[FIND].choices:
             for language in ("en", "zh"):
                 found = solved(recipe, {FIND: name}, language)
                 assert found[name] == pytest.approx(knobs[name].default, rel=1e-4), recipe.id
-                assert found["back"] < 1e-6, recipe.id
+                assert found["off_by"] < 1e-6, recipe.id
                 assert found["sentence"].endswith("。" if language == "zh" else "."), recipe.id
         code = recipe.steps[0].code
         parser.parse(f"${formula_of(code)}$")
@@ -130,7 +129,7 @@ def formula_of(code: str) -> str:
 def test_laws_stand_in_the_library(registry: Registry, settings: Settings) -> None:
     library = Library(registry, settings)
     for path in FILES:
-        for recipe in read_laws(path):
+        for recipe in read_recipes(path):
             assert library.get(recipe.id).title == recipe.title
             assert library.source(recipe.id) == path
 
