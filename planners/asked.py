@@ -93,7 +93,9 @@ def link_asked(
         open_one = next(p for p in parameters if p.name == name)
         rest = [p for p in parameters if p.name not in (name, FIND)]
         try:
-            links = link(text, rest, context=context, title=title, phrasings=phrasings)
+            links = link(
+                text, rest, context=context, title=title, phrasings=phrasings, absolute=True
+            )
         except ValueOutOfRange as error:
             failure = failure or error
             continue

@@ -177,7 +177,8 @@ def _money(text: str, mention: Mention, parameter: Parameter) -> float:
     if mention.kind != "number" or mention.unit is not None or mention.share:
         return 0.0
     behind = _MONEY_BEHIND.match(text, mention.end)
-    if behind is None and not _MONEY_BEFORE.search(text[: mention.start]):
+    inside = re.search(r"[块元毛]", mention.text)  # 12块5
+    if behind is None and not inside and not _MONEY_BEFORE.search(text[: mention.start]):
         return 0.0
     if unit_of(parameter):
         return -1.0

@@ -136,6 +136,41 @@ def one_of_time(text: str, mention: Mention) -> bool:
     )
 
 
+_OPERATION = r"\s*(?:[+＋×x*·乘加]|times|plus|乘以|加上|,|，|、)\s*"
+_GOES_ON = (
+    r"\s*(?:[+＋×x*·]\s*)?(?:\.{2,}|…+|⋯+|(?:and\s+)?so\s+(?:on|forth)|etc\.?|一直|这样|依次|直)"
+    r"[^\d,，。;；?？]{0,12}"
+)
+ROW = re.compile(rf"(?:\d+{_OPERATION})+\d+{_GOES_ON}(?P<last>\d+)", re.IGNORECASE)
+
+
+def progressions(
+    text: str, mentions: list[Mention], parameters: Sequence[Parameter], links: Links
+) -> list[Mention]:
+    """Link "2 + 4 + 6 + … + 100" to the first, the step and the last; where there is no place for
+    those, only the last says anything; return the rest."""
+    match = ROW.search(text)
+    if match is None:
+        return mentions
+    row = [m for m in mentions if match.start() <= m.start < match.end()]
+    if len(row) < 3:
+        return mentions
+    names = {p.name: p for p in parameters if p.kind in ("number", "integer")}
+    places = [
+        next((names[name] for name in wanted if name in names), None)
+        for wanted in (("first", "start"), ("step", "difference"), ("last", "end"))
+    ]
+    kept = [row[-1]]
+    if all(place is not None and place.name not in links.values for place in places):
+        values = (row[0].number, row[1].number - row[0].number, row[-1].number)
+        for place, value in zip(places, values, strict=True):
+            assert place is not None
+            links.values[place.name] = place.accept(value)
+            links.told.add(place.name)
+        kept = []
+    return [m for m in mentions if m not in row or m in kept]
+
+
 _UNTIL = re.compile(
     r"\s*(?:点钟?|o'?clock)?\s*(?:and|to|till|until|到|至|和|~|～|-|—)\s*(?:the\s+)?", re.IGNORECASE
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from intentos.parameters import Parameter
 
-from . import numbers
+from . import numbers, shares
 from .assignment import by_order, contested, counterparts, greater, search
 from .choices import named_choices, numbered_choices, set_choices, spoken_choice
 from .evidence import NEEDED, Spans, evidence, occurrences, words_of
@@ -21,6 +21,7 @@ from .idioms import (
     inherited,
     moments,
     one_of_time,
+    progressions,
     ranges,
     referred,
     unread,
@@ -46,11 +47,13 @@ def link(
     context: str = "",
     title: str = "",
     phrasings: Sequence[str] = (),
+    absolute: bool = False,
 ) -> Links:
     """Return the values that the text names; ``context`` holds all that the recipe says of itself.
 
     Of its small numbers say nothing new those of its ``title`` ("two galaxies" has accounted for
     the two; without a title the context is one), and those of most of its ``phrasings``.
+    ``absolute``: whether "5 % more" are 5 % and no change of what there is.
 
     Raises:
         ValueOutOfRange: a number clearly meant for a parameter lies outside its range.
@@ -64,11 +67,14 @@ def link(
     text = numbered_choices(text, parameters, links.values)
     links.plain = plain = numbers.normal(text)
     mentions = [m for m in numbers.read(text) if m.kind != "factor" or context]
+    if absolute:
+        mentions = [shares.plain_percent(m) for m in mentions]
     mentions = referred(plain, mentions)
     mentions = inherited(plain, mentions)
     mentions = hours_between(plain, mentions, parameters)
     mentions = moments(mentions, parameters, links)
     mentions = watery(plain + context, mentions, parameters)
+    mentions = progressions(plain, mentions, parameters, links)
     mentions = ranges(plain, mentions, parameters, links)
     mentions = calls(plain, mentions, parameters, links)
     said = Said(context, title or context, phrasings)

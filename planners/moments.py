@@ -6,7 +6,7 @@ import re
 
 from .mention import Mention
 from .numerals import chinese_value
-from .units import Unit
+from .units import Unit, by_name
 
 DATE = Unit("date", "date")
 """Of a mention whose value is year · 10,000 + month · 100 + day, with year 0 where none is said."""
@@ -85,11 +85,33 @@ def read_moments(text: str) -> list[Mention]:
     for form in () if _DICE.search(text) else _SPANS:
         for match in form.finditer(text):
             found += _both_ends(match)
+    found += [_elapsed(match) for match in _ELAPSED.finditer(text)]
     for form in _CLOCKS:
         for match in form.finditer(text):
             if (hours := _hours(match)) is not None:
                 found.append(_mention(match, hours, CLOCK))
     return found
+
+
+_ELAPSED = re.compile(
+    r"(?<![\d:.])(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d(?:\.\d+)?)(?![\d:])"
+    r"|(?<![\d:.])(?P<m1>\d{1,3}):(?P<s1>[0-5]\d(?:\.\d+)?)(?=\s*(?:min\w*\s*)?(?:per|a|an|each|/|每)\s*"
+    r"(?:km|kilomet|mile|公里|千米|lap|圈))"
+    r"|(?:\bpace of\s+|配速(?:为|是)?\s*|\bran\b[^.,;:]{0,24}\bin\s+|用时\s*)"
+    r"(?P<m2>\d{1,3}):(?P<s2>[0-5]\d(?:\.\d+)?)(?![\d:])",
+    re.IGNORECASE,
+)
+"""A time that something takes: "3:45:10", "5:30 per km", "a pace of 4:50"."""
+
+
+def _elapsed(match: re.Match[str]) -> Mention:
+    group = next(g for g in ("m1", "m2", "m") if match[g])
+    hours = float(match["h"] or 0)
+    seconds = match["s"] or match["s1"] or match["s2"]
+    start = match.start("h") if match["h"] else match.start(group)
+    value = 3600 * hours + 60 * float(match[group]) + float(seconds)
+    said = match.string[start : match.end()]
+    return Mention("number", value, start, match.end(), said, by_name()["s"])
 
 
 def _both_ends(match: re.Match[str]) -> list[Mention]:

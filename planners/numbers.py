@@ -114,7 +114,9 @@ def _before(text: str, mention: Mention, match: re.Match[str]) -> bool:
     return match["adverb"] is not None and _NEAR_BEFORE.fullmatch(gap) is not None
 
 
-_FOR_MONEY = re.compile(r"(?:块钱?|元|毛钱?|角钱?|分钱)\s*[/／]?\s*$")
+_FOR_MONEY = re.compile(
+    r"(?:[块元]\s?[\d一二三四五六七八九]|块钱?|元|毛钱?|角钱?|分钱)\s*[/／]?\s*$"
+)
 
 
 def _priced(text: str, mentions: Sequence[Mention]) -> list[Mention]:

@@ -73,23 +73,47 @@ _ORDINALS = {
     w: i + 3 for i, w in enumerate("third quarter fifth sixth seventh eighth ninth tenth".split())
 }
 _PLACES = re.compile(
-    r"(?P<n>\d+|[一二两三四五六七八九十]+)(?P<unit>米|块|元|斤|尺|吨)(?P<d>[一二三四五六七八九]|\d{1,2})"
-    r"(?![\d./]|[\u3400-\u9fff](?<![的长高深宽远多左大厚重]))"
+    r"(?P<n>\d+|[一二两三四五六七八九十]+)(?:\s?(?P<m>米)\s|(?P<unit>米|块|元|斤|尺|吨))(?P<d>[一二三四五六七八九]|\d{1,2})"
+    r"(?![\d./]|[\u3400-\u9fff](?<![的长高深宽远多左大厚重])(?<!块[一二三四五六七八九\d][一每钱就和买卖]))"
 )
 _LATIN_LETTER = r"[A-Za-z]"
 
 
 def read_parts(text: str) -> list[Mention]:
     """Return every part of a whole, and what is said with a half."""
-    found = [*_halves(text), *_fractions(text), *_tens(text), *_multiples_of_pi(text)]
+    found = [*_composed(text), *_halves(text), *_fractions(text), *_tens(text)]
+    found += _multiples_of_pi(text)
     for match in _PLACES.finditer(text):  # 一米二, 1米75, 三块五
         whole_part, part = _value(match["n"]), _value(match["d"])
         if whole_part is None or part is None:
             continue
         digits = len(match["d"])
-        unit = read_unit(f"1{match['unit']}", 0, 1)[0]
+        unit = read_unit(f"1{match['unit'] or match['m']}", 0, 1)[0]
         value = whole_part + part / 10**digits
         found.append(number(text, value, *match.span(), unit))
+    return found
+
+
+_FEET = re.compile(
+    r"(?<![\w.])(?P<ft>\d)\s*(?:feet|foot|ft|['’′])\s*(?P<in>\d{1,2})(?:[\"”″])?(?![\w.%])"
+)
+_CLOCKED = re.compile(
+    rf"(?P<m>{_N})分钟?(?P<s>\d{{1,2}}(?:\.\d+)?|[一二三四五六七八九十]{{1,3}})秒钟?"
+)
+
+
+def _composed(text: str) -> list[Mention]:
+    """Return "6 feet 2" and 5分30秒 as one length and one time."""
+    found = []
+    for match in _FEET.finditer(text):
+        inches = float(match["in"])
+        if inches < 12:
+            value = 12 * float(match["ft"]) + inches
+            found.append(number(text, value, *match.span(), by_name()["inch"]))
+    for match in _CLOCKED.finditer(text):
+        minutes, seconds = _value(match["m"]), _value(match["s"])
+        if minutes is not None and seconds is not None:
+            found.append(number(text, 60 * minutes + seconds, *match.span(), by_name()["s"]))
     return found
 
 
@@ -210,6 +234,20 @@ PROBABLE = re.compile(
     r"(?:\s+(?:of|is|to \w+|for \w+)|\s*[A-Za-z]?\s*[=:]|[\u3400-\u9fff]{0,6}?[为是有])?\s*$",
     re.IGNORECASE,
 )
+
+
+def plain_percent(mention: Mention) -> Mention:
+    """Return "5 % more" or 增加20% as that many per cent."""
+    said = _PER_CENT.search(mention.text)
+    if mention.kind != "factor" or mention.share or said is None:
+        return mention
+    start, end = mention.start + said.start(), mention.start + said.end()
+    value = whole(float(f"{abs(mention.number - 1) * 100:.12g}"))
+    unit = by_name()["%"]
+    return Mention("number", value, start, end, said.group(), unit, per=mention.per)
+
+
+_PER_CENT = re.compile(r"\d+(?:\.\d+)?\s*(?:%|per ?cent)", re.IGNORECASE)
 
 
 def as_share(text: str, mention: Mention) -> Mention:

@@ -185,6 +185,7 @@ TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("P", "viscosity", 0.1), "poise"),
     (Unit("cP", "viscosity", 1e-3), "centipoise 厘泊"),
     (Unit("Pa s", "viscosity"), "帕秒 帕斯卡秒 pascal-seconds pascal-second"),
+    (Unit("mpg", "economy", 1609.344 / 3.785411784e-3), "miles-per-gallon 英里每加仑"),
     (Unit("Mpc", "length", 3.0856775814913673e22), "megaparsecs megaparsec 兆秒差距"),
     (Unit("nmi", "length", 1852), "nautical-miles nautical-mile 海里"),
     (Unit("zhang", "length", 10 / 3), "丈"),
@@ -253,7 +254,7 @@ POWERS: dict[str, tuple[int, ...]] = {
     "illuminance": (-2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1),
     "activity": (0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), "dose": (2, -2),
     "viscosity": (-1, -1, 1), "dioptre": (-1,),
-    "consumption": (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2),
+    "economy": (-2,), "consumption": (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2),
 }  # fmt: skip
 """Dimension → powers of length, time, mass, angle, temperature, amount, current, pixels, …"""
 SIZE = 14

@@ -35,6 +35,8 @@ MATHEMATICAL = re.compile(r"[-+*/^=√²³|(]|\b(?:sin|cos|tan|log|ln|exp|sqrt)\
 QUOTED = re.compile(r"[\"“「『]([^\"“”「」『』]{1,200})[\"”」』]")
 
 
+_ROW = re.compile(r"\d\s*[+＋×*]\s*\d[\d+＋×*\s]*[+＋×*]\s*(?:\.{2,}|…|⋯)")
+"""1 + 2 + 3 + … + 50."""
 _IMAGINARY = re.compile(r"(?<![a-hj-zA-Z])(?:\d|[-+(*])\s*\d*\.?\d*\s*i(?![A-Za-z])")
 
 
@@ -52,6 +54,7 @@ def signs(text: str) -> list[str]:
     hertz."""
     found = [f"·{'equation' if item.right else item.kind}" for item in mathematics(text)]
     found += ["·complex"] * any(_IMAGINARY.search(item.text) for item in mathematics(text))
+    found += ["·progression"] * bool(_ROW.search(text))
     found += ["·quoted"] * bool(QUOTED.search(text))
     return found + [
         f"·{m.unit.dimension}" for m in numbers.read(text) if m.kind == "number" and m.unit

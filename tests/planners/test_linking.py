@@ -221,3 +221,25 @@ def test_an_hour_is_no_number_of_cars_an_hour() -> None:
     links = link("一小时能过多少辆", (flow,))
     assert links.values == {}
     assert links.unused == []
+
+
+SERIES = (
+    knob("first", "First number", "首项", "first 首项", 1, maximum=1e6),
+    knob("step", "Step", "公差", "step 公差", 1, maximum=1e6),
+    knob("last", "Last number", "末项", "last 末项", 100, maximum=1e6),
+)
+
+
+def test_a_row_that_goes_on_is_told_by_its_beginning_and_end() -> None:
+    assert link("2 + 4 + 6 + … + 60", SERIES).values == {"first": 2, "step": 2, "last": 60}
+    upto = knob("n", "Up to", "乘到", "to 到", 10, kind="integer", minimum=1, maximum=10**6)
+    for text in ("1乘2乘3一直乘到75", "1 times 2 times 3 and so on to 75"):
+        links = link(text, (upto,))
+        assert links.values == {"n": 75}
+        assert links.unused == []
+
+
+def test_per_cent_more_are_per_cent_where_nothing_is_there_to_change() -> None:
+    gain = knob("gain", "Gain", "增幅", "gain 增幅 rent 房租", 3, unit="%", maximum=1000)
+    assert link("the rent goes up, 5% more", (gain,), absolute=True).values == {"gain": 5}
+    assert link("房租提高20%", (gain,), absolute=True).values == {"gain": 20}
