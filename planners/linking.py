@@ -66,9 +66,10 @@ def link(
     text = blanked
     text = numbered_choices(text, parameters, links.values)
     links.plain = plain = numbers.normal(text)
-    mentions = [m for m in numbers.read(text) if m.kind != "factor" or context]
+    mentions = numbers.read(text)
     if absolute:
         mentions = [shares.plain_percent(m) for m in mentions]
+    mentions = [m for m in mentions if m.kind != "factor" or context]
     mentions = referred(plain, mentions)
     mentions = inherited(plain, mentions)
     mentions = hours_between(plain, mentions, parameters)
