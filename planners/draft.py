@@ -120,7 +120,7 @@ async def write(
     return Draft(
         task=task.strip(),
         answer=answer.strip(),
-        code=static.with_imports(code),
+        code=static.with_imports(static.respelled(code)),
         tokens=done.tokens,
         whole=done.stopped,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from intentos.errors import PlanningError
@@ -44,6 +44,8 @@ class Attempt:
     plan: Plan
     result: StepResult | None
     """None where nothing may run before approval."""
+    lacks: tuple[str, ...] | None = None
+    """Numbers of the wish that the program leaves out; None where it came to no result in time."""
 
 
 async def generate(
@@ -97,13 +99,15 @@ async def attempted(
     """
     complaint: str | None = None
     draft: Draft | None = None
-    slow: Attempt | None = None
+    spare: Attempt | None = None
     earlier: set[str] = set()
     tokens = 0
     for _ in range(attempts):
+        if spare is not None and spare.lacks is not None and draft is not spare.draft:
+            break  # asked once more, it did no better
         draft = await write(intent, model, on_text, failed=draft, complaint=complaint, hint=hint)
         tokens += draft.tokens
-        if not draft.whole and slow is None:
+        if not draft.whole and spare is None:
             raise given_up(None, near)
         if not draft.whole or draft.code in earlier:
             break  # it has nothing new to say
@@ -123,13 +127,21 @@ async def attempted(
         if complaint is None:
             plan = plan.model_copy(update={"answer": _answer(draft, plan, intent, result.values)})
             attempt = Attempt(draft=draft, plan=plan, result=result)
-            if result.values or result.artifacts:
+            lacks = [m.text for m in left_out(draft.code, intent.text) if not intent.attachments]
+            done = bool(result.values or result.artifacts)
+            if done and not lacks:
                 return attempt, tokens
-            # Out of time is no error, but a quicker program may be one line away.
-            slow = slow or attempt
-            complaint = "no result after two seconds: use a faster method, a loop or NumPy"
-    if slow is not None:
-        return slow, tokens
+            # Neither is an error, but a better program may be one line away.
+            if done and (spare is None or spare.lacks is None or len(lacks) < len(spare.lacks)):
+                spare = replace(attempt, lacks=tuple(lacks))
+            spare = spare or attempt
+            complaint = (
+                f"it leaves out {', '.join(lacks)}, which the wish gives: use every number of it"
+                if done
+                else "no result after two seconds: use a faster method, a loop or NumPy"
+            )
+    if spare is not None:
+        return spare, tokens
     raise given_up(complaint or "", near)
 
 
@@ -143,9 +155,7 @@ def assemble(draft: Draft, intent: Intent, model: str) -> Plan:
         if number in values and _NAME.fullmatch(name)
     }
     parameters = tuple(_knob(name, number) for name, number in knobs.items())
-    # range(1, n + 1) may be written with the sum done.
-    written = {n + d for n in static.literals(draft.code) for d in (-1, 0, 1)}
-    missing = [m for m in said if not m.weak and abs(m.number) not in written]
+    missing = left_out(draft.code, intent.text)
     files = tuple(_slot(a) for a in intent.attachments if f"{a.key}" in draft.code)
     step = Step(
         id="compute",
@@ -168,6 +178,35 @@ def assemble(draft: Draft, intent: Intent, model: str) -> Plan:
         model=model,
     )
     return plan.model_copy(update={"answer": _answer(draft, plan, intent, {})})
+
+
+def left_out(code: str, text: str) -> list[numbers.Mention]:
+    """Return the numbers of a text that a program does not hold, in whatever unit."""
+    written = static.literals(code)
+
+    def there(value: float) -> bool:
+        return any(math.isclose(n, value, rel_tol=1e-9, abs_tol=1e-12) for n in written)
+
+    said = [m for m in numbers.read(text) if m.kind == "number" and not m.weak]
+    return [m for m in said if not any(there(value) for value in _ways(m))]
+
+
+def _ways(mention: numbers.Mention) -> set[float]:
+    """Return how a number may be written in a program."""
+    number = abs(mention.number)
+    # range(1, n + 1) may be written with the sum done.
+    ways = {number, number - 1, number + 1}
+    if (unit := mention.unit) is None:
+        return ways
+    if unit.dimension == "percent":
+        ways |= {number / 100, 1 + number / 100, 1 - number / 100}
+    elif unit.dimension == "temperature":
+        celsius = mention.number * unit.scale + unit.offset
+        ways |= {abs(celsius), celsius + 273.15, celsius + 273}
+    ways |= {number * unit.scale * factor for factor in (1, 1e2, 1e3, 1e-3, 1 / 60, 1 / 3600)}
+    if unit.dimension == "date":  # its year, month and day
+        ways |= {number // 10_000, number // 100 % 100, number % 100}
+    return ways
 
 
 def not_used(said: str) -> Assumption:
@@ -254,14 +293,13 @@ def _answer(draft: Draft, plan: Plan, intent: Intent, results: Mapping[str, Quan
     names = list(results) or static.reported(draft.code)
     known = {*names, *plan.defaults}
     forms = {name: _form(quantity.value) for name, quantity in results.items()}
+    said = _said(draft.answer, known)
     try:
-        used = placeholders(draft.answer)
+        used = placeholders(said)
     except ValueError:
         used = set()
     if used and used <= known and used & set(names):
-        template = re.sub(
-            r"\{(\w+)[^{}]*\}", lambda m: f"{{{m[1]}{forms.get(m[1], '')}}}", draft.answer
-        )
+        template = re.sub(r"\{(\w+)[^{}]*\}", lambda m: f"{{{m[1]}{forms.get(m[1], '')}}}", said)
         template = _following(template, plan.defaults)
         # Names that a sentence leaves out are still results.
         rest = [name for name in names if name not in used]
@@ -270,6 +308,27 @@ def _answer(draft: Draft, plan: Plan, intent: Intent, results: Mapping[str, Quan
     if names:
         return _words(_list(names[:12], forms, results, intent.language), intent.language)
     return Words(en="The picture is ready.", zh="图已画好。")
+
+
+_SENTENCE = re.compile(r"(?:[^{}。.！!]|\.(?=\S)|\{[^{}]*\})+(?:[。！!]|\.(?=\s|$)|$)\s*")
+
+
+def _said(answer: str, known: Collection[str]) -> str:
+    """Return what of a model's answer tells results, with their names as the program spells them.
+
+    A sentence without any result is its own opinion, written before anything was computed.
+    """
+    told = [found.group() for found in _SENTENCE.finditer(answer)]
+    kept = [sentence for sentence in told if "{" in sentence]
+    if len(kept) > 1 and not kept[-1].rstrip().endswith((".", "。", "!", "！")):
+        kept.pop()  # the grammar cut it off
+    spoken = "".join(kept).strip() if "".join(told) == answer else answer
+
+    def named(match: re.Match[str]) -> str:
+        alike = [name for name in known if static.alike(name, match[1])]
+        return "{" + (alike[0] if match[1] not in known and len(alike) == 1 else match[1])
+
+    return re.sub(r"\{(\w+)", named, spoken)
 
 
 def _list(

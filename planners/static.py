@@ -6,6 +6,7 @@ The boundary is the sandbox. This only finds, in a millisecond, what would fail 
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Mapping
 from typing import Literal
@@ -76,6 +77,32 @@ def with_imports(code: str) -> str:
     if not lines:
         return code
     return "\n".join(sorted(lines)) + "\n\n" + code
+
+
+def respelled(code: str) -> str:
+    """Return the program with names that are bound nowhere as the one that they must mean, such as
+    ``Reynolds`` where it has bound ``reynolds``: a small model changes the case on its way.
+    """
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return code
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    there = {node.id for node in names if _stores(node)} | _bound(tree)
+    known = there | set(dir(builtins)) | set(_IMPORTS) | {"report", "save", "inputs", "parameters"}
+    lines = [line.encode() for line in code.splitlines(keepends=True)]
+    for node in sorted(names, key=lambda node: (-node.lineno, -node.col_offset)):
+        meant = [name for name in there if alike(name, node.id)]
+        if node.id not in known and len(meant) == 1:
+            line, start = lines[node.lineno - 1], node.col_offset
+            end = start + len(node.id.encode())
+            lines[node.lineno - 1] = line[:start] + meant[0].encode() + line[end:]
+    return b"".join(lines).decode()
+
+
+def alike(name: str, other: str) -> bool:
+    """Return whether two names differ by case and underscores alone."""
+    return name.replace("_", "").casefold() == other.replace("_", "").casefold()
 
 
 def without_imports(code: str) -> str:

@@ -13,7 +13,7 @@ from intentos.errors import PlanningError
 from intentos.events import TrialRan
 from intentos.plan import Plan
 from intentos.planners.draft import Draft, grammar, system
-from intentos.planners.generate import assemble, generate, given_up
+from intentos.planners.generate import assemble, generate, given_up, left_out
 from intentos.planners.model import Model, Prompt
 from intentos.planners.profiles import EMBEDDED
 from intentos.policy import ApproveAll
@@ -154,6 +154,53 @@ async def test_a_model_that_repeats_itself_is_not_asked_a_third_time(
         await asked([BROKEN, BROKEN], registry, tmp_path)
 
 
+async def test_a_program_that_leaves_out_a_number_is_asked_for_it_once(
+    registry: Registry, tmp_path: Path
+) -> None:
+    short = program('report("total", 5050)\n')
+    proposal, model, _ = await asked([short, LOOP], registry, tmp_path)
+    assert "it leaves out 100" in model.asked[1].user
+    assert proposal.plan.defaults == {"last": 100}
+
+
+async def test_where_it_leaves_it_out_again_the_card_names_the_number(
+    registry: Registry, tmp_path: Path
+) -> None:
+    short = program('report("total", 5050)\n')
+    again = program('report("total", 5051)\n')
+    proposal, model, _ = await asked([short, again], registry, tmp_path)
+    assert len(model.asked) == 2
+    assert "5050" in proposal.plan.steps[0].code
+    assert "100" in proposal.plan.assumptions[0].text.en
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a wall of 24 cm at -5 °C and 4.5 %", "x = 0.24 * 268.15 * 1.045"),
+        ("72 km/h for 20 minutes", "x = 20.0 * 1200"),
+        ("from 3 May 2021 on", "x = date(2021, 5, 3)"),
+    ],
+)
+def test_a_number_in_another_unit_is_not_left_out(text: str, code: str) -> None:
+    assert left_out(code, text) == []
+    assert left_out("x = 77", text) != []
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("It is {Total}.", "It is 3."),
+        ("It is 1.5 m and {total}. That is much, since 2 is less.", "It is 1.5 m and 3."),
+        ("和是{total}。因为它小于十，所以很小。", "和是3。"),
+        ("It is {total}. Its double is {total} +", "It is 3."),
+    ],
+)
+def test_only_sentences_with_a_result_are_told(answer: str, told: str) -> None:
+    plan = assemble(draft('report("total", 3)\n', answer=answer), wish("the sum of 1 and 2"), "m")
+    assert plan.answer.text("en", {"total": 3}) == told
+
+
 async def test_a_trial_does_a_tenth_of_the_work(registry: Registry, tmp_path: Path) -> None:
     code = 'samples = 5000\nreport("total", sum(1 for i in range(samples)))\n'
     model, trials = Recorded(program(code), profile=SMALL), Trials(registry, tmp_path)
@@ -221,7 +268,7 @@ async def test_the_majority_speaks(registry: Registry, tmp_path: Path) -> None:
 
 
 async def test_a_text_is_not_voted_on(registry: Registry, tmp_path: Path) -> None:
-    text = program('report("total", "olleh")\n')
+    text = program('last = 100\nreport("total", f"olleh {last}")\n')
     proposal, model, _ = await asked([text], registry, tmp_path, jury=True)
     assert len(model.asked) == 1
     assert len(proposal.plan.steps) == 1

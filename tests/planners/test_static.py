@@ -106,3 +106,11 @@ def test_imports_that_come_back_by_themselves_are_not_shown() -> None:
     assert static.without_imports(code) == "limit = 3\nreport('a', np.pi * limit)\n"
     other = "import wave as w\nreport('a', 1)\n"
     assert static.without_imports(other) == other
+
+
+def test_a_name_in_another_case_is_the_one_that_is_bound() -> None:
+    code = "reynolds = 5\nReport = 1\nreport('re', Reynolds * math.pi + len('x') + other)\n"
+    assert static.respelled(code) == code.replace("Reynolds", "reynolds")
+    two = "a_b = 1\nab = 2\nreport('x', A_B)\n"
+    assert static.respelled(two) == two
+    assert static.respelled("x = (") == "x = ("
