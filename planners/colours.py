@@ -28,6 +28,15 @@ _NO_COLOUR = re.compile(
 )
 
 
+_TWO = re.compile(
+    r"(?P<one>[红白黑蓝绿黄紫粉金银灰橙青])(?:色?[和与、]|色)?(?P<two>[红白黑蓝绿黄紫粉金银灰橙青])色?"
+    r"(?=相间|[两双]色|条纹|格|棋盘|方格|渐变|交错|斑马|花纹|图案|的?同心)"
+    r"|[从由](?P<from>[红白黑蓝绿黄紫粉金银灰橙青])色?(?:慢慢|逐渐|渐渐|一点点)?[到变渐过][成到渡]*"
+    r"(?P<to>[红白黑蓝绿黄紫粉金银灰橙青])"
+)
+"""Two colours of a pattern: 红白相间, 黑白棋盘, 从蓝到粉."""
+
+
 @cache
 def _colour_names() -> tuple[re.Pattern[str], dict[str, str]]:
     names = {name: code for code, group in _COLOURS.items() for name in group.split("|")}
@@ -54,4 +63,10 @@ def read_colours(text: str) -> list[Mention]:
         said = match["en"] or match["zh"] or match["zh2"]
         code = match["hex"] or names[re.sub(r"\s+", " ", said.lower())]
         found.append(Mention("colour", code.lower(), start, end, text[start:end]))
-    return found
+    for match in _TWO.finditer(text):
+        for group in ("one", "two", "from", "to"):
+            start, end = match.span(group)
+            if start >= 0 and not any(m.start <= start < m.end for m in found):
+                said = text[start:end]
+                found.append(Mention("colour", names[said].lower(), start, end, said))
+    return sorted(found, key=lambda mention: mention.start)
