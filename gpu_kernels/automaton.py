@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, Self, get_args
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from intentos.program import STANDARD_UNIFORMS, Buffer, GpuProgram, Output, Pass, Probe, Uniform
 from intentos.protocols import Evidence, Snapshot
@@ -65,7 +65,8 @@ class AutomatonArguments(Arguments):
     frames: int = Field(240, ge=1, le=10_000)
     rule: str = Field("B3/S23", max_length=40)
     """``B3/S23`` and the like, with ``/C3`` for dying states; a name (life, highlife, seeds,
-    daynight, maze, coral, brain, starwars); cyclic, fire, sandpile, ising; or rule0 to rule255."""
+    daynight, maze, coral, brain, starwars); cyclic, fire, sandpile, ising; or rule0 to rule255,
+    which may be given as the number alone."""
     columns: int = Field(256, ge=16, le=2048, multiple_of=2)
     start: Literal[
         "random", "centre", "glider", "acorn", "pentomino", "block", "dot", "gun", "pulsar"
@@ -108,6 +109,12 @@ class AutomatonArguments(Arguments):
     parameters: dict[str, FiniteFloat] = Field(default={}, max_length=24)
     palette: str = ""
     """One of ``prelude.PALETTES``; empty: the rule's own."""
+
+    @field_validator("rule", mode="before")
+    @classmethod
+    def _by_number(cls, value: object) -> object:
+        """A whole number is that of an elementary rule."""
+        return f"rule{value}" if isinstance(value, int) else value
 
     @model_validator(mode="after")
     def _known_rule(self) -> Self:

@@ -91,11 +91,11 @@ def test_formulas_lists_ranges_and_units_find_their_knobs(
     assert link(text, knobs).values == values
 
 
-@pytest.mark.parametrize("text", ["show rule 110", "画规则110", "110号规则"])
+@pytest.mark.parametrize("text", ["show rule 110 on 64×64", "画规则110，64列", "110号规则，64 列"])
 def test_choices_with_digits_in_their_names_are_read_as_names(text: str) -> None:
     knobs = read_recipe(builtin_folder() / "rule_30.yaml").parameters
     links = link(text, knobs)
-    assert links.values == {"rule": "rule110"}
+    assert links.values == {"rule": 110, "columns": "64"}
     assert links.unused == []
 
 
