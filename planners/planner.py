@@ -20,6 +20,7 @@ from . import (
     change,
     comparison,
     compose,
+    conversion,
     generate,
     ladder,
     preferences,
@@ -31,6 +32,7 @@ from . import (
 from .library import Library, Recipe
 from .model import Model
 from .models import Models, open_model
+from .profiles import profile_of
 from .search import Hit, Index
 from .shelf import RecipeShelf
 
@@ -107,6 +109,8 @@ class DefaultPlanner:
                     # Nothing in it is about what lies there, and it does not say so: a new wish.
                     if revise.refers(intent.text) or revise.about(intent.text, context.table):
                         raise
+        if (converted := conversion.conversion(intent.text, self._registry)) is not None:
+            return _with(spent, converted)
         written = await compose.from_equations(intent, context, self._registry)
         if written is not None:
             return _with(spent, written)
@@ -271,10 +275,10 @@ class DefaultPlanner:
     ) -> tuple[Recipe | None, int]:
         """Return the recipe that is meant, if any, and the tokens it took to know."""
         recipe = recall.decisive(hits)
-        if recipe is not None or not hits:
+        if recipe is None and not profile_of(context.model or self._settings.model).large:
+            recipe = recall.without_model(hits)  # a small model knows no better
+        if recipe is not None or not hits or self._no_model(context):
             return recipe, 0
-        if self._no_model(context):
-            return recall.without_model(hits), 0
         if hits[0].chance < recall.HOPELESS and max(h.score for h in hits) < recall.ENOUGH:
             return None, 0
         async with self._model_turn(context) as model:
