@@ -91,7 +91,7 @@ def test_formulas_lists_ranges_and_units_find_their_knobs(
     assert link(text, knobs).values == values
 
 
-@pytest.mark.parametrize("text", ["show rule 110 on 64×64", "画规则110，64列", "110号规则，64 列"])
+@pytest.mark.parametrize("text", ["show rule 110 on 64×64", "画规则110，64列", "110号规则，64列"])
 def test_choices_with_digits_in_their_names_are_read_as_names(text: str) -> None:
     knobs = read_recipe(builtin_folder() / "rule_30.yaml").parameters
     links = link(text, knobs)
