@@ -117,11 +117,13 @@ def _law(read: Conversion, text: str) -> Law:
         asks="wanted",
         quantities=(
             Measure(
-                name="wanted", symbol="y", label=Words(en="That is", zh="合"), unit=wanted.symbol, minimum=None,
+                name="wanted", symbol="y", label=Words(en="That is", zh="合"),
+                unit=wanted.symbol, minimum=None,
                 by=f"given * {factor!r}{plus}",
             ),
             Measure(
-                name="given", symbol="x", label=Words(en="Given", zh="给定"), unit=unit.symbol, minimum=None,
+                name="given", symbol="x", label=Words(en="Given", zh="给定"),
+                unit=unit.symbol, minimum=None,
                 example=read.number, by=f"(wanted - {offset!r}) / {factor!r}",
             ),
         ),
