@@ -13,7 +13,8 @@ check() {
 check ruff check .
 check ruff format --check .
 check mypy
-check pytest --durations=10
+# Two processes, a file each: one waits for the sandbox while the other computes.
+check pytest -n 2 --dist loadfile --durations=10
 if [ -n "$failed" ]; then
   echo "not content:$failed" >&2
   exit 1
