@@ -16,7 +16,7 @@ from . import numbers
 from .evidence import occurrences
 from .fitting import unit_of
 from .law import FIND
-from .linking import link
+from .linking import give_rest, link
 from .links import Links
 from .units import named, read_unit
 
@@ -100,6 +100,8 @@ def link_asked(
             failure = failure or error
             continue
         unsaid = [p for p in rest if p.name not in links.values and p.name not in constants]
+        give_rest(links, unsaid)
+        unsaid = [p for p in unsaid if p.name not in links.values]
         cost = _UNSAID * len(unsaid) + _UNUSED * len(links.unused) + _GUESSED * len(links.guessed)
         cost += _UNUSUAL * (name != find.default) - asks(text, open_one)
         links.values[FIND] = name

@@ -17,7 +17,7 @@ from .moments import CLOCK, DATE
 from .units import by_name, named
 
 AND = re.compile(
-    r"\s*(?:[,，、]\s*)?(?:and|or|to|by|和|跟|与|或|到|至|以及|乘)\s*|\s*[、~～–—-]\s*"
+    r"\s*(?:[,，、]\s*)?(?:and|or|to|by|和|跟|与|或|到|至|以及|乘)\s*|\s*[、~～–—×xX*-]\s*"
 )
 _COMMA = re.compile(r"\s*[,，]\s*")
 

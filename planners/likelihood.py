@@ -80,6 +80,10 @@ class Clues(NamedTuple):
     """1 where the wish asks for one and the recipe tells none such."""
     unsaid: float
     """Quantities of a law that were not said, beside the open one; at most 3."""
+    law: float
+    """1 of a law: a recipe of the same subject tells and shows more."""
+    silent: float
+    """1 of a law to which no number was given: a law is asked with numbers."""
 
 
 class Doubts(NamedTuple):
@@ -102,7 +106,7 @@ class Doubts(NamedTuple):
 
 FOR = Clues(
     5.61, 0.89, 0.70, 1.01, 1.31, 0.79, 0.69, 2.63, 0.36, 0.68, 1.09, 0.35, -0.79, 0.33,
-    -2.85, -1.32, -0.53, -1.93, -0.92, -3.17, 0.5, 0.5, -0.5, -0.7,
+    -1.50, -1.50, -0.53, -1.93, -0.92, -3.17, 0.5, 0.5, -0.5, -0.7, -0.6, -2.5,
 )  # fmt: skip
 AGAINST = Doubts(
     5.07, 0.87, 2.07, -0.33, 6.96, -0.91, -1.34,
@@ -183,6 +187,8 @@ def taken(recipe: Recipe, what: Said) -> tuple[float, ...]:
         float(bool(wants & tells)),
         float(bool(wants) and not wants & tells),
         min(open_ones, _MOST),
+        float(find is not None),
+        float(find is not None and not placed),
     )
 
 

@@ -137,6 +137,10 @@ def _options(
     if mention.unit is not None and len(_units_like(mention.unit, mentions)) > 1:
         # What has no unit of its own cannot be 3 m here and 40 cm there.
         takers = [i for i in takers if unit_of(places[i]) or places[i].kind == "colour"]
+    if mention.unit is not None and mention.unit.dimension != "percent":
+        # 70 kg are no number of METs where a mass is wanted too.
+        measured = [i for i in takers if unit_of(places[i])]
+        takers = measured or takers
     alone = mention.unit is not None and len(takers) == 1
     found = {}
     for index in takers:
@@ -190,6 +194,22 @@ def _lend(options: dict[int, float], places: Sequence[Parameter]) -> None:
                 place.name, places[index].name
             ):
                 options[other] = strength - 1.0
+
+
+def give_rest(links: Links, places: Sequence[Parameter]) -> None:
+    """Give the numbers that nothing has placed to the quantities that nobody has said, in order,
+    where there are as many of one as of the other and each fits; these are guesses."""
+    rest = [m for m in links.unused if _worth_a_guess(m)]
+    if not rest or len(rest) != len(places) or len(rest) != len(links.unused):
+        return
+    if not all(accepts(m, p) for m, p in zip(rest, places, strict=True)):
+        return
+    if len(rest) > 1 and any(m.unit != rest[0].unit for m in rest):
+        return
+    for mention, place in zip(rest, places, strict=True):
+        links.give(place, mention)
+        links.guessed.append(mention)
+    links.left = [m for m in links.left if m not in rest]
 
 
 # What is left -------------------------------------------------------------------------------------

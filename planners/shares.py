@@ -102,6 +102,17 @@ _CLOCKED = re.compile(
 )
 
 
+_HOURS = re.compile(
+    rf"(?P<h>{_N})个?(?:小时|钟头)(?:零|又|加)?(?P<m>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})分(?!之)钟?"
+)
+_DAY_AND_HALF = re.compile(
+    rf"(?P<n>{_N})(?P<u>天|年|周|个月|小时|分钟|公里|公斤|斤|米|升)半(?![径衰个天年夜球价数])"
+)
+_HUNDRED_KM = re.compile(
+    r"(?:每?百公里|100公里)(?:的?油耗|耗油|要?[用烧喝])?(?:是|为|要|约)?(?P<n>\d+(?:\.\d+)?)\s*(?:升|L\b|个油)"
+)
+
+
 def _composed(text: str) -> list[Mention]:
     """Return "6 feet 2" and 5分30秒 as one length and one time."""
     found = []
@@ -110,6 +121,18 @@ def _composed(text: str) -> list[Mention]:
         if inches < 12:
             value = 12 * float(match["ft"]) + inches
             found.append(number(text, value, *match.span(), by_name()["inch"]))
+    for match in _HOURS.finditer(text):
+        hours, minutes = _value(match["h"]), _value(match["m"])
+        if hours is not None and minutes is not None and minutes < 60:
+            found.append(number(text, 60 * hours + minutes, *match.span(), by_name()["min"]))
+    for match in _DAY_AND_HALF.finditer(text):
+        whole_part = _value(match["n"])
+        if whole_part is not None:
+            unit = read_unit(f"1{match['u']}", 0, 1)[0]
+            found.append(number(text, whole_part + 0.5, *match.span(), unit))
+    for match in _HUNDRED_KM.finditer(text):
+        unit = by_name()["l/100km"]
+        found.append(number(text, float(match["n"]), *match.span(), unit))
     for match in _CLOCKED.finditer(text):
         minutes, seconds = _value(match["m"]), _value(match["s"])
         if minutes is not None and seconds is not None:
