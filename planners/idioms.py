@@ -171,6 +171,47 @@ def progressions(
     return [m for m in mentions if m not in row or m in kept]
 
 
+_RATIO = re.compile(
+    r"(?<![\d.:：])\d+(?:\.\d+)?(?:\s*(?:[:：∶]|\bto\b|比)\s*\d+(?:\.\d+)?){1,2}(?![\d:：]|\s*的?比例尺)"
+)
+_RATIO_WORDS = frozenset(("ratio", "in the ratio", "比", "比例", "之比"))
+_FRACTION = re.compile(r"(?<![A-Za-z\d./])(?P<a>\d+)\s?/\s?(?P<b>\d+)(?![A-Za-z\d/])")
+_ABOVE, _BELOW = ("numerator", "分子"), ("denominator", "分母")
+
+
+def proportions(
+    text: str, mentions: list[Mention], parameters: Sequence[Parameter], links: Links
+) -> list[Mention]:
+    """Link "3:4" to the two parts of a ratio, and "3/7" to numerator and denominator; return the
+    rest."""
+    free = [p for p in parameters if p.name not in links.values and p.kind in ("number", "integer")]
+    parts = [p for p in free if _RATIO_WORDS & set(p.aliases)]
+    for match in _RATIO.finditer(text):
+        said = [float(value) for value in re.findall(r"\d+(?:\.\d+)?", match.group())]
+        if len(said) == len(parts) and len(parts) > 1:
+            return _told(parts, said, match.span(), mentions, links)
+    above = [p for p in free if set(_ABOVE) & set(p.aliases)]
+    below = [p for p in free if set(_BELOW) & set(p.aliases)]
+    fraction = _FRACTION.search(text)
+    if fraction is not None and len(above) == len(below) == 1:
+        values = [float(fraction["a"]), float(fraction["b"])]
+        return _told([*above, *below], values, fraction.span(), mentions, links)
+    return mentions
+
+
+def _told(
+    places: Sequence[Parameter],
+    values: Sequence[float],
+    span: tuple[int, int],
+    mentions: Sequence[Mention],
+    links: Links,
+) -> list[Mention]:
+    for place, value in zip(places, values, strict=True):
+        links.values[place.name] = place.accept(int(value) if place.kind == "integer" else value)
+        links.told.add(place.name)
+    return [m for m in mentions if not (m.start < span[1] and span[0] < m.end)]
+
+
 _UNTIL = re.compile(
     r"\s*(?:点钟?|o'?clock)?\s*(?:and|to|till|until|到|至|和|~|～|-|—)\s*(?:the\s+)?", re.IGNORECASE
 )

@@ -25,6 +25,9 @@ _IN = re.compile(
     r"\bin\s+(?:the\s+(?:word|name|string)\s+)?(?P<said>[A-Za-z]{3,})\s*[?.!]*\s*$", re.IGNORECASE
 )
 _CAPITALS = re.compile(r"(?<![A-Za-z\d])[A-Z]{2,}(?:\s+[A-Z]{2,})*(?![A-Za-z\d])")
+_ROMAN = re.compile(
+    r"(?<![A-Za-z\d])(?=[IVXLCDM]{2})M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})(?![A-Za-z\d])"
+)
 _SMALL = frozenset(
     "a an the this that it its my your his her our their some any one with by using for in on to "
     "of from at and or is are was message messages text texts word words sentence letters letter "
@@ -53,6 +56,10 @@ def unquoted(
     if len(places) != 1 or places[0].name in values:
         return
     place = places[0]
+    roman = _ROMAN.findall(text)
+    if "roman" in context.lower() and len(roman) == 1:
+        values[place.name] = place.accept(roman[0])
+        return
     if not re.search(r"[A-Za-z]{2}", str(place.default)):
         return  # it holds numbers
     known = {w.lower() for w in re.findall(r"[A-Za-z]+", context)} | _SMALL

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from intentos.parameters import Parameter
 
@@ -22,6 +23,7 @@ from .idioms import (
     moments,
     one_of_time,
     progressions,
+    proportions,
     ranges,
     referred,
     unread,
@@ -31,7 +33,7 @@ from .letters import letter, unquoted
 from .links import Links
 from .mention import Mention
 from .said import Said
-from .units import Unit
+from .units import Unit, named
 from .written import blank_formulas, half_given, quoted_text
 
 __all__ = [
@@ -77,6 +79,7 @@ def link(
     mentions = watery(plain + context, mentions, parameters)
     mentions = progressions(plain, mentions, parameters, links)
     mentions = ranges(plain, mentions, parameters, links)
+    mentions = proportions(plain, mentions, parameters, links)
     mentions = calls(plain, mentions, parameters, links)
     said = Said(context, title or context, phrasings)
     rest = _assigned(plain, mentions, parameters, links, said)
@@ -202,6 +205,7 @@ def give_rest(links: Links, places: Sequence[Parameter]) -> None:
     rest = [m for m in links.unused if _worth_a_guess(m)]
     if not rest or len(rest) != len(places) or len(rest) != len(links.unused):
         return
+    rest = [_like(m, p, links) for m, p in zip(rest, places, strict=True)]
     if not all(accepts(m, p) for m, p in zip(rest, places, strict=True)):
         return
     if len(rest) > 1 and any(m.unit != rest[0].unit for m in rest):
@@ -209,7 +213,20 @@ def give_rest(links: Links, places: Sequence[Parameter]) -> None:
     for mention, place in zip(rest, places, strict=True):
         links.give(place, mention)
         links.guessed.append(mention)
-    links.left = [m for m in links.left if m not in rest]
+    starts = {m.start for m in rest}
+    links.left = [m for m in links.left if m.start not in starts]
+
+
+def _like(mention: Mention, place: Parameter, links: Links) -> Mention:
+    """Return a bare number with the unit in which another of its kind was said: "Ali in 12 days,
+    Bo in 8"."""
+    wanted = named(unit_of(place)) if unit_of(place) else None
+    if mention.unit is not None or wanted is None:
+        return mention
+    for other in links.taken.values():
+        if other.unit is not None and other.unit.dimension == wanted.dimension:
+            return replace(mention, unit=other.unit)
+    return mention
 
 
 # What is left -------------------------------------------------------------------------------------
@@ -236,6 +253,15 @@ def _only_one_place(
         places = [p for p in parameters if p.kind in kinds and p.name not in _ASIDE]
         colour = kinds == ("colour",)
         said = [m for m in rest if (m.kind == "colour") is colour and (colour or _worth_a_guess(m))]
+        if (
+            colour
+            and len(said) == 2 == len(places)
+            and not {p.name for p in places} & links.taken.keys()
+        ):
+            for place, mention in zip(places, said, strict=True):
+                links.give(place, mention)
+            rest = [m for m in rest if m not in said]
+            continue
         if colour:
             # The first colour of a plan is that of its subject.
             places = [p for p in places if p.name not in links.values][:1]

@@ -44,7 +44,7 @@ def _read(text: str) -> tuple[Mention, ...]:
     return tuple(_rated(plain, _priced(plain, found)))
 
 
-_COUNTING = re.compile(r"\s*(?:[回次个只颗枚张遍趟轮盏栋匹株支枝位名]|times\b)")
+_COUNTING = re.compile(r"\s*(?:[回次个只颗枚张遍道趟轮盏栋匹株支枝位名]|times\b)")
 
 
 def _as_count(text: str, mention: Mention) -> Mention:
@@ -154,7 +154,7 @@ _DIGITS = re.compile(
     r"|\s?[×x*·]\s?10(?:\^|\*\*)(?P<ten>[-−]?\d{1,3})(?![\d.]))?"
     r"(?:(?P<suffix>k|K|M|bn|B)(?![A-Za-z0-9/])"
     r"|(?P<word>(?:\s*(?:hundred|thousand|millions?|billion|trillion|dozen)\b)+)"
-    r"|\s*(?P<zh>百万|千万|百|千(?![米克])|万|萬|亿|億)+)?"
+    r"|\s*(?P<zh>百万|千万|百(?!分)|千(?![米克])|万|萬|亿|億)+)?"
     r"(?P<half>\s+and\s+a\s+half\b)?(?:st|nd|rd|th)?"
 )
 _ISOTOPE = re.compile(r"[A-Za-z]-$|[氢氦碳氮氧钾钴碘铯铀钚钍镭氡锶锝铊]$")

@@ -113,6 +113,12 @@ _HUNDRED_KM = re.compile(
 )
 
 
+_HEAD = re.compile(
+    r"(?<![\d.])(?P<n>\d+)(?P<u>万|千|亿)(?P<d>[1-9])(?![\d.万千百亿]|[\u3400-\u9fff]*分之)"
+)
+"""8万8 is 88,000."""
+
+
 def _composed(text: str) -> list[Mention]:
     """Return "6 feet 2" and 5分30秒 as one length and one time."""
     found = []
@@ -121,6 +127,10 @@ def _composed(text: str) -> list[Mention]:
         if inches < 12:
             value = 12 * float(match["ft"]) + inches
             found.append(number(text, value, *match.span(), by_name()["inch"]))
+    for match in _HEAD.finditer(text):
+        scale = _TENS[match["u"]]
+        value = int(match["n"]) * scale + int(match["d"]) * scale // 10
+        found.append(number(text, value, *match.span(), None))
     for match in _HOURS.finditer(text):
         hours, minutes = _value(match["h"]), _value(match["m"])
         if hours is not None and minutes is not None and minutes < 60:

@@ -37,6 +37,9 @@ QUOTED = re.compile(r"[\"“「『]([^\"“”「」『』]{1,200})[\"”」』]
 
 _ROW = re.compile(r"\d\s*[+＋×*]\s*\d[\d+＋×*\s]*[+＋×*]\s*(?:\.{2,}|…|⋯)")
 """1 + 2 + 3 + … + 50."""
+_ROMAN = re.compile(
+    r"(?<![A-Za-z\d])(?=[IVXLCDM]{4})M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})(?![A-Za-z\d])"
+)
 _IMAGINARY = re.compile(r"(?<![a-hj-zA-Z])(?:\d|[-+(*])\s*\d*\.?\d*\s*i(?![A-Za-z])")
 
 
@@ -55,6 +58,7 @@ def signs(text: str) -> list[str]:
     found = [f"·{'equation' if item.right else item.kind}" for item in mathematics(text)]
     found += ["·complex"] * any(_IMAGINARY.search(item.text) for item in mathematics(text))
     found += ["·progression"] * bool(_ROW.search(text))
+    found += ["·roman"] * bool(_ROMAN.search(text))
     found += ["·quoted"] * bool(QUOTED.search(text))
     return found + [
         f"·{m.unit.dimension}" for m in numbers.read(text) if m.kind == "number" and m.unit

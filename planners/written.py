@@ -48,6 +48,8 @@ def blank_formulas(
     }
     for kind, parameter in [(kind, p) for kind, group in places.items() for p in group]:
         items = [item for item in written(text) if item.kind == kind]
+        if kind == "list" and ";" in str(parameter.default):
+            items = [part for item in items for part in _parted(text, item)]
         if kind == "list":
             items = _columns(text, items) or counted(text) or couple(text)
         alone = len(places[kind]) == 1
@@ -79,6 +81,22 @@ def half_given(parameters: Sequence[Parameter], values: Mapping[str, Value]) -> 
     lists = [p for p in parameters if p.kind == "text" and _LIST.fullmatch(str(p.default))]
     given = [p for p in lists if p.name in values]
     return [p.name for p in lists if p.name not in values] if given else []
+
+
+def _parted(text: str, item: Written) -> list[Written]:
+    """Return a list that holds semicolons or line ends as several: "20 22 19; 25 27 26"."""
+    said = text[item.start : item.end]
+    pieces = list(re.finditer(r"[^;；\n]+", said))
+    if len(pieces) < 2 or ";" in item.text or "(" in said or "（" in said or "[" in said:
+        return [item]
+    return [
+        Written("list", inner.text, item.start + piece.start(), item.start + piece.end())
+        for piece in pieces
+        for inner in [
+            *(w for w in written(piece.group()) if w.kind == "list"),
+            *couple(piece.group()),
+        ][:1]
+    ]
 
 
 def _told_by(row: str) -> set[int]:

@@ -7,7 +7,7 @@ import pytest
 from intentos.errors import ValueOutOfRange
 from intentos.parameters import Parameter
 from intentos.planners.library import builtin_folder, read_recipe
-from intentos.planners.linking import link
+from intentos.planners.linking import give_rest, link
 from intentos.types import Words
 
 from .plans import HEART, HEAT, TRAFFIC, knob
@@ -243,3 +243,47 @@ def test_per_cent_more_are_per_cent_where_nothing_is_there_to_change() -> None:
     gain = knob("gain", "Gain", "增幅", "gain 增幅 rent 房租", 3, unit="%", maximum=1000)
     assert link("the rent goes up, 5% more", (gain,), absolute=True).values == {"gain": 5}
     assert link("房租提高20%", (gain,), absolute=True).values == {"gain": 20}
+
+
+PARTS = tuple(
+    Parameter(
+        name=name, label=Words(en=f"Part {name}", zh=f"{name}份"), kind="number", default=1,
+        minimum=0, maximum=1e6, aliases=("ratio", "比"),
+    )
+    for name in ("a", "b", "c")
+)  # fmt: skip
+FRACTION = (
+    knob("top", "Numerator", "分子", "numerator 分子", 1, kind="integer", minimum=0, maximum=10**6),
+    knob("bottom", "Denominator", "分母", "denominator 分母", 7, kind="integer", minimum=1,
+         maximum=10**6),
+)  # fmt: skip
+TWO_COLOURS = (
+    knob("colour", "Colour", "颜色", "colour 颜色", "#ffffff", kind="colour"),
+    knob("ground", "Background", "背景", "background 背景", "#000000", kind="colour"),
+)
+
+
+def test_a_ratio_is_given_part_by_part() -> None:
+    assert link("in the ratio 2:3:5", PARTS).values == {"a": 2, "b": 3, "c": 5}
+    assert link("按3比4分", PARTS[:2]).values == {"a": 3, "b": 4}
+
+
+def test_a_fraction_is_numerator_and_denominator() -> None:
+    assert link("3/7 as a decimal", FRACTION).values == {"top": 3, "bottom": 7}
+    assert link("3/7写成小数", FRACTION).values == {"top": 3, "bottom": 7}
+
+
+def test_two_colours_go_to_two_places_in_order() -> None:
+    links = link("a gradient from blue to pink", TWO_COLOURS)
+    assert links.values == {"colour": "#1f6feb", "ground": "#ff7ab6"}
+
+
+def test_what_is_left_goes_to_what_nobody_has_said() -> None:
+    alone = tuple(
+        knob(name, f"{name.title()} alone", zh, f"{name} {zh}", 5, unit="h", maximum=1e6)
+        for name, zh in (("first", "甲"), ("second", "乙"))
+    )
+    links = link("Ali first in 12 days, Bo in 8", alone)
+    give_rest(links, [p for p in alone if p.name not in links.values])
+    assert links.values == {"first": 288, "second": 192}
+    assert [m.text for m in links.guessed] == ["8"]

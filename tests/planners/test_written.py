@@ -61,6 +61,12 @@ def test_how_many_there_are_is_no_number_of_its_own() -> None:
     assert [m.text for m in link("4 people: 150, 160, 165 cm", COLUMNS).unused] == ["4"]
 
 
+def test_semicolons_part_lists() -> None:
+    groups = (knob("data", "Groups", "分组", "groups 组", "1 2 3; 4 5 6", kind="text"),)
+    text = "compare 20 22 19; 25 27 26; 18 17 20"
+    assert link(text, groups).values == {"data": "20, 22, 19; 25, 27, 26; 18, 17, 20"}
+
+
 POWER = (
     knob("number", "Number", "底数", "number of 底数 的", 0, kind="integer", maximum=10**9),
     knob("exponent", "Exponent", "指数", "exponent power 次方", 0, kind="integer", maximum=5000),
@@ -74,7 +80,8 @@ CURVES = (
 @pytest.mark.parametrize(
     ("text", "number", "exponent"),
     [
-        ("last digit of 3^100", 3, 100), ("7 to the power 30", 7, 30), ("12 to the 8th power", 12, 8),
+        ("last digit of 3^100", 3, 100), ("7 to the power 30", 7, 30),
+        ("12 to the 8th power", 12, 8),
         ("二的六十四次方", 2, 64), ("2的100次方的末位", 2, 100), ("7¹² exactly", 7, 12),
         ("5**20", 5, 20),
     ],
