@@ -275,7 +275,7 @@ class DefaultPlanner:
     ) -> tuple[Recipe | None, int]:
         """Return the recipe that is meant, if any, and the tokens it took to know."""
         recipe = recall.decisive(hits)
-        if recipe is None and not profile_of(context.model or self._settings.model).large:
+        if recipe is None and not self._large(context):
             recipe = recall.without_model(hits)  # a small model knows no better
         if recipe is not None or not hits or self._no_model(context):
             return recipe, 0
@@ -291,7 +291,8 @@ class DefaultPlanner:
         """Return the recipe's plan; the model helps with values only where it was needed before."""
         reading = attached.read(intent, recipe.plan(self._registry))
         proposal = await recall.fill(reading.rest, recipe, self._registry, None)
-        puzzling = asked or any(map(generate.says_not_used, proposal.plan.assumptions))
+        left = any(map(generate.says_not_used, proposal.plan.assumptions))
+        puzzling = asked or (left and self._large(context))
         if puzzling and not self._no_model(context):
             async with self._model_turn(context) as model:
                 proposal = await recall.fill(reading.rest, recipe, self._registry, model)
@@ -328,6 +329,10 @@ class DefaultPlanner:
 
     def _no_model(self, context: PlanningContext) -> bool:
         return (context.model or self._settings.model) == "none"
+
+    def _large(self, context: PlanningContext) -> bool:
+        """Whether the model chooses and fills in better than search and rules do."""
+        return profile_of(context.model or self._settings.model).large
 
     @asynccontextmanager
     async def _model_turn(self, context: PlanningContext) -> AsyncIterator[Model]:

@@ -19,7 +19,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from intentos.errors import ValueOutOfRange
 from intentos.parameters import Parameter
 from intentos.plan import Assumption, Plan
 from intentos.protocols import Proposal
@@ -30,7 +29,7 @@ from . import accounting, asked, filling, numbers
 from .asked import link_asked
 from .generate import not_used
 from .library import Recipe
-from .linking import Links, occurrences, value_for
+from .linking import Links, occurrences
 from .model import Model, Prompt
 from .scenery import scenery
 from .search import Hit, terms, without_formulas, without_values
@@ -163,7 +162,6 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
     if model is not None and model.profile.large and plan.parameters:
         guessed, tokens = await filling.fill(text, plan, links, model)
     elif model is not None:
-        tokens += await _ask_numbers(text, plan, links, model)
         tokens += await _ask_choices(text, plan, links, model)
     dropped = tuple(not_used(m.text) for m in links.unused)
     unsaid = asked.unsaid(plan.parameters, links.values, recipe.constants)
@@ -247,37 +245,6 @@ def scaled(parameter: Parameter, value: Value, factor: float) -> Value:
     if parameter.kind == "integer":
         return parameter.accept(round(number))
     return parameter.accept(float(f"{number:.12g}"))
-
-
-async def _ask_numbers(text: str, plan: Plan, links: Links, model: Model) -> int:
-    """Let the model say what the numbers mean that code could not place; return the tokens."""
-    tokens = 0
-    for mention in list(links.unused):
-        places = [p for p in plan.parameters if p.name not in links.values and _may_be(mention, p)]
-        if not places:
-            continue
-        lines = [f"Wish: {' '.join(text.split())[:600]}", f"Program: {plan.title.en}"]
-        lines += [f"What does the number {mention.text} in the wish mean?"]
-        lines += [f"{place.name}: {place.label.en} ({place.label.zh})" for place in places]
-        lines.append(f"{NONE}: something else")
-        prompt = Prompt(system=system(), user="\n".join(lines), prefill='{"meaning": "')
-        names = [*(place.name for place in places), NONE]
-        answer = await model.choose(prompt, names)
-        tokens += answer.tokens
-        if answer.name != NONE and answer.odds[answer.name] - answer.odds[NONE] > 1.0:
-            place = plan.parameter(answer.name)
-            links.give(place, mention)
-            links.guessed.append(mention)
-            links.left.remove(mention)
-    return tokens
-
-
-def _may_be(mention: numbers.Mention, parameter: Parameter) -> bool:
-    value = value_for(mention, parameter)
-    try:
-        return value is not None and parameter.accept(value) is not None
-    except ValueOutOfRange:
-        return False
 
 
 async def _ask_choices(text: str, plan: Plan, links: Links, model: Model) -> int:
