@@ -26,6 +26,8 @@ _GUESSED = 0.35
 _UNUSUAL = 0.45
 """What speaks against a quantity being the open one: others are not said, numbers are left or only
 guessed, or it is not what the law mostly asks for."""
+_CONSTANT = 1.5
+"""What speaks against a constant being open that nobody asks for: gravity is known."""
 _MOST = 2.0
 _HOW_MANY = re.compile(
     r"\bhow (?:many|much)\s+|\bin\s+(?=[\w°µ/]+\s*[?.!]?$)|多少(?:个)?|(?<!十)几(?:个)?", re.I
@@ -103,7 +105,9 @@ def link_asked(
         give_rest(links, unsaid)
         unsaid = [p for p in unsaid if p.name not in links.values]
         cost = _UNSAID * len(unsaid) + _UNUSED * len(links.unused) + _GUESSED * len(links.guessed)
-        cost += _UNUSUAL * (name != find.default) - asks(text, open_one)
+        asked = asks(text, open_one)
+        cost += _UNUSUAL * (name != find.default) - asked
+        cost += _CONSTANT * (name in constants and asked < 1)
         links.values[FIND] = name
         readings.append((cost, links))
     if not readings:

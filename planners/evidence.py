@@ -143,6 +143,8 @@ def evidence(
         and _CHANCE.search(own_words(parameter))
     ):
         near = max(near, 2.5)
+    if _counts_things(text, mention) and parameter.kind == "number" and unit_of(parameter):
+        near -= 2.5  # "two porters" are no two newtons
     strength = max(near, symbol, money)
     unit = 0.0
     if mention.unit is not None and not mention.weak:
@@ -160,6 +162,16 @@ def evidence(
             return 0.0
         strength = min(strength - 0.4, NEEDED + 0.1 * (strength - 2.9))
     return strength
+
+
+_THING = re.compile(r"\s+[A-Za-z]{3,}")
+
+
+def _counts_things(text: str, mention: Mention) -> bool:
+    """Whether a small number is spelled and a word follows: what is counted is no measure."""
+    small = mention.kind == "number" and mention.unit is None and mention.number <= 12
+    spelled = small and mention.text.isalpha() and mention.text.isascii()
+    return spelled and _THING.match(text, mention.end) is not None
 
 
 def _by_unit(mention: Mention, parameter: Parameter) -> float:

@@ -15,6 +15,7 @@ from .units import Unit, convert, named, product
 _BRACKETS = re.compile(r"[(（]([^()（）,，]+)[,，)）]")
 _IN = re.compile(r"\bin ([^\s,()]+)(?: an? \w+)?$")
 _STATISTIC = re.compile(r"\bmean\b|average|deviation|平均|均值|标准差")
+_OFF = re.compile(r"\boff\b|discount|reduc|优惠|降价|减价|让利")
 _TIMES_AS = re.compile(r"\btimes\b|ratio|factor|倍|之比")
 
 
@@ -80,6 +81,8 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
         return _bare(mention, parameter, wanted)
     if mention.unit.dimension == "percent":
         return _percent(mention, parameter, wanted)
+    if mention.unit.symbol == "c" and wanted in ("", "%"):
+        return whole(mention.number * (100 if wanted else 1))  # as a share of the speed of light
     if not wanted:
         # Of a thing without a unit some aliases are units: it is counted in what is said.
         words = _unit_words(parameter.name, parameter.aliases)
@@ -131,6 +134,8 @@ def _percent(mention: Mention, parameter: Parameter, wanted: str) -> Value | Non
     per, own = mention.per, per_of(parameter)
     if per is not None and per != own and per.symbol != "year":
         return None  # 0.5 % a month are no rate of a year
+    if "折" in mention.text and _OFF.search(own_words(parameter)):
+        number = 100 - number  # 打七折 is 30 % off
     if wanted == "%":
         return whole(float(f"{number:.12g}"))
     low, high = parameter.minimum, parameter.maximum

@@ -171,6 +171,21 @@ def progressions(
     return [m for m in mentions if m not in row or m in kept]
 
 
+def unitless(mentions: Sequence[Mention], parameters: Sequence[Parameter]) -> list[Mention]:
+    """Return the mentions without their one unit where only plain whole numbers can be set: the
+    common multiple of 4, 6 and 9 days."""
+    places = [p for p in parameters if p.kind in ("number", "integer")]
+    plain = [p for p in places if p.kind == "integer" and not unit_of(p)]
+    measured = [m for m in mentions if m.kind == "number" and m.unit is not None]
+    units = {m.unit for m in measured if m.number == int(m.number)}
+    alike = len(units) == 1 and len(measured) >= 2 and all(m.number > 1 for m in measured)
+    if not alike or len(places) != len(plain) or len(plain) < len(measured):
+        return list(mentions)
+    if any(accepts(m, p) for m in measured for p in plain):
+        return list(mentions)
+    return [replace(m, unit=None) if m in measured else m for m in mentions]
+
+
 _RATIO = re.compile(
     r"(?<![\d.:：])\d+(?:\.\d+)?(?:\s*(?:[:：∶]|\bto\b|比)\s*\d+(?:\.\d+)?){1,2}(?![\d:：]|\s*的?比例尺)"
 )

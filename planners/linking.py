@@ -26,6 +26,7 @@ from .idioms import (
     proportions,
     ranges,
     referred,
+    unitless,
     unread,
     watery,
 )  # fmt: skip
@@ -75,6 +76,7 @@ def link(
     mentions = referred(plain, mentions)
     mentions = inherited(plain, mentions)
     mentions = hours_between(plain, mentions, parameters)
+    mentions = unitless(mentions, parameters)
     mentions = moments(mentions, parameters, links)
     mentions = watery(plain + context, mentions, parameters)
     mentions = progressions(plain, mentions, parameters, links)

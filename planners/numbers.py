@@ -185,6 +185,8 @@ def _digits(text: str) -> list[Mention]:
             unit, value = by_name()["K"], value / 1000
         if unit is None and _HOURLY.search(text, max(0, match.start() - 6), match.start()):
             unit = by_name()["km/h"]
+        if unit is not None and unit.symbol == "c" and not 0 < value <= 1:
+            unit, end = None, match.end()  # b = 4, c = 5
         if unit is not None and unit.symbol == "km" and _DRIVING.search(text, 0, match.start()):
             unit = by_name()["km/h"]  # 车速100公里
         if unit is None and _GLUED.match(text, match.end()):
@@ -326,7 +328,7 @@ def _english(text: str) -> list[Mention]:
         unit, end = read_unit(text, match.start(), end)
         if value is None or (unit is None and _NOT_A_NUMBER.match(text, match.end())):
             continue
-        weak = words == ["one"]
+        weak = words == ["one"] and unit is None
         found.append(number(text, value, match.start(), end, unit, weak=weak))
     for match in _ORDINAL.finditer(text):
         value = float(_ORDINALS.index(match.group().lower()) + 3)
@@ -348,7 +350,8 @@ _BY = r"[^.,;\d]{0,40}?(?P<at>\bby\s+(?P<n>\d+(?:\.\d+)?)\s*%)"
 _FACTORS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(form, re.IGNORECASE), meaning)
     for form, meaning in (
-        (r"\b(?:twice|double[ds]?|doubling)\b|翻一?倍|翻番|加倍|增加一倍|[多快大高热]一倍", "2"),
+        (r"\b(?:twice|double[ds]?|doubling)\b|翻一?倍|翻番|加倍|增加一倍"
+         r"|[多快大高热贵涨重]一倍", "2"),
         (r"\b(?:triple[ds]?|thrice)\b", "3"),
         (r"\bquadruple[ds]?\b", "4"),
         (r"\b(?:half(?![\s-]*(?:li[fv]e|steps?|tones?|ax[ei]s|turns?|moons?|planes?))(?!\s+an?\s+(?:hundred|thousand|million|billion|dozen))|halve[ds]?)\b"

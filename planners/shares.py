@@ -134,7 +134,8 @@ def _composed(text: str) -> list[Mention]:
     for match in _HOURS.finditer(text):
         hours, minutes = _value(match["h"]), _value(match["m"])
         if hours is not None and minutes is not None and minutes < 60:
-            found.append(number(text, 60 * hours + minutes, *match.span(), by_name()["min"]))
+            value = float(f"{hours + minutes / 60:.12g}")
+            found.append(number(text, value, *match.span(), by_name()["h"]))
     for match in _DAY_AND_HALF.finditer(text):
         whole_part = _value(match["n"])
         if whole_part is not None:

@@ -36,6 +36,7 @@ TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("cm/s", "speed", 1e-2), "cm/s 厘米/秒 厘米每秒"),
     (Unit("km/h", "speed", 1 / 3.6), "km/h kmh kph 公里/小时 公里每小时 千米每小时 千米/小时 迈"),
     (Unit("mph", "speed", 0.44704), "mph 英里/小时 英里每小时"),
+    (Unit("c", "speed", 299_792_458), "倍光速"),
     (Unit("knot", "speed", 0.5144444444444445), "knots knot kn"),
     (Unit("m/s^2", "acceleration"), "m/s^2 m/s² m/s2 m/s/s 米/秒² 米/秒^2 米每二次方秒 米每平方秒"),
     (Unit("ms", "time", 1e-3), "ms milliseconds millisecond 毫秒"),

@@ -287,3 +287,27 @@ def test_what_is_left_goes_to_what_nobody_has_said() -> None:
     give_rest(links, [p for p in alone if p.name not in links.values])
     assert links.values == {"first": 288, "second": 192}
     assert [m.text for m in links.guessed] == ["8"]
+
+
+def test_what_is_said_of_light_and_of_a_discount() -> None:
+    share = knob("share", "Share of the speed of light", "光速的比例", "speed 速度", 0.5, maximum=1)
+    assert link("a ship at 0.6 c", (share,)).values == {"share": 0.6}
+    off = knob("off", "Discount", "优惠", "off 优惠", 20, unit="%", maximum=100)
+    assert link("打七折", (off,)).values == {"off": 30}
+
+
+def test_two_porters_are_no_two_newtons() -> None:
+    force = knob("force", "Force", "力", "carry porters 抬", 100, unit="N", maximum=1e9)
+    mass = knob("mass", "Mass", "质量", "carry load 重", 10, unit="kg", maximum=1e9)
+    assert link("Two porters carry 45 kg", (force, mass)).values == {"mass": 45}
+
+
+def test_minutes_are_plain_numbers_where_only_those_can_be_set() -> None:
+    numbers = tuple(
+        knob(name, name, name, "every", 6, kind="integer", minimum=1, maximum=10**6)
+        for name in ("a", "b")
+    )
+    assert sorted(link("every 12 minutes and every 18 minutes", numbers).values.values()) == [
+        12,
+        18,
+    ]
