@@ -24,6 +24,7 @@ from . import (
     generate,
     ladder,
     preferences,
+    rates,
     recall,
     refusal,
     revise,
@@ -111,6 +112,9 @@ class DefaultPlanner:
                         raise
         if (converted := conversion.conversion(intent.text, self._registry)) is not None:
             return _with(spent, converted)
+        if not hits or hits[0].chance < recall.CERTAIN:
+            if (steady := rates.rate(intent.text, self._registry, surely=True)) is not None:
+                return _with(spent, steady)
         written = await compose.from_equations(intent, context, self._registry)
         if written is not None:
             return _with(spent, written)
@@ -123,6 +127,8 @@ class DefaultPlanner:
                 if _same_again(recalled, context.table):
                     raise revise.nothing_to_change(context.table.plan)
             return _with(spent, recalled)
+        if (steady := rates.rate(intent.text, self._registry)) is not None:
+            return _with(spent + used, steady)
         composed, more = await self._composed(intent, context)
         spent += used + more
         if composed is not None:
