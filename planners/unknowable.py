@@ -123,7 +123,8 @@ _ADVICE = _words(
     r"|和|换|考|生)|(?:适合|值得)[^。？?]{0,10}吗"
     r"|怎么(?:减肥|追|哄|安慰|道歉|学好|挽回|跟[^。？?]{1,6}说|睡着|戒)|推荐"
     r"|送[^。？?]{0,10}什么(?:礼物|好)|好不好看"
-    r"|你(?:觉得|认为|喜欢|怎么看)|好吃吗|哪家(?:好|强)|选哪个专业|报哪[个所]",
+    r"|你(?:觉得|认为|喜欢|怎么看)|好吃吗|哪家(?:好|强)|(?:学|选|读|去|买|养|当"
+    r"|住)[^，。？?]{1,10}好还是|选哪个专业|报哪[个所]",
 )
 _PEOPLE = _words(
     rf"\bhow (?:old|tall|heavy|rich) (?:is|are|was) {_KIN_EN}",
@@ -223,7 +224,8 @@ _ACTION = _words(
     r"|厨房的?灯|音响|窗帘|热水器|扫地机)(?:打开|关掉|关了|关上|调[到成高低]\w{0,8})?[。！!]?$"
     r"|(?:会议|日程|约会|航班|预约)[^，。？?]{0,8}(?:改到|推迟|取消|提前到|调到)|(?:取消"
     r"|推迟)[^，。？?]{0,8}(?:会议|日程|约会|预约|订单)"
-    r"|提醒我|(?:定|设)[^，。？?]{0,6}闹钟|叫我起床|放(?:一?首|点儿?)(?:歌|音乐)|导航(?:到|去)",
+    r"|提醒我|(?:定|设)[^，。？?]{0,6}闹钟|叫我起床|放(?:一?首|点儿?)(?:歌|音乐)|导航(?:到|去)"
+    r"|(?:充|交(?!通))[^，。？?]{0,8}(?:话费|流量|水电费)(?!.*(?:多少|几))|(?:转账|汇款)给",
 )
 
 RULES: dict[str, re.Pattern[str]] = {
@@ -248,7 +250,8 @@ _COMPUTE = _words(
     r"|what) (?:odds|chances?)|convert"
     r"|expected (?:number|value))\b",
     r"换算|折合|合(?:多少|华氏|摄氏)|(?<!谁)(?:^|[我请来，, ])?画(?:一|个|出|张|幅|条|下|只|朵|两"
-    r"|几|\d)|绘制|模拟|仿真|演示|动画|计算|算(?:一下|出|算|得|几|多|[^命了])|概率|几率|可能性"
+    r"|几|\d)|绘制|模拟|仿真|演示|动画|计算(?!机)|(?<!计)算(?:一下|出|算|得|几|多|[^命了])|概率"
+    r"|几率|可能性"
     r"|机会有?多大"
     r"|求(?:解|出|导|和|积|[^，。]{0,12}(?:值|根|解|面积|体积|长度))|解方程",
 )
@@ -258,11 +261,13 @@ _SUMS = _words(
     r"\b(?:binary|hexadecimal|primes|prime (?:numbers?|factors?)|digits?|how many letters"
     r"|divisible|divisors?|squared?|cubed?"
     r"|average|sum of|day of the week|leap years?|roman numerals?|morse|anagrams?|palindromes?"
-    r"|factorial|square root|heads or tails)\b",
+    r"|factorial|square root|heads or tails|chord|scale|semitones?|(?:musical )?notes?)\b",
+    r"\bshow (?:me )?(?:an?|the|how)\b|\b(?:floating|flying|swimming|dancing|spinning|glowing"
+    r"|drifting|rotating|swirling|bouncing|drawn)\b|长什么样|演给我看|(?:飞舞|飘动|旋转|闪烁|跳动)",
     r"二进制|十六进制|素数|质数|平均数|之和|星期几|闰年|倍数|约数|因数|几个字母|排列|阶乘|平方根"
     r"|开方|摩尔斯|罗马数字|回文|[写列]出前",
 )
-"""Things to work out that need no number."""
+"""Things to work out, or to show, that need no number."""
 
 
 def kind(text: str) -> str | None:
