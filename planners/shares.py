@@ -129,13 +129,13 @@ def _composed(text: str) -> list[Mention]:
             found.append(number(text, value, *match.span(), by_name()["inch"]))
     for match in _HEAD.finditer(text):
         scale = _TENS[match["u"]]
-        value = int(match["n"]) * scale + int(match["d"]) * scale // 10
-        found.append(number(text, value, *match.span(), None))
+        count = int(match["n"]) * scale + int(match["d"]) * scale // 10
+        found.append(number(text, count, *match.span(), None))
     for match in _HOURS.finditer(text):
         hours, minutes = _value(match["h"]), _value(match["m"])
         if hours is not None and minutes is not None and minutes < 60:
-            value = float(f"{hours + minutes / 60:.12g}")
-            found.append(number(text, value, *match.span(), by_name()["h"]))
+            time = float(f"{hours + minutes / 60:.12g}")
+            found.append(number(text, time, *match.span(), by_name()["h"]))
     for match in _DAY_AND_HALF.finditer(text):
         whole_part = _value(match["n"])
         if whole_part is not None:
