@@ -218,8 +218,8 @@ def _tens(text: str) -> list[Mention]:
     for match in _OF_TENS.finditer(text):
         value = chinese_value(match["body"])
         if value is not None:
-            tens = math.prod(_TENS[c] for c in match["of"])
-            value = float(f"{100 * value / tens:.12g}")
+            below = math.prod(_TENS[c] for c in match["of"])
+            value = float(f"{100 * value / below:.12g}")
             found.append(number(text, value, *match.span(), percent))
     for match in _TENTHS.finditer(text):
         tens = _value(match["n"])
