@@ -1,8 +1,8 @@
 """Recall: a short list by search, a choice by the model, values by code first.
 
-Where search is sure, no model is asked. Where it is not, the model scores the names of the
-candidates and of what else it may be, in one forward pass: whether a candidate is meant is told by
-their odds together, and which one by its own and the search score.
+Where search is sure, or likely to be right and the model small, no model is asked. Where it is not,
+the model scores the names of the candidates and of what else it may be, in one forward pass: whether
+a candidate is meant is told by their odds together, and which one by its own and the search score.
 Without a model, search alone decides, by score and by margin.
 """
 
@@ -45,9 +45,9 @@ SURE_MARGIN = 0.12
 ENOUGH = 0.36
 """Score from which a text that speaks of what lies there may be a wish of its own."""
 LIKELY = 0.4
-"""Chance that a choice without any model takes."""
+"""Chance from which search is taken at its word where no large model can be asked."""
 CERTAIN = 0.75
-"""Chance from which no model is asked."""
+"""Chance from which not even a large model is asked."""
 HOPELESS = 0.1
 """Chance below which none is asked either: it could not lift it."""
 OPINION = 0.3
@@ -167,7 +167,8 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
     unsaid = asked.unsaid(plan.parameters, links.values, recipe.constants)
     assumptions = (*plan.assumptions, *unsaid, *guessed, *dropped)
     plan = plan.model_copy(update={"assumptions": assumptions})
-    accounted = not (dropped or unsaid or guessed or strange(rest, recipe, links.values))
+    presumed = asked.presumed(text, plan.parameters, links.values, recipe.constants)
+    accounted = not (dropped or unsaid or presumed or guessed or strange(rest, recipe, links.values))
     accounted = accounted and not accounting.left_out(
         text,
         plan.parameters,
