@@ -1,8 +1,8 @@
 """Recall: a short list by search, a choice by the model, values by code first.
 
-Where search is sure, or likely to be right and the model small, no model is asked. Where it is not,
-the model scores the names of the candidates and of what else it may be, in one forward pass: whether
-a candidate is meant is told by their odds together, and which one by its own and the search score.
+Where search is sure, or likely to be right and the model small, no model is asked. Else the model
+scores the names of the candidates and of what else it may be, in one forward pass: whether one of
+them is meant is told by their odds together, and which one by its own and the search score.
 Without a model, search alone decides, by score and by margin.
 """
 
