@@ -14,7 +14,7 @@ from intentos.errors import PlanningError
 from intentos.types import Intent
 
 from . import numbers, unknowable
-from .model import Choice, Model, Prompt
+from .model import Model, Prompt
 from .recall import CERTAIN, LIKELY
 
 COMPUTE = "compute"
@@ -25,6 +25,13 @@ CLEAR = 0.7
 """Log-odds between the two likeliest reasons from which the first is told and not a general one."""
 FAR = 2.5
 """Log-odds of a reason against something to compute from which a wish with numbers is refused."""
+LEAD = 1.0
+"""By how much something to compute must be likelier than any reason in a plain question."""
+_ASKS = re.compile(
+    r"[?？]|[吗呢]|谁|哪|什么|怎么|咋|多少|^\W*(?:what|which|who|whose|when|where|how|why|does|do|did"
+    r"|is|are|was|were|can|could|will|would|has|have|should)\b",
+    re.IGNORECASE,
+)
 
 
 _PERHAPS = re.compile(
@@ -128,16 +135,21 @@ async def refuse(intent: Intent, model: Model) -> int:
         return 0
     prompt = Prompt(system=system(), user=f"Wish: {text}", prefill='{"kind": "')
     choice = await model.choose(prompt, [COMPUTE, *KINDS])
-    if choice.name == COMPUTE or not _against(text, choice):
+    against = {name: odds for name, odds in choice.odds.items() if name != COMPUTE}
+    reason, *others = sorted(against, key=lambda name: -against[name])
+    if against[reason] - choice.odds[COMPUTE] <= _needed(text):
         return choice.tokens
-    others = [odds for name, odds in choice.odds.items() if name not in (COMPUTE, choice.name)]
-    clear = choice.odds[choice.name] - max(others) > CLEAR
-    raise PlanningError(f"refused.{choice.name if clear else 'unknowable'}")
+    clear = against[reason] - against[others[0]] > CLEAR
+    raise PlanningError(f"refused.{reason if clear else 'unknowable'}")
 
 
-def _against(text: str, choice: Choice) -> bool:
-    """Whether the verdict is clear enough; it must be far clearer where there is something to
-    compute with and no word raises a doubt: "which day of the week will 29 February 2096 be?"."""
-    if doubtful(text) or not any(m.kind == "number" and not m.weak for m in numbers.read(text)):
-        return True
-    return choice.odds[choice.name] - choice.odds[COMPUTE] > FAR
+def _needed(text: str) -> float:
+    """Return by how much a reason must be likelier than something to compute.
+
+    Far more where there is a date to compute with and no word raises a doubt: "in which season does
+    29 February 2096 lie?". Less for a question without any number: most of those ask for what only
+    the world knows, where few scenes to be drawn do.
+    """
+    if any(m.kind == "number" and not m.weak for m in numbers.read(text)) and not doubtful(text):
+        return FAR
+    return -LEAD if _ASKS.search(text) else 0.0

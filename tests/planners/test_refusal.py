@@ -161,3 +161,30 @@ async def test_what_brings_its_numbers_along_is_refused_by_nobody(text: str) -> 
     assert refusal.plainly(text) is None
     assert not refusal.doubtful(text)
     assert await refusal.refuse(wish(text), Recorded(chooses="weather")) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "lead", "refused"),
+    [
+        ("does the moss in your garden grow well?", 0.5, True),
+        ("does the moss in your garden grow well?", 1.5, False),
+        ("moss that grows over a stone", 0.5, False),
+        ("moss that grows over a stone", -0.5, True),
+    ],
+)
+async def test_a_plain_question_must_be_clearly_computable(
+    text: str, lead: float, refused: bool
+) -> None:
+    class Leading(Recorded):
+        async def choose(self, prompt, names):  # type: ignore[no-untyped-def]
+            choice = await super().choose(prompt, names)
+            return type(choice)(
+                name="compute", odds=dict(choice.odds) | {"weather": -lead}, tokens=1
+            )
+
+    model = Leading(chooses="compute")
+    if refused:
+        with pytest.raises(PlanningError):
+            await refusal.refuse(wish(text), model)
+    else:
+        assert await refusal.refuse(wish(text), model) == 1
