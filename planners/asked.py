@@ -64,6 +64,15 @@ _ASKS_BEHIND = re.compile(
     r"^\s*(?:是|为|有|要|等于|大约|大概|会|该|应该|能|得|共|一共|总共|变成|成了|到底|究竟|达到|取)*\s*"
     r"(?:多少|多大|多高|多长|几|啥|什么|怎么)|^\s*[?？]"
 )
+_NUMBER_WANTED = re.compile(
+    r"\bhow (?:many|much|far|fast|long|high|deep|heavy|big|large|hot|strong|likely|old|often)\b"
+    r"|\bwhat(?:'s| is| are)\b|\bwhich (?:number|value)\b|\b(?:find|calculate|compute)\b"
+    r"|多少|几|多[大高长快久远重深宽厚]|概率|是什么数|求|等于",
+    re.IGNORECASE,
+)
+_PICTURE = frozenset(
+    "frames size seed reach degree width height zoom turns rate fps from to".split()
+)
 _CHINESE_BEFORE = re.compile(
     r"(?:求|算|多少|多大的|什么|哪个|几个?|要多大|算出|问)[^，。？,?]{0,4}$"
 )
@@ -149,6 +158,28 @@ def reopened(text: str, table: Table, values: Mapping[str, Value]) -> dict[str, 
     if best == was or was in given or found is None:
         return {**values, FIND: best}
     return {**values, was: table.plan.parameter(was).accept(float(str(found.value))), FIND: best}
+
+
+def presumed(
+    text: str,
+    parameters: Sequence[Parameter],
+    values: Mapping[str, Value],
+    constants: Collection[str],
+) -> list[str]:
+    """Return the numbers that the answer to a question rests on, though nobody said them.
+
+    Those of an assumption are told, and those that only scale the work or the picture don't count.
+    """
+    if _NUMBER_WANTED.search(text) is None:
+        return []
+    return [
+        p.name
+        for p in parameters
+        if p.kind in ("number", "integer")
+        and p.name not in values
+        and p.name not in constants
+        and not (p.work or p.live or p.name in _PICTURE or p.default == 0)
+    ]
 
 
 def _assumed(parameter: Parameter) -> Assumption:

@@ -12,7 +12,7 @@ from intentos.parameters import Parameter
 from . import numbers, shares
 from .assignment import by_order, contested, counterparts, greater, search
 from .choices import named_choices, numbered_choices, set_choices, spoken_choice
-from .evidence import NEEDED, Spans, evidence, occurrences, words_of
+from .evidence import COPULA, NEEDED, Spans, evidence, occurrences, words_of
 from .fitting import accepted, accepts, unit_of, value_for
 from .idioms import (
     AND,
@@ -33,6 +33,7 @@ from .idioms import (
 from .letters import letter, unquoted
 from .links import Links
 from .mention import Mention
+from .multiples import multiplied
 from .said import Said
 from .units import Unit, named
 from .written import blank_formulas, half_given, quoted_text
@@ -94,6 +95,8 @@ def link(
     rest = _first(rest, parameters, links)
     rest = [m for m in rest if not one_of_time(plain, m)]
     links.left = [m for m in rest if m.kind != "factor"]
+    counts = multiplied(plain, parameters, links)
+    links.left = [m for m in links.left if m not in counts]
     quoted_text(text, parameters, links.values)
     letter(text, parameters, links.values)
     set_choices(text, parameters, links.values)
@@ -148,6 +151,7 @@ def _options(
         takers = measured or takers
     alone = mention.unit is not None and len(takers) == 1
     found = {}
+    spans = _in_turn(text, mention, spans, mentions)
     for index in takers:
         place = places[index]
         strength = evidence(text, mention, place, spans, mentions, alone=alone)
@@ -158,6 +162,36 @@ def _options(
                 continue  # "two streams of people" is what the recipe is called
             found[index] = strength
     return found
+
+
+def _in_turn(text: str, mention: Mention, spans: Spans, mentions: Sequence[Mention]) -> Spans:
+    """Return the words without those that stand between two numbers and speak of the second:
+    the sd of "mean 68 sd 12", where the first has a word of its own before it."""
+    behind = [m for m in mentions if m.kind == "number" and m.start >= mention.end]
+    following = min(behind, key=lambda m: m.start, default=None)
+    if following is None or following.start - mention.end > _BETWEEN:
+        return spans
+    led = any(
+        b <= mention.start and COPULA.fullmatch(text[b : mention.start])
+        for one in spans.values() for _, b, generic, _ in one if not generic
+    )  # fmt: skip
+    if not led:
+        return spans
+    return {
+        name: [
+            span for span in one
+            if not (
+                span[0] >= mention.end
+                and not text[mention.end : span[0]].strip()
+                and COPULA.fullmatch(text[span[1] : following.start])
+                and span[1] <= following.start
+            )
+        ]
+        for name, one in spans.items()
+    }  # fmt: skip
+
+
+_BETWEEN = 24
 
 
 def _units_like(unit: Unit, mentions: Sequence[Mention]) -> set[Unit]:

@@ -168,7 +168,8 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
     assumptions = (*plan.assumptions, *unsaid, *guessed, *dropped)
     plan = plan.model_copy(update={"assumptions": assumptions})
     presumed = asked.presumed(text, plan.parameters, links.values, recipe.constants)
-    accounted = not (dropped or unsaid or presumed or guessed or strange(rest, recipe, links.values))
+    accounted = not (dropped or unsaid or presumed or guessed)
+    accounted = accounted and not strange(rest, recipe, links.values)
     accounted = accounted and not accounting.left_out(
         text,
         plan.parameters,

@@ -1,0 +1,72 @@
+"""So many times so much: "8 people of 75 kg" are 600 kg where a plan has one place for the mass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from intentos.errors import ValueOutOfRange
+from intentos.parameters import Parameter
+
+from .fitting import value_for
+from .links import Links
+from .mention import Mention
+
+_OF_EACH = re.compile(
+    r"\s+[a-z]+(?:\s[a-z]+)?\s+(?:of|at|with|each|weighing(?: each)?|holding)\s+(?:about\s+)?"
+    r"|\s*[×x*]\s*|\s*[个只名位人台条辆件袋箱瓶桶头根块包]?[\u3400-\u9fff]{0,3}?(?:各|每[个人只袋箱瓶桶件]?)?(?:重|装|有|是)?",
+    re.IGNORECASE,
+)
+_ADDS_UP = frozenset({"mass", "volume", "energy", "power", "area", "charge", "amount"})
+"""Of such quantities so many times so much is meant as a whole."""
+
+
+def multiplied(plain: str, parameters: Sequence[Parameter], links: Links) -> list[Mention]:
+    """Multiply what was linked by a count that stands before it; return the counts that did."""
+    used = []
+    for name, mention in list(links.taken.items()):
+        parameter = next(p for p in parameters if p.name == name)
+        if parameter.kind != "number":
+            continue
+        if _counts(mention):  # the count was taken for the whole: "8 people" for 8 kg
+            count, each = mention, _next(plain, mention, links.left, parameter)
+        else:
+            count, each = _last(plain, mention, links.left), mention
+        if count is None or each is None or not _adds_up(each):
+            continue
+        one = value_for(each, parameter)
+        try:
+            links.values[name] = parameter.accept(float(str(one)) * count.number)
+        except (ValueOutOfRange, ValueError):
+            continue
+        links.taken[name] = each
+        links.guessed.append(count)
+        used += [count, each]
+    return used
+
+
+def _last(plain: str, each: Mention, left: Sequence[Mention]) -> Mention | None:
+    """Return the count that stands right before an amount."""
+    before = [m for m in left if _counts(m) and m.end <= each.start]
+    return before[-1] if before and _OF_EACH.fullmatch(plain[before[-1].end : each.start]) else None
+
+
+def _next(
+    plain: str, count: Mention, left: Sequence[Mention], parameter: Parameter
+) -> Mention | None:
+    """Return the amount that stands right behind a count and is of the parameter's kind."""
+    behind = [m for m in left if m.start >= count.end]
+    if not behind or not _OF_EACH.fullmatch(plain[count.end : behind[0].start]):
+        return None
+    return (
+        behind[0] if _adds_up(behind[0]) and value_for(behind[0], parameter) is not None else None
+    )
+
+
+def _adds_up(mention: Mention) -> bool:
+    return mention.unit is not None and mention.unit.dimension in _ADDS_UP
+
+
+def _counts(mention: Mention) -> bool:
+    whole = mention.kind == "number" and mention.unit is None and mention.per is None
+    return whole and not mention.weak and mention.number == int(mention.number) >= 2
