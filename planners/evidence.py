@@ -26,7 +26,7 @@ _CERTAIN = 3.45
 _REACH = 24
 _STOP = re.compile(r"[,，;；。]|\.\s")
 _CLAUSE = re.compile(r"、|\band\b|\bwith\b|\bat\b(?!\s+(?:most|least))|和|并")
-_COPULA = re.compile(
+COPULA = re.compile(
     r"\s*(?:(?:is|are|was|of|set|equal|about|around|roughly|only|at|to|by|as)\s+)*"
     r"(?:at|of|is|are|was|by|about|around|roughly|to|as|with|[=:：])?\s*|"
     r"\s*(?:约?为|是|有|只有|大?约|大概|等于|取|在|达到?|共)\s*",
@@ -243,7 +243,7 @@ def nearness(
         if len(gap) > _REACH or any(a >= between[0] and b <= between[1] for a, b in blocks):
             continue
         near = base
-        if end > mention.start or not _COPULA.fullmatch(gap):
+        if end > mention.start or not COPULA.fullmatch(gap):
             words = len(_WORD.findall(gap)) + 0.5 * sum(c >= "\u3400" for c in gap)
             near -= 0.4 * words + (1.5 if _CLAUSE.search(gap) else 0.0)
             # What stands behind a comma is mostly said of the next number.

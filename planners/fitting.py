@@ -10,7 +10,7 @@ from intentos.parameters import Parameter
 from intentos.types import Value
 
 from .mention import RATE, Mention, rate, whole
-from .units import Unit, convert, named, product
+from .units import Unit, by_name, convert, named, product
 
 _BRACKETS = re.compile(r"[(（]([^()（）,，]+)[,，)）]")
 _IN = re.compile(r"\bin ([^\s,()]+)(?: an? \w+)?$")
@@ -90,6 +90,9 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
             return None  # an hour is no number of "cars an hour"
         abstract = not words and parameter.kind == "number" and wide(parameter)
         return whole(mention.number) if mention.unit in words or abstract else None
+    metered = mention.unit.symbol == "deg" and mention.text.endswith("度")
+    if metered and (kind := named(wanted)) is not None and kind.dimension == "energy":
+        return convert(mention.number, by_name()["kWh"], wanted)  # 用电14度
     value = convert(mention.number, mention.unit, wanted)
     own, per = per_of(parameter), mention.per
     if value is None and wanted and per is not None:  # 每米要50牛

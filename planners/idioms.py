@@ -302,7 +302,8 @@ def gravity(text: str, parameters: Sequence[Parameter], links: Links) -> None:
 _ENDS = (
     ("low", "high"), ("lower", "upper"), ("start", "end"), ("left", "right"), ("from", "to"),
     ("minimum", "maximum"), ("min", "max"), ("old", "new"), ("before", "after"),
-    ("first", "last"), ("begin", "end"), ("start", "stop"),
+    ("first", "last"), ("begin", "end"), ("start", "stop"), ("start", "left"), ("start", "later"),
+    ("first", "later"), ("initial", "final"), ("now", "later"),
 )  # fmt: skip
 _TO = re.compile(
     r"\s*(?:\band\b|\bto\b|(?:一直|一路)?(?:[积加画算变走跑取升降涨数乘]分?)?到|至|和|~|～|–|—|(?<=\d)-|,(?=[^,]*\]))\s*"

@@ -182,9 +182,11 @@ def _in_turn(text: str, mention: Mention, spans: Spans, mentions: Sequence[Menti
             span for span in one
             if not (
                 span[0] >= mention.end
+                and not span[2]
+                and span[1] - span[0] >= 2
                 and not text[mention.end : span[0]].strip()
-                and COPULA.fullmatch(text[span[1] : following.start])
                 and span[1] <= following.start
+                and not text[span[1] : following.start].strip()
             )
         ]
         for name, one in spans.items()

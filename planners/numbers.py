@@ -314,7 +314,9 @@ def _chinese(text: str) -> list[Mention]:
 
 # English number words ----------------------------------------------------------------------------
 
-_NOT_A_NUMBER = re.compile(r"[\s-]*(?:dimension|body\b|bodies|of\b|another\b|way\b)", re.IGNORECASE)
+_NOT_A_NUMBER = re.compile(
+    r"[\s-]*(?:dimension|body\b|bodies|of\b(?!\s+(?:us|them|you)\b)|another\b|way\b)", re.IGNORECASE
+)
 
 
 def _english(text: str) -> list[Mention]:
@@ -328,7 +330,7 @@ def _english(text: str) -> list[Mention]:
         unit, end = read_unit(text, match.start(), end)
         if value is None or (unit is None and _NOT_A_NUMBER.match(text, match.end())):
             continue
-        weak = words == ["one"] and unit is None
+        weak = words == ["one"] and (unit is None or unit.dimension != "time")
         found.append(number(text, value, match.start(), end, unit, weak=weak))
     for match in _ORDINAL.finditer(text):
         value = float(_ORDINALS.index(match.group().lower()) + 3)

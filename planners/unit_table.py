@@ -112,7 +112,7 @@ TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("mol", "amount"), "mol moles mole 摩尔 摩"),
     (Unit("mol/l", "concentration", 1e3), "mol/l mol/L M molar 摩尔每升 摩尔/升 摩每升"),
     (Unit("px", "pixels"), "px pixels pixel 像素"),
-    (Unit("%", "percent"), "% percent ％"),
+    (Unit("%", "percent"), "% percent ％ 个百分点 百分点 percentage-points percentage-point"),
     (Unit("‰", "percent", 0.1), "‰"),
     (Unit("成", "percent", 10), "成"),
     (Unit("pm", "length", 1e-12), "picometres picometers 皮米"),

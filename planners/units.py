@@ -63,6 +63,7 @@ _TWO = re.compile(r"[零一二三四五六七八九十百千万亿个只辆条�
 """What follows 两 where it is a number and no weight."""
 _PART_OF = {
     "安": "全装静排心置慰徽定", "巴": "士掌西黎", "丈": "夫人", "兆": "头",
+    "成": "本为了交绩功分员长熟品", "欧": "元洲盟美", "升": "到至高降级学值温",
 }  # fmt: skip
 """What follows a unit where it is the beginning of another word."""
 _SQUARE = re.compile(r"\s*(?P<what>square|cubic|sq\.?)\s+(?=[a-z])", re.IGNORECASE)

@@ -311,3 +311,12 @@ def test_minutes_are_plain_numbers_where_only_those_can_be_set() -> None:
         12,
         18,
     ]
+
+
+def test_a_word_between_two_numbers_speaks_of_the_one_behind_it() -> None:
+    places = (
+        knob("mean", "Mean", "平均", "mean average 平均 平均长", 50, maximum=1e6),
+        knob("deviation", "Deviation", "标准差", "sd deviation 标准差", 5, maximum=1e6),
+    )
+    for text in ("mean 40 sd 0.5", "平均40标准差0.5"):
+        assert link(text, places).values == {"mean": 40, "deviation": 0.5}

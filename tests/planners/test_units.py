@@ -54,6 +54,7 @@ from intentos.planners.units import by_name, convert, named, read_unit
         ("100 Mbit/s", "MB/s", 12.5),
         ("0.5角秒", "deg", 0.5 / 3600),
         ("5安", "mA", 5000),
+        ("2个百分点", "%", 2),
     ],
 )
 def test_a_unit_is_read_and_converted(text: str, wanted: str, value: float) -> None:
