@@ -81,7 +81,7 @@ class Index:
         self._unknown = math.log(1 + total)
         # What was saved from a recipe repeats its words: they are the recipe's own all the same.
         own = sorted(reversed(self._entries), key=lambda entry: entry.recipe.base is None)
-        self._spoken = {words: entry.recipe for entry in own for words in entry.spoken}
+        self._spoken = {words: entry.recipe for entry in own for words in entry.spoken if words}
         for entry in self._entries:  # what it is called, where no other says that of itself
             title = entry.recipe.title
             for name in (title.en, title.zh, entry.recipe.id.replace("_", " ")):

@@ -115,7 +115,10 @@ def _named(match: re.Match[str]) -> Unit:
 def _compound(text: str, unit: Unit, stop: int) -> tuple[Unit, int]:
     """Read on: "N/m", "kg/m³", "metres per second", "牛每米"; a rate of other things is no unit."""
     parts = [(unit, 1)]
-    if (power := _POWER.match(text, stop)) is not None and unit.dimension in ("length", "time"):
+    power = _POWER.match(text, stop)
+    if power is not None and power.group().startswith("-") and not text[stop - 1].isascii():
+        power = None  # 3米-5米
+    if power is not None and unit.dimension in ("length", "time"):
         parts = [(unit, _exponent(power))]
         stop = power.end()
     while (join := _JOIN.match(text, stop)) is not None:
