@@ -114,7 +114,7 @@ def link_asked(
         give_rest(links, unsaid)
         unsaid = [p for p in unsaid if p.name not in links.values]
         cost = _UNSAID * len(unsaid) + _UNUSED * len(links.unused) + _GUESSED * len(links.guessed)
-        asked = asks(text, open_one)
+        asked = asks(text, open_one, find.choice_aliases.get(name, ()))
         cost += _UNUSUAL * (name != find.default) - asked
         cost += _CONSTANT * (name in constants and asked < 1)
         links.values[FIND] = name
@@ -149,7 +149,7 @@ def reopened(text: str, table: Table, values: Mapping[str, Value]) -> dict[str, 
     was = str(table.values.get(FIND, find.default))
     given = {p.name for p in parameters if values.get(p.name) != table.values.get(p.name)} - {FIND}
     free = [p for p in parameters if p.name in find.choices and p.name not in given]
-    strength = {p.name: asks(text, p) for p in free}
+    strength = {p.name: asks(text, p, find.choice_aliases.get(p.name, ())) for p in free}
     best = max(strength, key=lambda name: strength[name], default=was)
     if strength.get(best, 0.0) < 1.0:
         usual = [str(find.default), *strength] if was in given else [was]
@@ -194,11 +194,13 @@ def _assumed(parameter: Parameter) -> Assumption:
     )
 
 
-def asks(text: str, parameter: Parameter) -> float:
-    """Return how strongly a text asks for a quantity, from 0 to 2."""
+def asks(text: str, parameter: Parameter, words: Sequence[str] = ()) -> float:
+    """Return how strongly a text asks for a quantity, from 0 to 2; ``words`` ask for it as well."""
     plain = numbers.normal(text)
     dimension = _dimension(unit_of(parameter))
-    strength = 0.0
+    lower = plain.lower()
+    # The first is its label, which stands beside its number as well.
+    strength = 1.2 if any(word.lower() in lower for word in words[1:]) else 0.0
     for match in _HOW_MANY.finditer(plain):
         unit, _ = read_unit(plain, match.end(), match.end())
         if unit is not None and unit.dimension == dimension:

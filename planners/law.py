@@ -180,7 +180,7 @@ class Law(Frozen):
             kind="choice",
             default=self.asks,
             choices=tuple(one.name for one in solvable),
-            choice_aliases={one.name: (one.label.zh,) for one in solvable},
+            choice_aliases={one.name: (one.label.zh, *one.asked) for one in solvable},
         )
 
     def code(self) -> str:

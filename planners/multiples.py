@@ -17,29 +17,34 @@ _OF_EACH = re.compile(
     r"|\s*[×x*]\s*|\s*[个只名位人台条辆件袋箱瓶桶头根块包]?[\u3400-\u9fff]{0,3}?(?:各|每[个人只袋箱瓶桶件]?)?(?:重|装|有|是)?",
     re.IGNORECASE,
 )
+_WHOLE = re.compile(r"[共总合]|加起来|\b(?:in all|together|altogether|in total)\b", re.IGNORECASE)
+"""Says that the amount is that of all: 两个人共150公斤."""
 _ADDS_UP = frozenset({"mass", "volume", "energy", "power", "area", "charge", "amount"})
 """Of such quantities so many times so much is meant as a whole."""
 
 
 def multiplied(plain: str, parameters: Sequence[Parameter], links: Links) -> list[Mention]:
     """Multiply what was linked by a count that stands before it; return the counts that did."""
-    used = []
+    used: list[Mention] = []
     for name, mention in list(links.taken.items()):
         parameter = next(p for p in parameters if p.name == name)
         if parameter.kind != "number":
             continue
-        if _counts(mention):  # the count was taken for the whole: "8 people" for 8 kg
-            count, each = mention, _next(plain, mention, links.left, parameter)
-        else:
-            count, each = _last(plain, mention, links.left), mention
+        # The count itself may have been taken for the whole: "8 people" for 8 kg.
+        swapped = _counts(mention)
+        count = mention if swapped else _last(plain, mention, links.left)
+        each = _next(plain, mention, links.left, parameter) if swapped else mention
         if count is None or each is None or not _adds_up(each):
             continue
         one = value_for(each, parameter)
-        try:
-            links.values[name] = parameter.accept(float(str(one)) * count.number)
-        except (ValueOutOfRange, ValueError):
+        whole = _WHOLE.search(plain[count.end : each.end + 14]) is not None
+        if one is None or (whole and not swapped):
             continue
-        links.taken[name] = each
+        try:
+            value = parameter.accept(float(one) * (1 if whole else count.number))
+        except ValueOutOfRange:
+            continue
+        links.values[name], links.taken[name] = value, each
         links.guessed.append(count)
         used += [count, each]
     return used

@@ -28,6 +28,8 @@ KNOBS = (
         ("电梯把8个75公斤的人送上30米", 600, []),
         ("lift 3 sacks weighing 50 kg by 2 m", 150, []),
         ("lift 20 kg by 3 m", 20, []),
+        ("把两个人共150公斤送上6米", 150, ["两"]),
+        ("lift 3 sacks of 50 kg in all by 2 m", 50, []),
         ("lift 20 kg by 3 m on 7 days", 20, ["7 days"]),
     ],
 )
