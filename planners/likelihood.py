@@ -61,9 +61,9 @@ class Clues(NamedTuple):
     no_formula: float
     """1 where the wish holds a formula and none does."""
     row: float
-    """1 where the wish holds a list of numbers, or a quotation, and a knob takes it."""
+    """1 where the wish holds a list of numbers, 2 where a quotation, and a knob takes it."""
     no_row: float
-    """1 where the wish holds one and none does."""
+    """The same where none does."""
     placed: float
     """Numbers that are linked to a knob by what stands beside them; at most 3."""
     left: float
@@ -121,6 +121,7 @@ class Said:
     numbers: tuple[Mention, ...]
     formulas: tuple[Written, ...]
     rows: int
+    """2 with a quotation, 1 with a list."""
 
 
 def said(text: str) -> Said:
@@ -129,7 +130,7 @@ def said(text: str) -> Said:
     mentions = (m for m in numbers.read(text) if m.kind == "number" and not m.weak)
     apart = tuple(m for m in mentions if not any(w.start <= m.start < w.end for w in found))
     formulas = tuple(w for w in found if w.kind == "formula")
-    rows = len(found) - len(formulas) + len(QUOTED.findall(text))
+    rows = 2 if QUOTED.search(text) else int(len(found) > len(formulas))
     return Said(text, apart, formulas, rows)
 
 
@@ -177,8 +178,8 @@ def taken(recipe: Recipe, what: Said) -> tuple[float, ...]:
         min(counts[False, False], _MANY),
         float(formula and takes),
         float(formula and not takes),
-        float(row and holds),
-        float(row and not holds),
+        float(what.rows * holds),
+        float(what.rows * (not holds)),
         placed,
         left,
         guessed,
