@@ -111,7 +111,9 @@ def test_every_law_of_the_house_is_solved_in_every_direction(path: Path) -> None
         for name in knobs[FIND].choices:
             for language in ("en", "zh"):
                 found = solved(recipe, {FIND: name}, language)
-                assert found[name] == pytest.approx(knobs[name].default, rel=1e-4, abs=1e-9), recipe.id
+                assert found[name] == pytest.approx(knobs[name].default, rel=1e-4, abs=1e-9), (
+                    recipe.id
+                )
                 assert found["off_by"] < 1e-6, recipe.id
                 assert found["sentence"].endswith("。" if language == "zh" else "."), recipe.id
         code = recipe.steps[0].code

@@ -8,16 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from intentos.planners.library import Recipe, builtin_folder, read_recipe
+from intentos.planners.law import laws_folder
+from intentos.planners.library import Recipe, builtin_folder, read_recipe, read_recipes
 from intentos.planners.search import Index, stem, terms
 
 STEPS = [{"id": "run", "title": {"en": "Run"}, "language": "python", "code": "report('x', 1)"}]
 
 
 @pytest.fixture(scope="module")
-def index() -> Index:
-    """Return an index of what comes with IntentOS."""
-    return Index(read_recipe(path) for path in sorted(builtin_folder().glob("*.yaml")))
+def recipes() -> list[Recipe]:
+    """Return what comes with IntentOS, laws included."""
+    folders = (builtin_folder(), laws_folder())
+    paths = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
+    return [recipe for path in paths for recipe in read_recipes(path)]
+
+
+@pytest.fixture(scope="module")
+def index(recipes: list[Recipe]) -> Index:
+    """Return an index of it."""
+    return Index(recipes)
 
 
 @pytest.mark.parametrize(
@@ -34,9 +43,8 @@ def test_finds_by_words(index: Index, text: str, recipe: str) -> None:
     assert index.search(text)[0].recipe.id == recipe
 
 
-def test_every_phrasing_finds_its_own_recipe_first(index: Index) -> None:
-    for path in builtin_folder().glob("*.yaml"):
-        recipe = read_recipe(path)
+def test_every_phrasing_finds_its_own_recipe_first(index: Index, recipes: list[Recipe]) -> None:
+    for recipe in recipes:
         for text in (*recipe.phrasings.en, *recipe.phrasings.zh):
             assert index.search(text)[0].recipe.id == recipe.id, text
 
