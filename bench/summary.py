@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,13 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
             name: {"wrong": sum(not row.right for row in group), "of": len(group)}
             for name, group in _grouped([row for row in rows if row.badge], "badge").items()
         },
+        "verified_and_wrong": dict(
+            Counter(
+                f"{row.kind}: {cause(row)}"
+                for row in rows
+                if row.badge == "verified" and not row.right
+            )
+        ),
         "missed": dict(Counter(cause(row) for row in rows if not row.right).most_common()),
         "crashed": sum(row.crashed for row in rows),
         "same_plan": same_plans(rows),
@@ -175,7 +182,8 @@ def _more(result: dict[str, Any]) -> list[str]:
     pairs, tokens = result["same_plan"], result["tokens"]
     lines = [
         f"wrong, by badge: {badges or '–'}; crashed: {result['crashed']}",
-        f"missed: {', '.join(f'{name} {n}' for name, n in result['missed'].items()) or '–'}",
+        f"verified and wrong: {_counted(result['verified_and_wrong'])}",
+        f"missed: {_counted(result['missed'])}",
         f"same plan from both languages: {pairs['same']} of {pairs['of']}",
         f"tokens: {tokens['all']}, median {tokens['median']}, none for {tokens['without']}",
     ]
@@ -186,6 +194,10 @@ def _more(result: dict[str, Any]) -> list[str]:
             for name, found in times.items()
         ]
     return lines
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in counts.items()) or "–"
 
 
 def spread(numbers: Sequence[float]) -> dict[str, Any]:

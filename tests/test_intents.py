@@ -475,6 +475,7 @@ def test_rates_badges_pairs_and_seconds_are_counted() -> None:
     }  # fmt: skip
     assert found["by"]["origin"]["recipe"] == {"right": 1, "of": 2}
     assert found["wrong_by_badge"]["verified"] == {"wrong": 1, "of": 2}
+    assert list(found["verified_and_wrong"].values()) == [1]
     assert found["same_plan"] == {"same": 1, "of": 2}
     assert found["crashed"] == 1
     assert [summary.quantile([4, 1, 3, 2], share) for share in (0.5, 0.95)] == [2, 4]
