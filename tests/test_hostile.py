@@ -67,9 +67,22 @@ def leftovers() -> list[str]:
         except (OSError, NotADirectoryError):
             continue
         parents = f"/proc/{entry.name}/status"
-        if "/intentos/harness" in line and Path(parents).exists():
+        if "/intentos/harness" in line and Path(parents).exists() and not neighbours(entry.name):
             found.append(line[:200])
     return found
+
+
+def neighbours(process: str) -> bool:
+    """Whether a process is at work for a test that runs beside this one (pytest-xdist)."""
+    try:
+        while process not in ("0", "1", str(os.getpid())):
+            command = Path(f"/proc/{process}/cmdline").read_bytes()
+            if b"sys.stdin.readline" in command:
+                return True
+            process = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[1]
+    except OSError:  # it is over by now
+        return True
+    return False
 
 
 def test_the_program_goes_on_after_hostile_code(tmp_path: Path) -> None:
@@ -88,13 +101,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-UNKNOWN = "how many ways are there to tile a 3 by 8 board with dominoes?"
+UNKNOWN = "how many different necklaces can be strung from 6 beads of 2 colours up to rotation?"
 
 
 def test_a_missing_model_is_told_with_the_command_that_fetches_it(cache: Path) -> None:
     done = intentos("ask", UNKNOWN, "--yes", "--json")
     assert done.returncode == 4
-    assert "intentos models pull" in done.stderr.replace("\n", " ")
+    assert "intentos models pull" in " ".join(done.stderr.split())
     assert one_object(done)["error"]["code"] == "model.missing"
     assert intentos(*PRIMES, "--yes").returncode == 0  # the library does without
 

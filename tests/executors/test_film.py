@@ -162,22 +162,23 @@ async def test_a_raw_file_of_another_size_is_refused(tmp_path: Path) -> None:
 
 async def test_canceling_leaves_neither_process_nor_file(tmp_path: Path) -> None:
     noise = np.random.default_rng(2).integers(0, 256, (60, 512, 512, 4), np.uint8)
+    before = children()  # of other tests of this process
     task = asyncio.create_task(encode(noise, tmp_path))
     await asyncio.sleep(1)
-    assert children()
+    assert children() - before
     start = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert time.monotonic() - start < 2
-    assert not children()
+    assert not children() - before
     assert names(tmp_path) == ["frames.rgba"]
 
 
-def children() -> list[str]:
-    command = ["ps", "--ppid", str(os.getpid()), "-o", "comm="]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    return [name for name in listed if name != "ps"]
+def children() -> set[str]:
+    command = ["ps", "--ppid", str(os.getpid()), "-o", "pid=,comm="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return {line.strip() for line in listed.splitlines() if not line.endswith(" ps")}
 
 
 async def test_progress_rises_to_the_end(tmp_path: Path) -> None:

@@ -349,7 +349,7 @@ def test_the_command_line_plans_with_a_real_server(
     monkeypatch.setenv("OPENAI_API_BASE", real_server)
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     monkeypatch.setenv("INTENTOS_MODEL_SECONDS", "600")
-    command = [sys.executable, "-m", "intentos", "ask", "吊灯链子长 2 米，晃一下要多久"]
+    command = [sys.executable, "-m", "intentos", "ask", "a lamp on a chain of 2 metres, to and fro"]
     done = subprocess.run(
         [*command, "--model", "openai/local", "--yes", "--json"], capture_output=True, text=True
     )

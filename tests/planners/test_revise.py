@@ -93,7 +93,7 @@ async def test_an_unused_number_is_named() -> None:
 
 async def test_what_is_only_named_leaves_open_how_much() -> None:
     proposal = await revise.revise("more cars please", table(TRAFFIC), None)
-    assert proposal.values["cars"] > 100
+    assert float(proposal.values["cars"]) > 100
     assert not (await revise.revise("let there be cars", table(TRAFFIC), None)).accounted
 
 
