@@ -22,7 +22,7 @@ from .units import named, read_unit
 
 _UNSAID = 1.0
 _UNUSED = 1.6
-_GUESSED = 0.35
+_GUESSED = 0.5
 _UNUSUAL = 0.45
 """What speaks against a quantity being the open one: others are not said, numbers are left or only
 guessed, or it is not what the law mostly asks for."""

@@ -21,6 +21,7 @@ from intentos.registry import Registry
 from intentos.run import StepStatus
 from intentos.types import Intent, Json, Words
 
+from .chance_terms import draws
 from .forms import CURVE, FIELD, FORMS, MOTION, OWN, SURFACE, Form, knob_of
 from .formulas import Written, written
 from .generate import not_used
@@ -111,6 +112,8 @@ async def from_equations(
         PlanningError: they can be read but not computed; the message says what is wrong.
     """
     found = [w for w in written(intent.text) if w.kind == "formula" and w.right]
+    if any(draws(w.right) for w in found):
+        return None  # a curve is no random number
     read = _rates(found) or _shape(found)
     if read is None:
         return None

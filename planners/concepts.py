@@ -165,6 +165,13 @@ def has_adjective(parameter: Parameter, concept: Concept) -> bool:
     return _words_of(parameter, concept.up) or _words_of(parameter, concept.down)
 
 
+def has_size(parameter: Parameter) -> bool:
+    """Whether the parameter is how big something is, and not only spoken of as 大 in 大风."""
+    size = _BY_NAME["size"]
+    plain = {word for group in (size.up, size.down) for word in re.split(r"[ |]", group)}
+    return _words_of(parameter, size.nouns) or bool(plain & set(parameter.aliases))
+
+
 def opposite(parameter: Parameter, concept: Concept) -> bool:
     """Whether the parameter grows with the concept's downward word: what makes birds fly closer
     is their cohesion, which has no word for far, and no noun of distance."""

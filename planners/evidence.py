@@ -303,12 +303,22 @@ def _names(
     return tuple(found)
 
 
+_COMPOUND = re.compile(
+    r"摩尔质量|摩尔浓度|摩尔体积|相对分子质量|原子质量|加速度|角速度|波长|半衰期|时间常数|比热容|热容"
+    r"|\bmolar\s+mass(?:es)?\b|\bmolar\s+volume\b|\bfocal\s+length\b|\btime\s+constant\b"
+    r"|\bangular\s+(?:speed|velocity)\b|\bheat\s+capacity\b|\bmass\s+number\b",
+    re.IGNORECASE,
+)
+"""Terms that mean another thing than the words in them: a molar mass is no mass."""
+
+
 def words_of(text: str, parameters: Sequence[Parameter]) -> dict[str, list[Span]]:
     """Return where the words of every parameter stand, without those that are part of a longer
     one of another ("mass" in "other mass") or of a rate ("year" in "3 % a year")."""
     tokens = _tokens(text)
     found = {p.name: _said(text, tokens, p) for p in parameters}
     rates = [match.span() for match in RATE.finditer(text)]
+    terms = [match.span() for match in _COMPOUND.finditer(text)]
     times = {p.name for p in parameters if _is_time(unit_of(p))}
     longer = [(a, b, name) for name, spans in found.items() for a, b, *_ in spans]
     kept = {}
@@ -318,6 +328,7 @@ def words_of(text: str, parameters: Sequence[Parameter]) -> dict[str, list[Span]
             for a, b, generic, leading in spans
             if not (name in times and any(x <= a and b <= y for x, y in rates))
             and not _ASKED.search(text[:a])
+            and not any(x <= a and b <= y and y - x > b - a for x, y in terms)
             and not any(
                 x <= a and b <= y and y - x > b - a and other != name for x, y, other in longer
             )

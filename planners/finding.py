@@ -20,6 +20,7 @@ from .concepts import (
     Relative,
     concept_of,
     has_adjective,
+    has_size,
     nouns,
     opposite,
     relatives,
@@ -201,7 +202,10 @@ class Finder:
         steady = [p for p in among if p.name != "frames"]
         spoken = [p for p in steady if concept is not None and speaks_of(p, concept)]
         if concept is not NUMBER:
-            spoken = [p for p in spoken if not is_count(p)] or spoken
+            # A 小屋 is no size: of what is counted only its own adjective says so.
+            big = concept is not None and concept.name == "size"
+            own_word = [p for p in spoken if has_size(p) or not big]
+            spoken = [p for p in spoken if not is_count(p)] or own_word
         if concept is not None and concept is not NUMBER:
             both = nearest(self.plain, start, end, [s for s in own if s.parameter in spoken])
             if both:
@@ -215,6 +219,9 @@ class Finder:
                 return close, False
             if concept.general and fitting:
                 return fitting, False
+            counted = nearest(self.plain, start, end, own, reach=4)
+            if concept.name == "size" and counted and not any(has_size(p) for p in spoken):
+                return [], False  # "bigger trees" are no stronger wind, though 大风 is one
             if amount is not None and fitting and not spoken:
                 return fitting, False
             if close and not spoken:

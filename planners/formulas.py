@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import numbers
+from .chance_terms import CALL, as_variables
 from .numerals import chinese_value
 
 _FUNCTIONS = (
     "sin cos tan asin acos atan arcsin arccos arctan sinh cosh tanh exp ln log log2 log10 lg sqrt "
-    "cbrt abs floor ceil round min max sign mod atan2 hypot rand randn uniform normal"
+    "cbrt abs floor ceil round min max sign mod atan2 hypot"
 )
 _NAME = r"(?:[A-Za-z]\d?|[xyzuv]{2,3})(?![A-Za-z_\d])"
 _TOKEN = re.compile(
-    rf"(?P<function>(?:{'|'.join(sorted(_FUNCTIONS.split(), key=len, reverse=True))})(?=\s*[(\d])"
+    rf"(?P<draw>{CALL})"
+    rf"|(?P<function>(?:{'|'.join(sorted(_FUNCTIONS.split(), key=len, reverse=True))})(?=\s*[(\d])"
     r"|(?:(?<=[=+\-*/\d(])|(?<=[=+\-*/] )|(?!(?:cost|tank|tang|tans|sink|sing|sins|logs|logo)\b))"
     r"(?:sin|cos|tan|ln|log|exp|sqrt)(?=\s*[a-zθπ](?![a-z])))"
     r"|(?P<number>\d+(?:\.\d+)?(?:e[-+]?\d+)?|\.\d+)"
@@ -66,9 +68,30 @@ def _called(name: str) -> Callable[[re.Match[str]], str]:
     return lambda match: f"{name}({match['x']})"
 
 
+_DIGITS = dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11),
+                   strict=True))  # fmt: skip
+_UNKNOWN = r"(?=\s*[xyt](?![A-Za-z]))"
+
+
+def _digit(match: re.Match[str]) -> str:
+    """Return the factor or the term that a word for a number is: "three x", 三x, "plus one"."""
+    said = match["n"].lower()
+    if said == "half":
+        return "0.5*"
+    return f"{_DIGITS[said] if said in _DIGITS else chinese_value(said) or said:g}"
+
+
 _SPOKEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(form, re.IGNORECASE), sign)
     for form, sign in (
+        (rf"\b(?P<n>{'|'.join(_DIGITS)}|half)(?:\s+times)?\s+{_UNKNOWN}", _digit),
+        (rf"(?<=[加减乘于上去+*=-])(?P<n>[两{_CN}]){_UNKNOWN}", _digit),
+        (rf"(?<=[a-z\d)²³方][加减])(?P<n>[一两{_CN}])(?![\u3400-\u9fff]?[个只条辆倍半])", _digit),
+        (rf"(?:(?<=\bplus\s)|(?<=\bminus\s))(?P<n>{'|'.join(_DIGITS)})\b(?!\s+[a-z]{{2}})", _digit),
+        (r"\b(?:the\s+)?absolute\s+value\s+of\s+(?:the\s+)?(?P<f>sine?|cosine|cos)"
+         r"(?:\s+(?:of\s+)?(?P<x>[a-z]))?\b",
+         lambda match: f"abs({match['f'][:3]}({match['x'] or 'x'}))"),
+        (r"\b(?:the\s+)?absolute\s+value\s+of\s+(?P<x>[a-z])\b", _called("abs")),
         (rf"(?<=[a-z\d)])\s*的\s*(?P<n>负?(?:{_TURN}|\d+|\d*[a-z]|[{_CN}]))\s*次[方幂]", _power_of),
         (rf"(?<=[a-z)])(?P<n>[{_CN}])次[方幂]", _power_of),
         (rf"(?:{_LEFT})\s+to\s+the\s+(?:power\s+(?:of\s+)?)?"
@@ -178,6 +201,24 @@ _THINGS = re.compile(
 _LEAST = 3
 
 
+_WORD = r"(?<![A-Za-z_\d])[A-Za-z_]{3,}\d?"
+_STRANGE = re.compile(rf"(?P<called>{_WORD})\($|(?P<before>{_WORD})\s?[*^]\s?$")
+_STRANGE_AFTER = re.compile(rf"\s?[*^]\s?(?P<after>{_WORD})|[-+/](?P<call>{_WORD})\(")
+
+
+def strangers(text: str) -> list[str]:
+    """Return the names that a formula is tied to and that nothing here knows: "x*foo(y) + 2"."""
+    plain = numbers.normal(text)
+    found = []
+    for item in written(text):
+        if item.kind == "formula":
+            opened = item.start + 1 if plain[item.start : item.start + 1] == "(" else item.start
+            before = _STRANGE.search(plain[:opened])
+            after = _STRANGE_AFTER.match(plain, item.end)
+            found += [m[m.lastgroup] for m in (before, after) if m is not None and m.lastgroup]
+    return [name for name in dict.fromkeys(found) if name not in _FUNCTIONS.split()]
+
+
 def counted(text: str) -> list[Written]:
     """Return the counts of different things as a list: "50 sparrows, 30 pigeons and 5 jays"."""
     said = [m for m in numbers.read(text) if m.kind == "number" and not m.weak]
@@ -245,7 +286,9 @@ def _signs(text: str) -> tuple[str, list[int]]:
 
 def _is_word(match: re.Match[str], text: str, run: list[re.Match[str]]) -> bool:
     """Whether a single letter is an English word here: "a", "I"; or begins the question behind an
-    equation: "5^x = 100 x 是多少"."""
+    equation, "5^x = 100 x 是多少"; or a number is not of it: "2x + 1 500 times"."""
+    if match.lastgroup == "number" and run and run[-1].end() < match.start():
+        return run[-1].lastgroup in ("close", "draw", "variable", "constant", "number")
     if match.lastgroup == "variable" and run and run[-1].end() < match.start():
         asked = re.match(r"\s*(?:[\u3400-\u9fff]|is\b|what\b|=\s*[?？])", text[match.end() :])
         if (
@@ -265,11 +308,11 @@ def _formula(run: list[re.Match[str]], text: str) -> tuple[str, int, int] | None
     """Return the run as a formula, with its span, or None where it is none."""
     run = _trimmed(run)
     groups = [match.lastgroup for match in run]
-    calls = "function" in groups or "bar" in groups
+    calls = "function" in groups or "bar" in groups or "draw" in groups
     rated = "rate" in groups and "equals" in groups
     calls = calls or rated or _line(run)
     if not (calls or "operator" in groups) or not (
-        "variable" in groups or "function" in groups or rated
+        "variable" in groups or "function" in groups or "draw" in groups or rated
     ):
         return None
     if any(
@@ -285,7 +328,7 @@ def _formula(run: list[re.Match[str]], text: str) -> tuple[str, int, int] | None
         return None  # "A/B test", "m/s"
     if any(m.unit and m.text == body for m in numbers.read(body)):
         return None
-    return _one_side(body), run[0].start(), run[-1].end()
+    return as_variables(_one_side(body)), run[0].start(), run[-1].end()
 
 
 def _line(run: list[re.Match[str]]) -> bool:

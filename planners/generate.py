@@ -20,7 +20,7 @@ from intentos.protocols import PlanningContext, Proposal
 from intentos.run import StepResult, StepStatus
 from intentos.types import Attachment, Intent, Json, Language, Limits, Quantity, Value, Words
 
-from . import numbers, shader, static
+from . import numbers, shader, static, unknowable
 from .draft import Draft, write
 from .model import Model
 
@@ -94,7 +94,8 @@ async def attempted(
     """Return a program that works, as far as a trial can tell, and the tokens that it took.
 
     Raises:
-        PlanningError: none of the attempts works; the message holds the last error.
+        PlanningError: none of the attempts works; the message holds the last error. Or the
+            program only says what the model made up.
         ModelUnavailable: the model cannot be used.
     """
     complaint: str | None = None
@@ -113,6 +114,9 @@ async def attempted(
             break  # it has nothing new to say
         earlier.add(draft.code)
         complaint = static.complaint(draft.code, files=bool(intent.attachments))
+        given = unknowable.computable(intent.text) or bool(intent.attachments)
+        if complaint is None and not given and not static.computes(draft.code):
+            raise PlanningError("refused.unknowable")  # it wrote down what it cannot know
         if complaint is not None:
             continue
         try:

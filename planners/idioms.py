@@ -14,7 +14,7 @@ from .formulas import written
 from .links import Links
 from .mention import Mention
 from .moments import CLOCK, DATE
-from .units import by_name, named
+from .units import Unit, by_name, named
 
 AND = re.compile(
     r"\s*(?:[,，、]\s*)?(?:and|or|to|by|和|跟|与|或|到|至|以及|乘)\s*|\s*[、~～–—×xX*-]\s*"
@@ -37,6 +37,27 @@ def inherited(text: str, mentions: Sequence[Mention]) -> list[Mention]:
         )
         if joined:
             found[i] = replace(one, unit=other.unit)
+    return _as_before(text, found)
+
+
+_SAME = re.compile(r"\b(?:at|doing|driving|drive|drove|costs?)\s+$|(?:每小时|时速|开|跑|按|以)$")
+_ENDS_HERE = re.compile(r"\s*(?:[.,;:?!，。；？！、)]|$|and\b|then\b|but\b|for\b)")
+
+
+def _as_before(text: str, mentions: list[Mention]) -> list[Mention]:
+    """Return the mentions with the unit of one that an equal word leads: "half of it at 80 km/h
+    and half at 120"."""
+    led: dict[str, Unit] = {}
+    found = []
+    for mention in mentions:
+        match = _SAME.search(text, max(0, mention.start - 10), mention.start)
+        word = match.group().strip().lower() if match else ""
+        plain = mention.kind == "number" and not mention.weak and not mention.share
+        if word and plain and mention.unit is not None and mention.unit.dimension != "clock":
+            led[word] = mention.unit
+        elif word in led and plain and mention.unit is None and _ENDS_HERE.match(text, mention.end):
+            mention = replace(mention, unit=led[word])
+        found.append(mention)
     return found
 
 
@@ -124,6 +145,23 @@ def referred(text: str, mentions: Sequence[Mention]) -> list[Mention]:
 _HOW_MUCH = re.compile(r"[\u3400-\u9fff]{0,6}?(?:多少|几|最多|能)")
 
 
+_YIELDS = re.compile(
+    r"[\u3400-\u9fff]{0,4}?(?:能|可以?|够|只?[刷跑走装盖铺涂撒喷])[\u3400-\u9fff]{0,4}?\s*\d"
+    r"|\s*(?:\w+\s+){0,3}?(?:covers?|does|lasts?|makes?|feeds?|weighs?|holds?|is\s+enough\s+for)\b",
+    re.IGNORECASE,
+)
+
+
+def one_of_rate(text: str, mention: Mention) -> bool:
+    """Whether it is the one litre of 1升能刷9平方米, by which the next number is counted."""
+    return (
+        mention.kind == "number"
+        and mention.number == 1
+        and mention.unit is not None
+        and _YIELDS.match(text, mention.end) is not None
+    )
+
+
 def one_of_time(text: str, mention: Mention) -> bool:
     """Whether it is the one hour of 一小时能过几辆车, which says what the answer is counted by."""
     return (
@@ -142,6 +180,66 @@ _GOES_ON = (
     r"[^\d,，。;；?？]{0,12}"
 )
 ROW = re.compile(rf"(?:\d+{_OPERATION})+\d+{_GOES_ON}(?P<last>\d+)", re.IGNORECASE)
+
+
+_BY = re.compile(r"\s*(?:by|[x×*]|乘以?)\s*", re.IGNORECASE)
+_SIDES = (
+    ("length", "long", "long_side"),
+    ("width", "wide", "breadth", "short_side"),
+    ("height", "depth", "thickness", "thick", "deep"),
+)
+
+
+def dimensions(
+    text: str, mentions: list[Mention], parameters: Sequence[Parameter], links: Links
+) -> list[Mention]:
+    """Link "1.8 m by 90 cm" and 5米乘4米 to length and width, and a third to the height; return the
+    rest."""
+    free = {
+        p.name: p
+        for p in parameters
+        if p.kind in ("number", "integer") and p.name not in links.values and _is_length(p)
+    }
+    sides = [next((free[n] for n in names if n in free), None) for names in _SIDES]
+    said = [m for m in mentions if m.kind == "number"]
+    rows: list[list[Mention]] = []
+    for one, other in itertools.pairwise(said):
+        if _BY.fullmatch(text[one.end : other.start]) and _of_length(one) and _of_length(other):
+            if rows and rows[-1][-1] is one:
+                rows[-1].append(other)
+            else:
+                rows.append([one, other])
+    if len(rows) == 2 and {"tile_length", "tile_width"} <= free.keys():
+        rows.sort(key=_greatest)  # the stone is smaller than the floor
+        wanted_by: tuple[list[Parameter | None], ...] = (
+            sides,
+            [free["tile_length"], free["tile_width"]],
+        )
+    else:
+        rows, wanted_by = rows[:1], (sides,)
+    given: list[Mention] = []
+    for row, wanted in zip(rows[::-1], wanted_by, strict=False):
+        places = [place for place in wanted[: len(row)] if place is not None]
+        if not 2 <= len(row) == len(places) or not all(map(accepts, row, places)):
+            continue
+        for place, mention in zip(places, row, strict=True):
+            links.give(place, mention)
+            links.told.add(place.name)
+        given += row
+    return [m for m in mentions if m not in given]
+
+
+def _greatest(row: Sequence[Mention]) -> float:
+    return max(m.number * (m.unit.scale if m.unit is not None else 1.0) for m in row)
+
+
+def _of_length(mention: Mention) -> bool:
+    return mention.unit is not None and mention.unit.dimension == "length"
+
+
+def _is_length(parameter: Parameter) -> bool:
+    unit = named(unit_of(parameter)) if unit_of(parameter) else None
+    return unit is not None and unit.dimension == "length"
 
 
 def progressions(
@@ -190,6 +288,9 @@ _RATIO = re.compile(
     r"(?<![\d.:：])\d+(?:\.\d+)?(?:\s*(?:[:：∶]|\bto\b|比)\s*\d+(?:\.\d+)?){1,2}(?![\d:：]|\s*的?比例尺)"
 )
 _RATIO_WORDS = frozenset(("ratio", "in the ratio", "比", "比例", "之比"))
+_ONE_IN = re.compile(
+    r"\b(?:1|one)\s+(?:person\s+)?(?:in|out\s+of)\s+(?:every\s+)?(?P<n>\d[\d,]*)(?![\d.])", re.I
+)
 _FRACTION = re.compile(r"(?<![A-Za-z\d./])(?P<a>\d+)\s?/\s?(?P<b>\d+)(?![A-Za-z\d/])")
 _ABOVE, _BELOW = ("numerator", "分子"), ("denominator", "分母")
 
@@ -200,6 +301,11 @@ def proportions(
     """Link "3:4" to the two parts of a ratio, and "3/7" to numerator and denominator; return the
     rest."""
     free = [p for p in parameters if p.name not in links.values and p.kind in ("number", "integer")]
+    several = next((p for p in free if p.name == "one_in"), None)
+    one_in = _ONE_IN.search(text)
+    if several is not None and one_in is not None:
+        said = [float(one_in["n"].replace(",", ""))]
+        return _told([several], said, one_in.span(), mentions, links)
     parts = [p for p in free if _RATIO_WORDS & set(p.aliases)]
     for match in _RATIO.finditer(text):
         said = [float(value) for value in re.findall(r"\d+(?:\.\d+)?", match.group())]
@@ -239,6 +345,14 @@ def hours_between(
     12点到1点 is an hour."""
     if any("hour" in p.name.split("_") for p in parameters):
         return list(mentions)
+    clocks = [m for m in mentions if m.unit == CLOCK]
+    if len(clocks) == 2 and not _UNTIL.fullmatch(text[clocks[0].end : clocks[1].start]):
+        # "the bus leaves at 8:10 …, I at 8:25": only what lies between them can be of use.
+        first, second = clocks
+        apart = second.number - first.number
+        apart += 0 if apart > 0 else 12 if apart > -12 else 24
+        span = replace(second, value=apart, unit=by_name()["h"])
+        return [span if m is second else m for m in mentions if m is not first]
     found: list[Mention] = []
     for mention in mentions:
         before = found[-1] if found else None
@@ -359,6 +473,71 @@ def _up_to(
             links.told.add(limit.name)
             return [m for m in mentions if m is not other and (m is not one or one.number > 1)]
     return mentions
+
+
+_NONE_OF = re.compile(
+    r"\b(?:no|without(?:\s+any)?|free\s+of|neglect(?:ing)?|ignor(?:e|ing))\s+(?P<en>[a-z]+)\b"
+    r"|\b(?P<less>friction)less\b|(?:没有?|无|不计|不考虑|忽略|不算)(?P<zh>[\u3400-\u9fff]{2,4})"
+    r"|(?P<smooth>光滑的?(?:斜|坡|冰|水平|地|桌|平)|\bsmooth\s+(?:ramp|slope|plane|incline|table|ice))",
+    re.IGNORECASE,
+)
+_RESTING = re.compile(
+    r"\b(?:parked|stationary|motionless|at\s+rest|standing\s+still)\b|静止(?!开始)的|停着的|不动的",
+    re.IGNORECASE,
+)
+
+
+def nothing_of(text: str, parameters: Sequence[Parameter], links: Links) -> None:
+    """Set to zero what is said not to be there ("without friction", 没摩擦), and the one speed that
+    nobody has said where something is at rest."""
+    free = [
+        p
+        for p in parameters
+        if p.name not in links.values and p.kind == "number" and (p.minimum or 0) <= 0
+    ]
+    for match in _NONE_OF.finditer(text):
+        said = match["en"] or match["less"] or match["zh"] or "friction 摩擦"
+        for p in free:
+            own = {w.lower() for w in (p.name, p.label.en, p.label.zh) if w}
+            words = said.lower().split()
+            if p.name in words or any(
+                word in own
+                or any(len(word) > 1 and word.startswith(o[:2]) and o[:2] >= "\u3400" for o in own)
+                for word in words
+            ):
+                links.values[p.name] = p.accept(0.0)
+                links.told.add(p.name)
+    speeds = [p for p in free if "speed" in p.name and p.name not in links.values]
+    if len(speeds) == 1 and "second" in speeds[0].name and _RESTING.search(text):
+        links.values[speeds[0].name] = speeds[0].accept(0.0)
+        links.told.add(speeds[0].name)
+
+
+_ALL_OF = re.compile(
+    r"\ball\s+(?:of\s+)?(?:(?:the|his|her|my|our|their|its|them)\s+)?$|全部?$|所有$", re.IGNORECASE
+)
+_ALL_THEM = re.compile(
+    r"\b(?:all|every\s+(?:single\s+)?one)\s+of\s+(?:them|these|those)\b|\bevery\s+(?:single\s+)?"
+    r"(?:time|one|shot|question|throw|try)\b|全[都部]?[中进对成活胜赢]|[都个次][都全][中进对成活胜赢]|个个都",
+    re.IGNORECASE,
+)
+
+
+def all_of_them(text: str, parameters: Sequence[Parameter], links: Links) -> None:
+    """Set both the tries and the successes where "all five" or 五个全中 is said."""
+    names = {p.name: p for p in parameters}
+    if not {"tries", "hits"} <= names.keys() or {"tries", "hits"} <= links.values.keys():
+        return
+    given = next((n for n in ("tries", "hits") if n in links.values), None)
+    if given is None:
+        return
+    mention = links.taken.get(given)
+    other = names["hits" if given == "tries" else "tries"]
+    said = mention is not None and _ALL_OF.search(text, 0, mention.start)
+    if mention is None or not (said or _ALL_THEM.search(text)) or not accepts(mention, other):
+        return
+    links.give(other, mention)
+    links.told.add(other.name)
 
 
 _CALL = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,4}\s*\(\s*$")

@@ -20,11 +20,13 @@ from intentos.messages import placeholders
 from intentos.parameters import Parameter
 from intentos.plan import Assumption, CheckSpec, Plan, Slot, Step
 from intentos.registry import Registry
-from intentos.types import Frozen, Json, Name, Origin, Value, Words
+from intentos.types import Frozen, Json, Name, Origin, Value, Words, sha256
 
 from . import law
 from .law import Book, laws_folder
 
+KEPT = 8
+"""Installations whose caches stay."""
 CACHE_FORMAT = 2
 LAW_FILES = (Path(law.__file__), laws_folder() / "step.txt")
 """What a law's recipe is made with, beside the law."""
@@ -67,6 +69,8 @@ class Recipe(Frozen):
 
     schema_number: Literal[1] = Field(1, alias="schema")
     id: Name
+    family: Name | None = None
+    """The subject that it stands with in the library, such as ``waves``."""
     title: Words
     description: Words = Words()
     phrasings: Phrasings
@@ -186,7 +190,7 @@ class Library:
     def __init__(self, registry: Registry, settings: Settings) -> None:
         self._registry = registry
         self._settings = settings
-        self._cache = _Cache(settings.cache / "recipes.json")
+        self._cache = _Cache(self.parsed)
         self._recipes: dict[str, Recipe] | None = None
         self._every: tuple[Recipe, ...] = ()
         self._sources: dict[str, Path] = {}
@@ -202,14 +206,28 @@ class Library:
         return self._every
 
     @property
+    def parsed(self) -> Path:
+        """The file that remembers what recipes hold."""
+        return self._kept("recipes")
+
+    @property
     def prepared(self) -> Path:
         """The file that remembers what recipes say, for search."""
-        return self._settings.cache / "search.json"
+        return self._kept("search")
+
+    def _kept(self, what: str) -> Path:
+        # Of each installation its own: two that share a file would make it again in turn.
+        home = sha256(str(builtin_folder()).encode())[:8]
+        return self._settings.cache / "library" / f"{what}-{home}.json"
 
     def own(self) -> tuple[Recipe, ...]:
         """Return the recipes in the person's own folder, by id."""
         folder = self._settings.recipes
         return tuple(r for r in self.all() if self._sources[r.id].parent == folder)
+
+    def is_house(self, id: str) -> bool:
+        """Return whether a recipe came with IntentOS; raises NotFound."""
+        return self.source(id).parent in (builtin_folder(), laws_folder())
 
     def get(self, id: str) -> Recipe:
         """Return one recipe; raises NotFound."""
@@ -296,6 +314,9 @@ class _Cache:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump({"format": CACHE_FORMAT, "files": self._new}, file, ensure_ascii=False)
             os.replace(name, self._path)
+            kept = self._path.parent.glob(f"{self._path.stem.partition('-')[0]}-*.json")
+            for old in sorted(kept, key=lambda file: file.stat().st_mtime)[:-KEPT]:
+                old.unlink(missing_ok=True)  # of an installation that is probably gone
 
 
 def read_recipes(path: Path, *, own: bool = False) -> list[Recipe]:

@@ -16,11 +16,15 @@ from .evidence import COPULA, NEEDED, Spans, evidence, occurrences, words_of
 from .fitting import accepted, accepts, unit_of, value_for
 from .idioms import (
     AND,
+    all_of_them,
     calls,
+    dimensions,
     gravity,
     hours_between,
     inherited,
     moments,
+    nothing_of,
+    one_of_rate,
     one_of_time,
     progressions,
     proportions,
@@ -34,6 +38,7 @@ from .letters import letter, unquoted
 from .links import Links
 from .mention import Mention
 from .multiples import multiplied
+from .radii import halved_or_doubled
 from .said import Said
 from .units import Unit, named
 from .written import blank_formulas, half_given, quoted_text
@@ -77,23 +82,27 @@ def link(
     mentions = referred(plain, mentions)
     mentions = inherited(plain, mentions)
     mentions = hours_between(plain, mentions, parameters)
+    mentions = halved_or_doubled(plain, mentions, parameters)
     mentions = unitless(mentions, parameters)
     mentions = moments(mentions, parameters, links)
     mentions = watery(plain + context, mentions, parameters)
     mentions = progressions(plain, mentions, parameters, links)
     mentions = ranges(plain, mentions, parameters, links)
+    mentions = dimensions(plain, mentions, parameters, links)
     mentions = proportions(plain, mentions, parameters, links)
     mentions = calls(plain, mentions, parameters, links)
     said = Said(context, title or context, phrasings)
     rest = _assigned(plain, mentions, parameters, links, said)
     rest = [m for m in rest if not (m.kind == "number" and m.unit is None and m.value in sizes)]
     gravity(plain, parameters, links)
+    all_of_them(plain, parameters, links)
+    nothing_of(plain, parameters, links)
     rest = [m for m in rest if not _names_a_count(plain, m, parameters, links)]
     rest = [m for m in rest if not said.holds(plain, m, parameters, links.values)]
     rest = _only_one_place(rest, parameters, links)
     rest = _counted(plain, rest, parameters, links)
     rest = _first(rest, parameters, links)
-    rest = [m for m in rest if not one_of_time(plain, m)]
+    rest = [m for m in rest if not (one_of_time(plain, m) or one_of_rate(plain, m))]
     links.left = [m for m in rest if m.kind != "factor"]
     counts = multiplied(plain, parameters, links)
     links.left = [m for m in links.left if m not in counts]

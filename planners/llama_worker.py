@@ -8,29 +8,27 @@ Answers (``kind``): ``text`` pieces, then one ``done``; or ``error`` with a code
 from __future__ import annotations
 
 import codecs
-import ctypes
 import json
 import os
 import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from intentos.worker_process import Answer, die_with_parent, private_stdout
+
 from .kept_state import KeptStates
 from .llama import Llama, LoadFailed, TooLong
-
-Answer = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
     """Serve questions from stdin until it closes."""
     options = json.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to judge
-    _die_with_parent(options["parent"])
-    answer = _private_stdout()
+    die_with_parent(options["parent"])
+    answer = private_stdout()
     questions = _questions()
     try:
         llama = Llama(
@@ -83,19 +81,6 @@ def _serve(llama: Llama, kept: KeptStates, question: dict[str, Any], answer: Ans
     answer({"kind": "done", "text": whole, "tokens": tokens + written, "stopped": stopped})
 
 
-def _private_stdout() -> Answer:
-    """Return a way to answer that nothing else can print into."""
-    stream = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-
-    def answer(message: dict[str, Any]) -> None:
-        data = json.dumps(message).encode() + b"\n"
-        while data:  # a raw write may take only a part
-            data = data[stream.write(data) :]
-
-    return answer
-
-
 def _questions() -> queue.SimpleQueue[dict[str, Any]]:
     """Return the questions as they come; a closed stdin ends the process in mid-decoding."""
     questions: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -110,13 +95,6 @@ def _questions() -> queue.SimpleQueue[dict[str, Any]]:
 
     threading.Thread(target=listen, daemon=True).start()
     return questions
-
-
-def _die_with_parent(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.name == "posix" and os.getppid() != parent:
-        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,12 @@ from typing import Any
 
 from intentos.config import Settings
 from intentos.errors import IntentOSError, ModelUnavailable, PlanningError
+from intentos.presence import mark
 from intentos.protocols import ModelInfo
 from intentos.spending import count
 
 from .model import Choice, Completion, Model, Prompt, T, Typed
-from .model_file import ModelFile, inspect, sha256_of
+from .model_file import ModelFile, fetchable, inspect, inspect_pinned, sha256_of, verified
 from .model_file import catalogue as catalogue
 from .profiles import EMBEDDED
 from .remote import RemoteModel
@@ -70,7 +71,18 @@ class Models:
 
     def every(self) -> list[ModelInfo]:
         """Return what is here and what can be fetched, the default first; no file is read whole."""
-        return [self._info(file) for file in catalogue()]
+        return [self._info(file) for file in fetchable()]
+
+    def check(self, name: str) -> None:
+        """Raise ModelUnavailable where ``name`` is no model; somebody else's are not asked."""
+        if isinstance(open_model(name, self._settings), RemoteModel):
+            from .wire import known_provider
+
+            known_provider(name)
+
+    def verified(self, name: str) -> Path:
+        """Return the folder of a model whose bytes are right; each file is read whole once."""
+        return verified(name, self._settings)
 
     def pull(
         self,
@@ -78,27 +90,29 @@ class Models:
         *,
         source: Path | None = None,
         progress: Callable[[int, int, str], None] | None = None,
+        canceled: threading.Event | None = None,
     ) -> Path:
         """Fetch a model, resuming what was begun, and return its file; see ``fetch.pull``."""
         from .fetch import pull
 
-        return pull(name, self._settings, source_file=source, progress=progress)
+        return pull(name, self._settings, source_file=source, progress=progress, canceled=canceled)
 
     def _info(self, file: ModelFile) -> ModelInfo:
         path = file.path(self._settings)
         problem = None
         if path.exists():
             try:
-                inspect(path, file.size)
+                inspect_pinned(file, self._settings)
             except ModelUnavailable as error:
                 problem = error.problem()
         return ModelInfo(
             name=file.name,
             path=path,
-            size=file.size,
+            size=file.whole,
             licence=file.licence,
             present=path.exists(),
             problem=problem,
+            kind=file.kind,
         )
 
 
@@ -302,7 +316,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
-            env={"OMP_WAIT_POLICY": "passive"} | os.environ,
+            env={"OMP_WAIT_POLICY": "passive"} | os.environ | mark(),
         )
         self._guard = threading.Lock()
         self._listener: tuple[asyncio.AbstractEventLoop, asyncio.Queue[dict[str, Any]]] | None

@@ -26,7 +26,8 @@ _WORD = re.compile(r"[A-Za-z]{4,}")
 _NO_LABEL = frozenset(
     "half with from that each minutes minute seconds second hours hour days number first last many "
     "most least asked beginning wanted shown this these those into between against when what does "
-    "time times year years month months week weeks value without before after times than "
+    "time times year years month months week weeks value without before after times than start "
+    "starts started begin begins they them there here down "
     "only".split()
 )
 _CLAUSE = re.compile(r"[,;，；。!?！？]|\.(?!\d)|\b(?:and|but|while|then)\b|而且|并且|同时")

@@ -165,6 +165,10 @@ _WARM = re.compile(
 )
 """What makes 400K kelvins and no thousands."""
 _HOURLY = re.compile(r"时速(?:为|是|约)?\s*$")
+_DRIVEN = re.compile(r"(?:限速|[开跑](?:到|了|的是?|着)?|车速(?:是|为)?)\s*$")
+_DRIVES_ON = re.compile(r"\s*(?:[，。、,.;；?？的]|$|[比要跑得以]|和|跟|改|时)")
+_SLOWEST, _QUICKEST = 20, 350
+"""Between which a number that somebody drives is so many kilometres an hour: 限速120, 开110."""
 _DRIVING = re.compile(r"(?:[车航限船球风]速|速度)(?:为|是|约|达到?|有|在)?\s*$")
 _GLUED = re.compile(r"(?!x\d)[A-Za-z_]")
 
@@ -185,6 +189,9 @@ def _digits(text: str) -> list[Mention]:
             unit, value = by_name()["K"], value / 1000
         if unit is None and _HOURLY.search(text, max(0, match.start() - 6), match.start()):
             unit = by_name()["km/h"]
+        if unit is None and _SLOWEST <= value <= _QUICKEST and _DRIVES_ON.match(text, match.end()):
+            if _DRIVEN.search(text, max(0, match.start() - 6), match.start()):
+                unit = by_name()["km/h"]
         if unit is not None and unit.symbol == "c" and not 0 < value <= 1:
             unit, end = None, match.end()  # b = 4, c = 5
         if unit is not None and unit.symbol == "km" and _DRIVING.search(text, 0, match.start()):
@@ -239,14 +246,17 @@ def _chinese_scale(text: str) -> float:
 _CN = re.compile(r"[零〇一二两三四五六七八九十百千万亿萬億]+(?:点[零〇一二三四五六七八九]+)?半?")
 _CLASSIFIERS = (
     "个颗只辆条张幅次步圈层群团种位名座棵粒枚块台艘架根滴朵片对组行列格代轮倍帧间桌扇盏栋幢支枝株匹双本封瓶碗"
-    "盘盒袋箱罐束串堆排件套页户节"
+    "盘盒袋箱罐束串堆排件套页户节遍趟杯桶壶筐篮捆包勺段截"
+)
+_HOLDS = re.compile(
+    r"[箱盒袋桶瓶班组包罐篮筐捆串盘壶](?:里|中|内|有|装|共)*[\d二两三四五六七八九十百]"
 )
 _ORDER = re.compile(r"[一二三四五六]次(?=方程|函数|曲线|项|多项式|型|元)")
 """A name of equations and no number of them."""
 _SOME = ("一二", "两三", "二三", "三四", "四五", "五六", "六七", "七八", "八九")
 """Some, and not 78."""
 _NOUN = re.compile(
-    r"车道|人(?![工造体民类])|发(?![动现生展明表电射])|面(?=[墙镜旗鼓])|头(?=[牛猪羊鹿狼象狮熊驴骡蒜])"
+    r"车道|局(?![部长面势限])|枪(?![口手支])|箭(?![头手])|人(?![工造体民类])|发(?![动现生展明表电射])|面(?=[墙镜旗鼓])|头(?=[牛猪羊鹿狼象狮熊驴骡蒜])"
     r"|口(?=[人井锅钟缸])"
 )
 """What is counted without a classifier, or with one that is often another word: 两车道, 三发."""
@@ -291,7 +301,7 @@ def _chinese(text: str) -> list[Mention]:
         classified = text[end : end + 1] in _CLASSIFIERS and end < len(text)
         classified = classified or _NOUN.match(text, end) is not None
         ordinal = text[: match.start()].endswith("第")
-        if ordinal and len(body) == 1 and text[end : end + 1] == "次":
+        if ordinal and body in ("一", "二", "两") and text[end : end + 1] == "次":
             continue  # 第一次
         # One numeral alone is often part of a word: 三体, 一起, 万花筒, 十字.
         face = _FACE.search(text[: match.start()]) and re.match(r"的|\W|$", text[end:])
@@ -299,7 +309,9 @@ def _chinese(text: str) -> list[Mention]:
             continue
         if _ORDER.match(text, match.start()) or body in _SOME:
             continue
-        if text.startswith(("一点", "一些", "一下"), match.start()):
+        if text.startswith(
+            ("一点", "一些", "一下", "零件", "零钱", "零售", "零花", "零食"), match.start()
+        ):
             continue
         if re.search(r"[哪几某任每]$", text[: match.start()]) and len(body) == 1:
             continue  # 哪一年
@@ -307,7 +319,10 @@ def _chinese(text: str) -> list[Mention]:
             continue  # 头一天, 有一天
         if unit is None and re.match(r"[维角边体]", text[end:]) and len(body) == 1:
             continue
-        weak = value == 1 and len(body) == 1 and unit is None
+        if body == "一" and unit is None and _HOLDS.match(text, end):
+            continue  # 一箱20个: the box is no number
+        weak = len(body) == 1 and unit is None
+        weak = weak and (value == 1 or (ordinal and text[end : end + 1] == "次"))
         found.append(number(text, value, match.start(), stop, unit, weak=weak))
     return found
 

@@ -23,6 +23,7 @@ from . import (
     conversion,
     generate,
     ladder,
+    lens,
     preferences,
     rates,
     recall,
@@ -30,11 +31,12 @@ from . import (
     revise,
     saved,
 )
+from .formulas import strangers
 from .library import Library, Recipe
 from .model import Model
 from .models import Models, open_model
 from .profiles import profile_of
-from .search import Hit, Index
+from .search import Hit
 from .shelf import RecipeShelf
 
 OTHER = 0.6
@@ -53,7 +55,6 @@ class DefaultPlanner:
         self._registry = registry
         self._settings = settings
         self._open: dict[str, Model] = {}
-        self._indexed: tuple[tuple[Recipe, ...], Index] | None = None
         self.library = Library(registry, settings)
         self.recipes = RecipeShelf(self.library, registry, settings.recipes)
         self.models = Models(settings)
@@ -93,6 +94,13 @@ class DefaultPlanner:
             )
             if earlier is not None:
                 return earlier
+            lying = self._lying(context.table)
+            seen = lens.look(intent.text, context.table, self._registry, lying)
+            if seen is not None:
+                return seen
+            if (other := self._becomes(intent, context.table)) is not None:
+                anew = await self._propose(other, replace(context, table=None))
+                return replace(anew, accounted=False)
             follows = own is not None  # it lies there, and is called by its name
             if not follows:
                 follows, used = await self._follows(intent, context, context.table, hits)
@@ -115,6 +123,11 @@ class DefaultPlanner:
         if not hits or hits[0].chance < recall.CERTAIN:
             if (steady := rates.rate(intent.text, self._registry, surely=True)) is not None:
                 return _with(spent, steady)
+        if strange := strangers(intent.text):
+            # A part of a formula is another formula: no recipe may have what is left of it.
+            if self._no_model(context):
+                raise PlanningError("compose.strange_name", names=", ".join(strange))
+            return _with(spent, await self._generated(intent, context, hits))
         written = await compose.from_equations(intent, context, self._registry)
         if written is not None:
             return _with(spent, written)
@@ -154,10 +167,15 @@ class DefaultPlanner:
             ValueOutOfRange: a number that is clearly meant for a parameter is outside its range.
             ModelUnavailable: a model is needed and is not there.
         """
-        recipe, used = await self._chosen(intent, context, self._hits(intent))
+        hits = self._hits(intent)
+        recipe, used = await self._chosen(intent, context, hits)
         if recipe is None:
             return None, used
         proposal = _with(used, await self._filled(intent, context, recipe, asked=used > 0))
+        own = next((hit for hit in hits if hit.recipe is recipe), None)
+        plain = own is not None and own.chance >= recall.PLAIN
+        if own is None or not plain or recall.aside(intent.text, own):
+            proposal = replace(proposal, accounted=False)  # another may have been meant
         return proposal, proposal.tokens
 
     async def close(self) -> None:
@@ -168,9 +186,8 @@ class DefaultPlanner:
 
     def _hits(self, intent: Intent) -> list[Hit]:
         every = self.library.all()
-        if self._indexed is None or self._indexed[0] is not every:  # one was saved meanwhile
-            self._indexed = every, Index(every, self.library.prepared)
-        return saved.one_of_each(attached.hits(self._indexed[1], intent, every))
+        hits = saved.one_of_each(attached.hits(self.recipes.index, intent, every))
+        return recall.asked_of(intent.text, recall.sampled(intent.text, hits, every))
 
     async def _remembered(
         self, intent: Intent, context: PlanningContext
@@ -238,6 +255,16 @@ class DefaultPlanner:
             return not elsewhere and refers, 0
         async with self._model_turn(context) as model:
             return await revise.follows(text, table, model)
+
+    def _becomes(self, intent: Intent, table: Table) -> Intent | None:
+        """Return the wish for another thing, where what lies there shall turn into that: it is
+        another recipe, and no value of this one."""
+        if (thing := revise.into(intent.text)) is None or revise.about(intent.text, table):
+            return None
+        other = intent.model_copy(update={"text": thing})
+        hits = self._hits(other)
+        sure = bool(hits) and hits[0].chance >= recall.CERTAIN
+        return other if sure and hits[0].recipe.id != table.plan.recipe else None
 
     def _as_it_is(self, text: str, table: Table) -> bool:
         """Whether the text wants the same once more, or a number that has been reported."""

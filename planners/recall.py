@@ -27,6 +27,8 @@ from intentos.types import Value
 
 from . import accounting, asked, filling, numbers
 from .asked import link_asked
+from .chance_terms import draws
+from .formulas import written
 from .generate import not_used
 from .library import Recipe
 from .linking import Links, occurrences
@@ -46,8 +48,18 @@ ENOUGH = 0.36
 """Score from which a text that speaks of what lies there may be a wish of its own."""
 LIKELY = 0.4
 """Chance from which search is taken at its word where no large model can be asked."""
+TOGETHER, SHARED, CLOSE = 0.75, 0.25, 0.6
+"""Chance of all candidates together from which one of them is meant though none is likely by
+itself: like ones share it. The best must have so much of it, and what has no less than this share
+of the best is as good as it: of those, one that has a knob for every number goes before."""
 CERTAIN = 0.75
 """Chance from which not even a large model is asked."""
+PLAIN = 0.9
+"""Chance from which a recipe is surely the one that is meant, so that its answer may be verified:
+of 206 wishes found so none was another's, of 54 found below it four."""
+LIKE = 0.7
+"""Score below which a wish is like none of a recipe's phrasings: then each of its words must be one
+of what the recipe is of, and not stand in this phrasing and in that."""
 HOPELESS = 0.1
 """Chance below which none is asked either: it could not lift it."""
 OPINION = 0.3
@@ -94,7 +106,13 @@ def verbatim(hits: Sequence[Hit]) -> Recipe | None:
 
 def without_model(hits: Sequence[Hit]) -> Recipe | None:
     """Return the recipe that search takes where no model can be asked."""
-    return hits[0].recipe if hits and hits[0].chance >= LIKELY else None
+    if not hits or hits[0].chance < SHARED:
+        return None
+    close = [hit for hit in hits if hit.chance >= CLOSE * hits[0].chance]
+    best = next((hit for hit in close if hit.whole), hits[0])
+    if hits[0].chance >= LIKELY:
+        return best.recipe
+    return best.recipe if sum(hit.chance for hit in hits) >= TOGETHER and best.whole else None
 
 
 @cache
@@ -180,6 +198,72 @@ async def fill(text: str, recipe: Recipe, registry: Registry, model: Model | Non
     return Proposal(plan=plan, values=links.values, tokens=tokens, accounted=accounted)
 
 
+_WAYS = re.compile(
+    r"\bhow many (?:\w+ )?(?:ways|manners|arrangements|combinations|paths|routes|orders)\b"
+    r"|[几多]少?种不?同?的?(?:方法|办法|方式|走法|排法|拼法|铺法|选法|放法|分法|坐法|站法|组合|换法|路线|填法)",
+    re.IGNORECASE,
+)
+_COUNTS_WAYS = re.compile(
+    r"\b(?:ways?|manners|arrange\w*|orders?|combinations?|paths?|routes?|permutations?|choose|seat\w*)\b"
+    r"|种|排列|组合|走法|方法|路线|选法"
+)
+
+
+_RANGE = (
+    r"\b(?:below|under|up to|between|less than|smaller than|from \d[\d,]* (?:to|and)"
+    r"|(?:one|two|three|four|five|\d)[- ]digit)\b"
+    r"|以内|以下|之内|之间|小于|不超过|不大于|\d\s*[到至~-]\s*\d|[一两二三四五六]位数"
+)
+_NUMBERS = r"\b(?:numbers?|integers?|primes?|multiples|squares|cubes|palindromes?)\b|数"
+_WHICH = (
+    r"\bhow many\b|\bcount\b|\blist\b|\bwhich\b|\bfind all\b|\ball the\b|\bwhat are\b"
+    r"|[几多]少?个|哪些|哪几个|列出|找出|所有|全部"
+)
+_MEMBERS = re.compile(
+    rf"\A(?=.*(?:{_RANGE}))(?=.*(?:{_NUMBERS}))(?=.*(?:{_WHICH}))", re.IGNORECASE | re.DOTALL
+)
+"""Asks which numbers of a range have a property."""
+_TELLS_MEMBERS = re.compile(
+    rf"^(?=.*(?:{_RANGE}))(?=.*(?:{_NUMBERS}))(?=.*(?:{_WHICH}))", re.IGNORECASE | re.MULTILINE
+)
+_ALSO = re.compile(
+    r"\b(?:digits?|ends? (?:in|with)|ending|last figure|contain\w*|backwards"
+    r"|start(?:s|ing)? with)\b"
+    r"|个位|十位|百位|末[位尾]|结尾|数字之和|数字和|含有?|带有|倒过来|倒着|开头",
+    re.IGNORECASE,
+)
+"""Speaks of a number's digits."""
+
+
+def asked_of(text: str, hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits without those that cannot tell the kind of thing that is asked: how many
+    ways there are is told by no recipe that speaks of none, and which numbers of a range have a
+    property by none that speaks of no range, or of no digits where the property is about those."""
+    found = list(hits)
+    if _WAYS.search(text):
+        found = [hit for hit in found if _COUNTS_WAYS.search(_context(hit.recipe).lower())]
+    if _MEMBERS.search(text):
+        found = [hit for hit in found if _TELLS_MEMBERS.search(_context(hit.recipe))]
+        if (said := _ALSO.search(text)) is not None:
+            found = [hit for hit in found if said.group().lower() in _context(hit.recipe).lower()]
+    return found
+
+
+def sampled(text: str, hits: Sequence[Hit], recipes: Sequence[Recipe]) -> list[Hit]:
+    """Return the hits with the recipe for formulas of random numbers first, where a formula draws
+    some itself and nothing is likely: "y = x + randn() over 1000 samples"."""
+    own = next((recipe for recipe in recipes if recipe.id == _SAMPLES), None)
+    if own is None or (hits and hits[0].chance >= LIKELY):
+        return list(hits)
+    if not any(w.kind == "formula" and w.right and draws(w.right) for w in written(text)):
+        return list(hits)
+    rest = [hit for hit in hits if hit.recipe is not own]
+    return [Hit(own, 0.0, max((hit.weight for hit in hits), default=0.0), CERTAIN), *rest]
+
+
+_SAMPLES = "formula_samples"
+
+
 def strange(text: str, recipe: Recipe, values: Mapping[str, Value] = {}) -> list[str]:
     """Return the terms of the text that the recipe knows nothing of: what it may have missed."""
     known = set(terms(_context(recipe)))
@@ -189,6 +273,22 @@ def strange(text: str, recipe: Recipe, values: Mapping[str, Value] = {}) -> list
         known |= {t for word in words for t in terms(word.replace("_", " "))}
     known |= {t for value in values.values() for t in terms(str(value))}
     return [t for t in terms(without_values(without_formulas(text))) if t not in known]
+
+
+def aside(text: str, hit: Hit) -> bool:
+    """Whether a wish may be about something else, though each of its words stands in the recipe:
+    it is like no single phrasing, and title, description and knobs do not speak of it."""
+    if hit.score >= LIKE:
+        return False
+    recipe = hit.recipe
+    told = [recipe.title, recipe.description, *(p.label for p in recipe.parameters)]
+    words = [word for words in told for word in (words.en, words.zh)]
+    for parameter in recipe.parameters:
+        words += [*parameter.aliases, *parameter.choices]
+        words += [word for group in parameter.choice_aliases.values() for word in group]
+    known = {term for word in words for term in terms(word.replace("_", " "))}
+    said = terms(without_values(without_formulas(text)))
+    return any(term not in known for term in said)
 
 
 def _context(recipe: Recipe) -> str:

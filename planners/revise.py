@@ -123,6 +123,21 @@ def changes(text: str) -> bool:
     )
 
 
+_INTO = re.compile(
+    r"^\W*(?:(?:and|now|then|but|please|could you|can you)\s+)*(?:turn|change|make|transform)\s+"
+    r"(?:it|this|that|them|everything|the whole thing|the \w+)\s+into\s+(?P<en>\w.*?)[\s.!]*$"
+    r"|^\W*(?:现在|然后|再|请)?(?:[把将][它这那]个?|[把将](?P<old>[\u3400-\u9fff]{1,4}))?"
+    r"(?:变|换|改)成(?P<zh>[\u3400-\u9fff]{2,12}?)[吧呢了]?[\s。！!]*$",
+    re.IGNORECASE,
+)
+
+
+def into(text: str) -> str | None:
+    """Return what the thing that lies there shall become as a whole: "turn it into a volcano"."""
+    match = _INTO.match(text)
+    return (match["en"] or match["zh"]) if match is not None else None
+
+
 def fragment(text: str) -> bool:
     """Whether the text is no wish of its own, but a piece that is to be put in: "at 5 %"."""
     return _FRAGMENT.search(text) is not None and len(text.split()) <= _FEW

@@ -47,11 +47,18 @@ _NOISE = re.compile(
 )
 
 
-def recipe_of(run: Run, name: str, wishes: Sequence[str], origin: Recipe | None) -> Recipe:
+def recipe_of(
+    run: Run,
+    name: str,
+    wishes: Sequence[str],
+    origin: Recipe | None,
+    phrases: Sequence[str] = (),
+) -> Recipe:
     """Return a recipe that does once more what a completed run did, with its values as defaults.
 
     ``wishes``: what was said from the beginning of the conversation to this run. ``origin``: the
-    library's recipe that the run's plan is of, if it is of one.
+    library's recipe that the run's plan is of, if it is of one. ``phrases``: how else it may be
+    asked for.
 
     Raises:
         UsageError: the run has not completed, the name cannot be used, or the plan cannot be kept.
@@ -66,13 +73,14 @@ def recipe_of(run: Run, name: str, wishes: Sequence[str], origin: Recipe | None)
     description = origin.description if origin is not None else Words()
     data = {
         "id": _id(title, plan),
+        "family": origin.family if origin is not None else None,
         "title": Words(**{language_of(title): title}),
         # The plan's own words in both languages: it is found by them in the other one.
         "description": Words(
             en=_joined(plan.title.text("en", run.values) if plan.title.en else "", description.en),
             zh=_joined(plan.title.text("zh", run.values) if plan.title.zh else "", description.zh),
         ),
-        "phrasings": _phrasings(title, wishes),
+        "phrasings": _phrasings(title, wishes, phrases),
         "interpretation": plan.interpretation,
         "assumptions": tuple(a for a in plan.assumptions if not (is_note(a) or is_choice(a))),
         "parameters": tuple(_as_was(parameter, run) for parameter in plan.parameters),
@@ -91,6 +99,20 @@ def recipe_of(run: Run, name: str, wishes: Sequence[str], origin: Recipe | None)
         return Recipe.model_validate(data)
     except ValueError as error:
         raise UsageError("save.not_a_recipe", run=run.id, what=str(error)) from error
+
+
+def renamed(recipe: Recipe, name: str) -> Recipe:
+    """Return the recipe under another name; the old one finds it no longer. Raises UsageError."""
+    title = _checked(name)
+    old = {_plain(text) for text in _titles(recipe)}
+    said = (*recipe.phrasings.en, *recipe.phrasings.zh)
+    wishes = [text for text in said if _plain(text) not in old]
+    return recipe.model_copy(
+        update={
+            "title": Words(**{language_of(title): title}),
+            "phrasings": _phrasings(title, (), wishes),
+        }
+    )
 
 
 def same_name(recipes: Sequence[Recipe], name: str) -> Recipe | None:
@@ -225,9 +247,10 @@ def _id(title: str, plan: Plan) -> str:
     return f"own_{plan.recipe[:_ID]}_{mark}" if plan.recipe else f"own_{mark}"
 
 
-def _phrasings(title: str, wishes: Sequence[str]) -> Phrasings:
+def _phrasings(title: str, wishes: Sequence[str], phrases: Sequence[str]) -> Phrasings:
     # A follow-up alone ("make it blue") would be taken for this recipe wherever it is said.
     said = [title, *(" ".join(w.split()) for w in wishes[:1]), " ".join(" ".join(wishes).split())]
+    said += [" ".join(phrase.split()) for phrase in phrases]
     texts = dict.fromkeys(text[:MAX_PHRASING] for text in said if len(text) > 1)
     return Phrasings(
         en=tuple(t for t in texts if language_of(t) == "en"),

@@ -19,6 +19,7 @@ from .words import (
     signs,
     stem,
     terms,
+    without_asides,
     without_formulas,
     without_quotes,
     without_values,
@@ -49,6 +50,8 @@ class Hit:
     """BM25 of the wish in everything that the recipe says."""
     chance: float = 0.0
     """0..1: how likely it is the one that is meant; the hits are in its order."""
+    whole: bool = False
+    """Whether two numbers or more were said and each has found its knob, none by a guess."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,12 @@ class Index:
         spoken = self._spoken.get(alike(without_values(text, factors=False)))
         found = self.candidates(text, limit, compared=0 if spoken is not None else COMPARED)
         likely = chances(found.clues, found.doubts) if found.clues else []
-        likely += [0.0] * (len(found.hits) - len(likely))
+        whole = [bool(clue.whole) for clue in found.clues]
+        more = len(found.hits) - len(likely)
+        likely, whole = likely + [0.0] * more, whole + [False] * more
         hits = [
-            Hit(hit.recipe, hit.score, hit.weight, chance)
-            for hit, chance in zip(found.hits, likely, strict=True)
+            Hit(hit.recipe, hit.score, hit.weight, chance, every)
+            for hit, chance, every in zip(found.hits, likely, whole, strict=True)
         ]
         hits.sort(key=lambda hit: (-hit.chance, -hit.weight, hit.recipe.id))
         if spoken is None:
@@ -115,6 +120,7 @@ class Index:
     def candidates(self, text: str, limit: int = COMPARED, compared: int = COMPARED) -> Candidates:
         """Return the recipes that share words with the text, heaviest first, and the clues of so
         many of them as shall be ``compared``."""
+        text = without_asides(text)
         plain = without_values(without_quotes(without_formulas(text)), factors=False)
         asked = frozenset([*terms(plain), *signs(text)])
         whole = self._weight(asked)
@@ -137,6 +143,7 @@ class Index:
             weighed.append((hit, weight, covered, nearest, count, missing, usual, inside))
         weighed.sort(key=lambda item: (-item[0].weight, item[0].recipe.id))
         what = said(text)
+        judged = weighed[: min(compared, limit)]
         clues = [
             Clues(
                 math.log1p(enough * weight),
@@ -149,7 +156,7 @@ class Index:
                 inside,
                 *taken(hit.recipe, what),
             )
-            for hit, weight, share, nearest, count, missing, usual, inside in weighed[:compared]
+            for hit, weight, share, nearest, count, missing, usual, inside in judged
         ]
         strong = sum(term not in WEAK and term[0] != "·" for term in asked)
         doubts = Doubts(

@@ -75,7 +75,7 @@ _ORDINALS = {
 }
 _PLACES = re.compile(
     r"(?P<n>\d+|[一二两三四五六七八九十]+)(?:\s?(?P<m>米)\s|(?P<unit>米|块|元|斤|尺|吨))(?P<d>[一二三四五六七八九]|\d{1,2})"
-    r"(?![\d./]|[\u3400-\u9fff](?<![的长高深宽远多左大厚重])(?<!块[一二三四五六七八九\d][一每钱就和买卖])(?<!米\d\d[我他她你，的身高爸妈]))"
+    r"(?![\d./]|[\u3400-\u9fff](?<![的长高深宽远多左大厚重])(?<!块[一二三四五六七八九\d][一每钱就和买卖])(?<!米\d\d[我他她你，的身高爸妈体腰坐重]))"
 )
 _LATIN_LETTER = r"[A-Za-z]"
 
@@ -97,6 +97,9 @@ def read_parts(text: str) -> list[Mention]:
 
 _FEET = re.compile(
     r"(?<![\w.])(?P<ft>\d)\s*(?:feet|foot|ft|['’′])\s*(?P<in>\d{1,2})(?:[\"”″])?(?![\w.%])"
+)
+_STONE = re.compile(
+    r"(?<![A-Za-z\d.])(?P<st>\d{1,2})\s*(?:stone|st)\s+(?P<lb>\d{1,2})(?:\s*(?:lbs?|pounds?)\b)?(?![\w.%])"
 )
 _CLOCKED = re.compile(
     rf"(?P<m>{_N})分钟?(?P<s>\d{{1,2}}(?:\.\d+)?|[一二三四五六七八九十]{{1,3}})秒钟?"
@@ -128,6 +131,11 @@ def _composed(text: str) -> list[Mention]:
         if inches < 12:
             value = 12 * float(match["ft"]) + inches
             found.append(number(text, value, *match.span(), by_name()["inch"]))
+    for match in _STONE.finditer(text):
+        pounds = float(match["lb"])
+        if pounds < 14:
+            pound = by_name()["lb"]
+            found.append(number(text, 14 * float(match["st"]) + pounds, *match.span(), pound))
     for match in _HEAD.finditer(text):
         scale = _TENS[match["u"]]
         count = int(match["n"]) * scale + int(match["d"]) * scale // 10

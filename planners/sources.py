@@ -27,7 +27,7 @@ def on_the_web(file: ModelFile) -> list[Source]:
     A mirror that a person has set comes first; ModelScope is reached where the hub often is not,
     and costs a few seconds at most where it is not reached itself.
     """
-    path = f"{file.hub}/resolve/{{branch}}/{file.file}"
+    path = f"{file.hub}/resolve/{{branch}}/{file.remote}"
     found = {
         f"{base.rstrip('/')}/{prefix}{path.format(branch=branch)}": None
         for base, prefix, branch in (
@@ -37,7 +37,7 @@ def on_the_web(file: ModelFile) -> list[Source]:
         )
         if base
     }
-    return [Source(name=f"{_host(url)}/{file.hub}/{file.file}", url=url) for url in found]
+    return [Source(name=f"{_host(url)}/{file.hub}/{file.remote}", url=url) for url in found]
 
 
 def _host(url: str) -> str:

@@ -227,6 +227,32 @@ def reported(code: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+_WORKS = (
+    ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Subscript,
+)  # fmt: skip
+_IDLE = frozenset(
+    "report str int float round bool format list tuple set dict abs max min sum".split()
+)
+
+
+def computes(code: str) -> bool:
+    """Return whether a program does more than report what is written down in it.
+
+    Sums and comparisons of such numbers ("cleverness = 10") tell no more than those: for a wish
+    that gives nothing to compute with, they are what the model made up.
+    """
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, _WORKS):
+            return True
+        if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add | ast.Sub):
+            return True
+        if isinstance(node, ast.Call) and not (
+            isinstance(node.func, ast.Name) and node.func.id in _IDLE
+        ):
+            return True
+    return False
+
+
 def renamed(code: str, names: Mapping[str, str]) -> str:
     """Return the program with other names in the places where it reports under written ones."""
     lines = code.splitlines()

@@ -49,6 +49,10 @@ save saving savings deposit 存钱 存款 攒钱 定投 存入
 loan mortgage borrow debt credit 贷款 借款 房贷 借钱 还款 月供
 interest rate yield return 利率 利息 收益 年利
 share shares stock stocks equity 股票 股价 股份 炒股
+discount markdown rebate reduction reduced bargain 打折 折扣 优惠 降价 促销 减价
+quiz exam multiple true false guess guesses guessing 选择题 判断题 瞎蒙 乱猜 蒙对 全靠
+compost soil gravel mulch topsoil sand 泥土 沙子 碎石 土方
+markup margin profit 毛利 加价
 price prices cost costs expensive 价格 价钱 涨价 物价
 pension retire retirement 退休 养老
 profit earn income revenue 利润 赚钱 收入 盈利
@@ -141,7 +145,7 @@ bubble bubbles soap 泡泡 气泡 肥皂
 cloth fabric flag sheet towel 布料 旗子 旗帜 床单
 ice iceberg glacier 冰块 冰山 冰雪
 mixed mix mixing stir blend 混合 搅拌 掺在
-spreading spread diffuse diffusion scatter 扩散 散开 传播 蔓延
+spreading spread diffuse diffusion scatter bleeding bloom 扩散 散开 传播 蔓延 晕开 晕染 化开 渗开
 grow growth growing grows 生长 增长 长大 长出
 double doubling doubled twice 翻倍 加倍 翻一番
 survive survival selection evolve evolution 进化 生存 选择 适应

@@ -188,7 +188,8 @@ def _degrees(unit: Unit, of: Unit) -> Unit:
 
 def _makes_a_unit(unit: Unit, other: Unit) -> bool:
     if other.dimension == "time":
-        return unit.dimension in ("length", "angle", "speed") and other.scale <= 86400
+        flows = unit.symbol == "m^2" and other.scale == 1  # of a diffusivity
+        return flows or (unit.dimension in ("length", "angle", "speed") and other.scale <= 86400)
     return unit.dimension != "percent" and other.dimension not in ("percent", "angle")
 
 

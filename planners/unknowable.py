@@ -264,7 +264,7 @@ _SUMS = _words(
     r"|factorial|square root|heads or tails|chord|scale|semitones?|(?:musical )?notes?)\b",
     r"\bshow (?:me )?(?:an?|the|how)\b|\b(?:floating|flying|swimming|dancing|spinning|glowing"
     r"|drifting|rotating|swirling|bouncing|drawn)\b|长什么样|演给我看|(?:飞舞|飘动|旋转|闪烁|跳动)",
-    r"二进制|十六进制|素数|质数|平均数|之和|星期几|闰年|倍数|约数|因数|几个字母|排列|阶乘|平方根"
+    r"二进制|十六进制|素数|质数|平均数|之和|总和|的和(?=是|等于|为|多少|[?？。]|$)|之积|的积(?=是|等于|为|多少)|乘积|数列|级数|星期几|闰年|倍数|约数|因数|几个字母|排列|阶乘|平方根"
     r"|开方|摩尔斯|罗马数字|回文|[写列]出前",
 )
 """Things to work out, or to show, that need no number."""

@@ -13,7 +13,7 @@ import os
 import re
 import threading
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -289,3 +289,18 @@ def library() -> Any:
     module.turn_off_message_logging = True
     module.disable_aiohttp_transport = True
     return module
+
+
+def known_provider(name: str) -> None:
+    """Return where litellm knows the provider of a model, which is called ``provider/model``.
+
+    Raises:
+        ModelUnavailable: it knows none, or no model is named.
+    """
+    _, _, model = name.partition("/")
+    if model.strip():
+        litellm = library()
+        with suppress(Exception):  # each version of litellm has its own word for it
+            litellm.get_llm_provider(name)
+            return
+    raise ModelUnavailable("remote.unknown_provider", name=name)

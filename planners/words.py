@@ -31,7 +31,13 @@ _CHINESE_STOP = re.compile(
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9]*|[\u3400-\u9fff\uf900-\ufaff]+|\d+[A-Za-z]\w*")
 _ARTICLE = re.compile(r"^(?:an?|the)\s+")
 _VOWEL = re.compile(r"[aeiouy]")
-MATHEMATICAL = re.compile(r"[-+*/^=√²³|(]|\b(?:sin|cos|tan|log|ln|exp|sqrt)\b|\d\s*[,，、]\s*\d")
+MATHEMATICAL = re.compile(
+    r"[-+*/^=√²³|(]|\b(?:sin|cos|tan|log|ln|exp|sqrt)\b|\d\s*[,，、]\s*\d"
+    r"|(?<![A-Za-z])[xyt]\s*(?:的?(?:平方|立方|绝对值|[二三四五六]次方)|等于|加|减"
+    r"|\s(?:squared|cubed|equals|plus|minus)\b)|\babsolute value of\b",
+    re.IGNORECASE,
+)
+"""What a text with a formula or a list holds; it spares most texts the reading of formulas."""
 QUOTED = re.compile(r"[\"“「『]([^\"“”「」『』]{1,200})[\"”」』]")
 
 
@@ -52,12 +58,36 @@ def mathematics(text: str) -> list[Written]:
     return found
 
 
+_DRAWN = re.compile(
+    r"(?:\b(?:plot|graph|draw|sketch|curve of|picture of)"
+    r"(?:\s+(?:out|me|us|the|a|graph|curve|line|function|formula|equation|expression|of))*"
+    r"|[画绘描作](?:出|一下|一个|一条)?(?:函数|曲线|方程|公式)?)[:：]?\s*$",
+    re.IGNORECASE,
+)
+_GRAPHED = re.compile(r"\s*的?(?:函数)?(?:图[像象形]?|曲线|抛物线|双曲线|直线)(?!的)")
+_OF_IT = re.compile(r"\s*的")
+"""Behind a formula: then something else of it is to be drawn, such as its tangent."""
+
+
+def _is_graph(text: str, item: Written) -> bool:
+    """Whether a formula of x alone is to be drawn: "plot sin(x)/x", 画y=x^2."""
+    if item.kind != "formula" or item.left not in ("", "y", "f(x)"):
+        return False
+    letters = set(re.findall(r"(?<![A-Za-z])[a-z](?![A-Za-z])", item.text))
+    drawn = _GRAPHED.match(text, item.end) is not None
+    before = _DRAWN.search(text[: item.start]) is not None
+    drawn = drawn or (before and not _OF_IT.match(text, item.end))
+    return drawn and letters - {"e"} == {"x"}
+
+
 def signs(text: str) -> list[str]:
     """Return what a text holds beside words, as terms: a formula, a list of numbers, a number of
     hertz."""
     found = [f"·{'equation' if item.right else item.kind}" for item in mathematics(text)]
     found += ["·complex"] * any(_IMAGINARY.search(item.text) for item in mathematics(text))
     found += ["·progression"] * bool(_ROW.search(text))
+    alone = len(mathematics(text)) == 1
+    found += ["·graph"] * (alone and _is_graph(text, mathematics(text)[0]))
     found += ["·roman"] * bool(_ROMAN.search(text))
     found += ["·quoted"] * bool(QUOTED.search(text))
     return found + [
@@ -93,6 +123,45 @@ def without_formulas(text: str) -> str:
     for item in written(text) if MATHEMATICAL.search(text) else ():
         text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
     return text
+
+
+_LEFT_ASIDE = re.compile(
+    r"\b(?:ignor(?:e|es|ing)|neglect(?:s|ing)?|disregard(?:s|ing)?|apart from|leaving aside)\s+"
+    r"(?:the\s+|any\s+|all\s+)?"
+    r"(?:[a-z]+\s+)?(?:resistance|friction|drag|loss(?:es)?|sound|mass|weight|air|gravity|wind"
+    r"|tax(?:es)?|fees|inflation|deaths|births)\b"
+    r"|(?:不计|不考虑|忽略|不算)(?:掉)?(?:一切|任何)?[\u3400-\u9fff]{0,3}?"
+    r"(?:阻力|摩擦力?|损失|损耗|声音|质量|重力|风|税|手续费|通胀|死亡)",
+    re.IGNORECASE,
+)
+
+
+_WHO = (
+    r"(?:grand)?(?:daughters?|sons?|kids?|child(?:ren)?|mum|mom|mother|dad|father|ma|pa|parents?)"
+    r"|wife|husband|girlfriend|boyfriend|nephews?|nieces?|pupils?|students?|class|teacher|boss"
+    r"|little (?:one|ones|boy|girl|brother|sister)|brother|sister|friends?|family"
+)
+_WISHED = re.compile(
+    rf"\b(?:my|our|the) (?:{_WHO})(?: here)? (?:would |really |just |always |also )*"
+    r"(?:want(?:s|ed)?|like[sd]?|love[sd]?|ask(?:s|ed)?|wish(?:es)?|beg(?:s|ged)?)(?: me| us)?"
+    r"(?: (?:to (?:see|watch|look at|have|get)|for))?\b"
+    r"|\b(?:i'd|i would|we'd|we would) (?:really |so |just )*(?:love|like|enjoy|be happy) to"
+    r"(?: (?:see|watch|look at|have))?\b"
+    r"|\b(?:cheer me up|surprise me|i'm bored|for fun|if you (?:can|could|would))\b"
+    r"|(?:我家?|咱家?|俺家?)?(?:孙子|孙女|外孙女?|儿子|女儿|闺女|娃娃?|孩子|宝宝|老伴|老婆|老公|爸爸?|妈妈?|爷爷"
+    r"|奶奶|外公|外婆|女朋友|男朋友|同学|学生|妹妹|弟弟|姐姐|哥哥)们?"
+    r"(?:一直|特别|非常|很|总|也|今天|就|吵着|闹着|说)*(?:想要?|要|喜欢|爱)(?:看看?|瞧瞧?)(?:一?看)?"
+    r"|给(?:大家|孩子们?|同学们?|小朋友们?|宝宝|娃)(?:来|放|看|画|演示)",
+    re.IGNORECASE,
+)
+"""Who wishes it, and that they do, which says nothing of what: "my daughter would love to see"."""
+
+
+def without_asides(text: str) -> str:
+    """Return the text without who wishes it ("my son wants to see") and without what it says shall
+    be left out of account: "ignoring friction"; all of it, where nothing else is said."""
+    rest = _WISHED.sub(" ", _LEFT_ASIDE.sub(" ", text))
+    return rest if terms(rest) else _LEFT_ASIDE.sub(" ", text)
 
 
 def without_quotes(text: str) -> str:

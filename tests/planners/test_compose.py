@@ -74,6 +74,8 @@ async def test_equations_are_taken_as_they_are_written(
         "x = 5",
         "how long is the perimeter of x = 3cos(t), y = 2sin(t)",
         "r = 1 + cos(t) 围成的面积",
+        "x = t, y = t + randn()",
+        "y = x + randn() 这个公式在1000个样本下会怎样",
     ],
 )
 async def test_other_wishes_hold_no_equations_of_a_form(

@@ -13,8 +13,9 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Hub:
     def __init__(self) -> None:
         self.behaviour: list[str] = []
         self.content = CONTENT
+        self.others: dict[str, bytes] = {}
+        """Path to content of other files."""
         self.path = f"/{FILE.hub}/resolve/main/{FILE.file}"
         self.ranges: list[str] = []
         """The Range header of every request, in order."""
@@ -67,19 +70,20 @@ class Hub:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        if request.path != self.path:
+        if request.path != self.path and request.path not in self.others:
             request.send_error(404)
             return
+        whole = self.others.get(request.path, self.content)
         wanted = request.headers.get("Range", "")
         self.ranges.append(wanted)
         how = self.behaviour.pop(0) if self.behaviour else "well"
         found = re.fullmatch(r"bytes=(\d+)-", wanted)
         start = int(found[1]) if found and how != "no ranges" else 0
-        body = self.content[start:]
+        body = whole[start:]
         request.send_response(206 if start else 200)
         if start:
-            end = len(self.content) - 1
-            request.send_header("Content-Range", f"bytes {start}-{end}/{len(self.content)}")
+            end = len(whole) - 1
+            request.send_header("Content-Range", f"bytes {start}-{end}/{len(whole)}")
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         part = len(body) // 2 if how in ("cut", "stall") else len(body)
@@ -143,11 +147,15 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def write_wheel(folder: Path, number: int, data: bytes) -> None:
+def write_wheel(
+    folder: Path, number: int, data: bytes, beside: Mapping[str, bytes] | None = None
+) -> None:
     name = f"intentos_small_part{number}"
     info = f"{name}-1.0.dist-info"
     with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr(PARTS.member.format(number=number), data)
+        for other, content in (beside or {}).items():
+            wheel.writestr(f"{name}/data/{other}", content)
         wheel.writestr(f"{name}/__init__.py", "raise RuntimeError('never import this')\n")
         wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         wheel.writestr(
@@ -432,3 +440,70 @@ def test_a_mirror_with_other_bytes_is_passed_over(
         good.server.server_close()
         thread.join()
     assert len(hub.ranges) == len(good.ranges) == 1
+
+
+SMALL_ONES = tuple(
+    ModelFile(
+        name=f"ears/{name}",
+        file=f"ears/{name}",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        licence="MIT",
+        hub=FILE.hub,
+        kind="speech",
+        parts=WheelParts(
+            package="intentos-small-part{number}==1.0",
+            member="intentos_small_part{number}/data/" + name,
+            count=1,
+            part_size=len(content),
+        ),
+    )
+    for name, content in (("config.json", b"{}"), ("words.txt", b"one\ntwo\n"))
+)
+SEVERAL = ModelFile(
+    **{
+        **FILE.__dict__,
+        "file": "ears/small.gguf",
+        "parts": replace(PARTS, beside=((1, "config.json"), (1, "words.txt"))),
+        "companions": SMALL_ONES,
+    }
+)
+CONTENTS = {"small.gguf": CONTENT, "config.json": b"{}", "words.txt": b"one\ntwo\n"}
+
+
+def held(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix != ".lock"}
+
+
+def test_a_model_of_several_files_comes_whole(no_hub: None, cache: Settings, wheels: Path) -> None:
+    write_wheel(wheels, 1, CONTENT[:400_000], {"config.json": b"{}", "words.txt": b"one\ntwo\n"})
+    seen: list[tuple[int, int, str]] = []
+    path = pull(SEVERAL, cache, progress=lambda *what: seen.append(what))
+    assert held(path.parent) == CONTENTS
+    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    assert {total for _, total, _ in seen} == {SEVERAL.whole}
+    assert seen[-1][0] == SEVERAL.whole
+
+
+def test_what_came_beside_it_with_wrong_bytes_is_refused(
+    no_hub: None, cache: Settings, wheels: Path
+) -> None:
+    write_wheel(wheels, 1, CONTENT[:400_000], {"config.json": b"[]", "words.txt": b"one\ntwo\n"})
+    with pytest.raises(ModelUnavailable, match=SMALL_ONES[0].sha256):
+        pull(SEVERAL, cache)
+    assert not SMALL_ONES[0].path(cache).exists()
+
+
+def test_the_small_files_come_from_the_hub_too(hub: Hub, cache: Settings) -> None:
+    hub.others = {f"/{FILE.hub}/resolve/main/{name}": CONTENTS[name] for name in CONTENTS}
+    assert held(pull(SEVERAL, cache).parent) == CONTENTS
+
+
+def test_several_files_of_ones_own_are_taken_from_their_folder(
+    cache: Settings, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name, content in CONTENTS.items():
+        (mine / name).write_bytes(content)
+    assert held(pull(SEVERAL, cache, source_file=mine).parent) == CONTENTS

@@ -319,3 +319,24 @@ async def test_two_colours_are_taken_in_their_order(
         "colour": "#1f6feb",
         "second": "#22a447",
     }
+
+
+@pytest.mark.parametrize(
+    ("recipe", "text", "becomes"),
+    [
+        ("rotating_heart", "turn it into a volcano", "volcano"),
+        ("clock", "变成彩虹", "rainbow"),
+        ("garden", "变成冬天", "garden"),  # a value of what lies there
+        ("sorting", "change it into merge sort", "sorting"),
+    ],
+)
+async def test_it_may_turn_into_another_thing(
+    planner: DefaultPlanner, registry: Registry, recipe: str, text: str, becomes: str
+) -> None:
+    proposal = await say(planner, text, lying(planner, recipe, registry))
+    assert proposal.plan.recipe == becomes
+
+
+async def test_less_snow_takes_no_houses_away(planner: DefaultPlanner, registry: Registry) -> None:
+    with pytest.raises(PlanningError, match="not clear what to change"):
+        await say(planner, "雪再小一点", lying(planner, "snowy_village", registry))

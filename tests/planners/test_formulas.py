@@ -89,3 +89,18 @@ def test_every_text_can_be_read(text: str) -> None:
 )
 def test_what_is_said_with_a_formula_keeps_out_of_it(text: str, formula: str) -> None:
     assert [w.text for w in written(text) if w.kind == "formula"] == [formula]
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("graph of x cubed plus two x", "x^3+2x"),
+        ("y equals half x squared", "0.5*x^2"),
+        ("the absolute value of cosine", "abs(cos(x))"),
+        ("x的平方减两x", "x^2-2x"),
+        ("there are two x and y chromosomes", None),
+    ],
+)
+def test_factors_may_be_words(text: str, formula: str | None) -> None:
+    found = [item.text.replace(" ", "") for item in written(text) if item.kind == "formula"]
+    assert found == ([] if formula is None else [formula])

@@ -163,6 +163,17 @@ async def test_a_program_that_leaves_out_a_number_is_asked_for_it_once(
     assert proposal.plan.defaults == {"last": 100}
 
 
+async def test_what_the_model_made_up_is_refused_where_the_wish_gives_nothing(
+    registry: Registry, tmp_path: Path
+) -> None:
+    made_up = program('anna = 10\nbert = 8\nreport("ahead", anna - bert)\n')
+    model, trials = Recorded(made_up, profile=SMALL), Trials(registry, tmp_path)
+    context = PlanningContext(trial=trials, emit=lambda event: None)
+    with pytest.raises(PlanningError, match="made up"):
+        await generate(wish("is Anna nicer than Bert?"), model, context, lambda text: None)
+    assert trials.results == []
+
+
 async def test_where_it_leaves_it_out_again_the_card_names_the_number(
     registry: Registry, tmp_path: Path
 ) -> None:

@@ -84,11 +84,12 @@ def test_a_second_start_reads_the_cache_and_a_changed_file_anew(
     text = BALL.read_text("utf-8").replace("id: thrown_ball", "id: my_ball")
     path = own(cold, "my_ball.yaml", text)
     first = Library(registry, cold).get("my_ball")
-    assert (cold.cache / "recipes.json").exists()
+    kept = Library(registry, cold).parsed
+    assert kept.exists()
     assert Library(registry, cold).get("my_ball") == first
     path.write_text(text.replace("default: 20\n", "default: 33\n"), "utf-8")
     assert Library(registry, cold).get("my_ball").parameters[0].default == 33
-    (cold.cache / "recipes.json").write_text('{"format": 1, "fil', "utf-8")
+    kept.write_text('{"format": 1, "fil', "utf-8")
     assert Library(registry, cold).get("my_ball").parameters[0].default == 33
 
 

@@ -347,7 +347,7 @@ def test_a_missing_file_names_the_command_that_fetches_it(
         open_model("embedded", empty)
     assert caught.value.code == "model.missing"
     assert caught.value.exit_code == 4
-    (info,) = Models(empty).every()
+    info, _speech = Models(empty).every()
     assert not info.present
 
 
@@ -357,7 +357,7 @@ def test_a_truncated_file_is_seen_at_once(settings: Settings, tmp_path: Path) ->
     DEFAULT.path(short).write_bytes(b"GGUF" + bytes(1000))
     with pytest.raises(ModelUnavailable, match="1004 bytes of 1117320768"):
         open_model("embedded", short)
-    (info,) = Models(short).every()
+    info, _speech = Models(short).every()
     assert info.present
     assert info.problem
     assert info.problem.code == "model.truncated"

@@ -133,3 +133,26 @@ async def test_the_model_plans_what_no_recipe_holds(planner: DefaultPlanner) -> 
     assert "report(" in proposal.plan.steps[0].code
     assert proposal.tokens > 0
     assert any(event.kind == "token_written" for event in talk.events)
+
+
+async def test_a_formula_is_computed_whole_or_not_at_all(planner: DefaultPlanner) -> None:
+    whole = await Talk(planner, "none").say("这个公式在1000个样本下会怎样：sin(x)+x*randn")
+    assert whole.plan.recipe == "formula_samples"
+    assert whole.values == {"formula": "sin(x)+x*randn", "samples": 1000}
+    with pytest.raises(PlanningError, match="wobble"):
+        await Talk(planner, "none").say("how does sin(x) + wobble(x)*2 behave over 1000 samples")
+
+
+async def test_ways_are_told_only_by_what_counts_ways(planner: DefaultPlanner) -> None:
+    talk = Talk(planner, "none")
+    stairs = await talk.say("10级楼梯一次上1或2级，有多少种走法")
+    assert stairs.plan.recipe == "stairs_ways"
+    with pytest.raises(PlanningError):
+        await Talk(planner, "none").say("how many ways to tile a 3 by 8 board with dominoes")
+
+
+async def test_what_may_be_another_wish_is_not_accounted_for(planner: DefaultPlanner) -> None:
+    plain = await Talk(planner, "none").say("1到5000之间有多少个素数")
+    doubtful = await Talk(planner, "none").say("shortest way through a town map")
+    assert plain.accounted
+    assert not doubtful.accounted

@@ -126,3 +126,18 @@ async def test_a_factor_turns_only_what_it_is_said_of(
     found = read_recipe(builtin_folder() / f"{recipe}.yaml")
     filled = await recall.fill(text, found, Registry(), None)
     assert filled.values == values
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("how many primes are there up to 90", True),
+        ("哪些两位数的十位比个位大", False),
+        ("list all numbers under 300 whose digits are all even", False),
+    ],
+)
+def test_numbers_with_a_property_are_told_by_no_recipe_of_another_kind(
+    index: Index, text: str, told: bool
+) -> None:
+    hits = recall.asked_of(text, index.search(text))
+    assert bool(hits and hits[0].chance >= recall.LIKELY) is told

@@ -8,25 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from intentos.planners.law import laws_folder
-from intentos.planners.library import Recipe, builtin_folder, read_recipe, read_recipes
+from intentos import config
+from intentos.planners.library import Library, Recipe, builtin_folder, read_recipe
 from intentos.planners.search import Index, stem, terms
+from intentos.planners.words import without_asides
+from intentos.registry import Registry
 
 STEPS = [{"id": "run", "title": {"en": "Run"}, "language": "python", "code": "report('x', 1)"}]
 
 
 @pytest.fixture(scope="module")
-def recipes() -> list[Recipe]:
-    """Return what comes with IntentOS, laws included."""
-    folders = (builtin_folder(), laws_folder())
-    paths = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
-    return [recipe for path in paths for recipe in read_recipes(path)]
+def library(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Return what comes with IntentOS, laws included, and nothing of anybody's own."""
+    home = tmp_path_factory.mktemp("home")
+    return Library(registry, config.load().model_copy(update={"home": home}))
 
 
 @pytest.fixture(scope="module")
-def index(recipes: list[Recipe]) -> Index:
+def recipes(library: Library) -> Sequence[Recipe]:
+    """Return its recipes."""
+    return library.all()
+
+
+@pytest.fixture(scope="module")
+def index(library: Library, recipes: Sequence[Recipe]) -> Index:
     """Return an index of it."""
-    return Index(recipes)
+    return Index(recipes, library.prepared)
 
 
 @pytest.mark.parametrize(
@@ -37,13 +44,18 @@ def index(recipes: list[Recipe]) -> Index:
         ("a ball flies at 12 m/s", "thrown_ball"),
         ("抛球能飞多远", "thrown_ball"),
         ("单摆", "pendulum"),
+        ("plot exp(-x^2)", "function_plot"),
+        ("画出 y=x^2*sin(x) 从-5到5", "function_plot"),
+        ("plot the derivative of x^3", "derivative"),
+        ("画x^2的切线", "derivative"),
+        ("how long does a ball dropped from 20 m take, neglecting drag", "free_fall"),
     ],
 )
 def test_finds_by_words(index: Index, text: str, recipe: str) -> None:
     assert index.search(text)[0].recipe.id == recipe
 
 
-def test_every_phrasing_finds_its_own_recipe_first(index: Index, recipes: list[Recipe]) -> None:
+def test_every_phrasing_finds_its_own_recipe_first(index: Index, recipes: Sequence[Recipe]) -> None:
     for recipe in recipes:
         for text in (*recipe.phrasings.en, *recipe.phrasings.zh):
             assert index.search(text)[0].recipe.id == recipe.id, text
@@ -151,3 +163,16 @@ def ball(id: str, phrasing: str, parameters: Sequence[object] = ()) -> Recipe:
     nothing = {"description": {}, "interpretation": {"en": "so"}, "answer": {}, "test": {}}
     plain = {"checks": [], "assumptions": [], "steps": STEPS, "parameters": list(parameters)}
     return Recipe.model_validate(data | words | nothing | plain)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("my little brother wants to see a volcano", "a volcano"),
+        ("孙女想看彩虹", "彩虹"),
+        ("I would really love to see a volcano", "a volcano"),
+    ],
+)
+def test_who_wishes_it_does_not_matter(index: Index, said: str, meant: str) -> None:
+    assert terms(without_asides(said)) == terms(meant)
+    assert index.search(said)[0].recipe == index.search(meant)[0].recipe

@@ -114,3 +114,19 @@ def test_a_name_in_another_case_is_the_one_that_is_bound() -> None:
     two = "a_b = 1\nab = 2\nreport('x', A_B)\n"
     assert static.respelled(two) == two
     assert static.respelled("x = (") == "x = ("
+
+
+@pytest.mark.parametrize(
+    ("code", "does"),
+    [
+        ("people = 3\nreport('people', people)\n", False),  # out of thin air
+        ("report('year', str(1969))\n", False),
+        ("one = 10\nother = 8\nreport('cleverer', abs(one - other))\n", False),
+        ("word = 'abc'\nreport('length', len(word))\n", True),
+        ("total = 0\nfor n in (1, 2):\n    total = n\nreport('total', total)\n", True),
+        ("report('mean', np.linspace(0, 1).mean())\n", True),
+        ("last = 100\nreport('sum', last * (last + 1) // 2)\n", True),
+    ],
+)
+def test_a_program_of_numbers_that_are_written_down_computes_nothing(code: str, does: bool) -> None:
+    assert static.computes(code) is does
