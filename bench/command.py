@@ -166,6 +166,41 @@ def intents(
         summary.show(Console(highlight=False), {"device": device, **result})
 
 
+@app.command()
+def sandbox(
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Kill processes of runs and see what holds.")
+    ] = False,
+    runs: Annotated[int, typer.Option(min=1, help="Of chaos: how many.")] = 100,
+    seed: Annotated[int | None, typer.Option(help="Of chaos: to repeat a failure.")] = None,
+    model: Annotated[str, typer.Option(help="Of chaos: for the runs asked in words.")] = "none",
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Measure what trust costs, or with --chaos what a kill -9 at any moment leaves."""
+    from . import chaos_command, sandbox_command
+
+    if not chaos:
+        sandbox_command.run(out, json_)
+        return
+    chaos_command.run(runs, seed, model, out, json_)
+
+
+@app.command()
+def window(
+    runs: Annotated[int, typer.Option(min=0, help="For the growth of memory; 0: none.")] = 500,
+    stream: Annotated[
+        bool, typer.Option("--stream/--no-stream", help="Also measure what moves.")
+    ] = True,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Measure how soon the window is there and answers, in headless Chromium."""
+    from . import window_command
+
+    window_command.run(out, json_, runs, stream)
+
+
 def _show_kernels(console: Console, device: str, result: dict[str, Any]) -> None:
     from rich.table import Table
 

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from intentos.errors import ExecutorUnavailable
+from intentos.errors import ExecutorUnavailable, WrongSystem
+from intentos.presence import MARK
 
 INSIDE = "/intentos"
 WORK = f"{INSIDE}/work"
@@ -35,6 +36,13 @@ FONT_CACHE = f"{INSIDE}/matplotlib"
 FONTS = Path("/usr/share/fonts")
 OLDEST = (0, 7, 0)  # the first that can give a tmpfs a size
 SHARED_MEMORY_BYTES = 64 * 1024**2
+OWN_PROCESSES = 1
+"""The first process inside, which waits for the code's."""
+HARNESS_FILES = ("harness.py", "harness_formula.py", "harness_template.py", "seccomp.py")
+"""Of ours, what the warm template is made of."""
+_DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1",
+                 "stderr": "/proc/self/fd/2"}  # fmt: skip
+_DEVICES = ("null", "zero", "full", "random", "urandom")
 _FIRST_FREE_ID, _FREE_IDS = 1_900_000_000, 2**16
 
 
@@ -58,10 +66,13 @@ class Sandbox:
         """Return the command line of the harness in its sandbox."""
         return [
             str(find()), "--die-with-parent", "--info-fd", str(self.info),
+            "--unsetenv", MARK,  # bubblewrap's own processes keep it, the code never sees it
             "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts",
             "--unshare-cgroup-try", "--hostname", "sandbox",
-            *self._rights(), *_folders(self._files()), *self._files(),
+            *self._rights(), *folders(self._files()), *self._files(),
             "--proc", "/proc", "--dev", "/dev",
+            # No terminals of its own: their number is one limit for the whole machine.
+            "--size", "4096", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts",
             "--perms", "1777", "--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm",
             "--remount-ro", "/dev",
             "--perms", "1777", "--size", str(self.work_bytes), "--tmpfs", WORK,
@@ -71,7 +82,7 @@ class Sandbox:
 
     def _files(self) -> list[str]:
         return [
-            *_system(),
+            *system(),
             *_bind(Path(__file__).with_name("harness.py"), HARNESS),
             *_bind(Path(__file__).with_name("harness_formula.py"), f"{INSIDE}/harness_formula.py"),
             *(_bind(self.font_cache, FONT_CACHE) if self.font_cache else ()),
@@ -87,7 +98,44 @@ class Sandbox:
         return rights if self.seccomp is None else [*rights, "--seccomp", str(self.seccomp)]
 
 
-def environment(seed: int) -> dict[str, str]:
+def template_command(font_cache: Path, requests: int, info: int) -> list[str]:
+    """Return the command line of the warm template; see ``harness_template.py``.
+
+    ``requests``, ``info``: file descriptors.
+    """
+    root = free_user() is not None
+    # It makes the namespaces of its children and gives them their users, and does nothing else.
+    rights = ["CAP_SYS_ADMIN", *(("CAP_SETUID", "CAP_SETGID") if root else ())]
+    own = Path(__file__).parent
+    files = [
+        *system(),
+        *(word for name in HARNESS_FILES for word in _bind(own / name, f"{INSIDE}/{name}")),
+        *_bind(font_cache, FONT_CACHE),
+    ]
+    # Not --dev: with a terminal device in it, bubblewrap takes the rights over its namespaces away.
+    devices = [word for name in _DEVICES for word in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")]
+    links = [
+        word
+        for name, target in _DEVICE_LINKS.items()
+        for word in ("--symlink", target, f"/dev/{name}")
+    ]
+    return [
+        str(find()), "--die-with-parent", "--info-fd", str(info), "--unsetenv", MARK,
+        "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts",
+        "--unshare-cgroup-try", "--hostname", "sandbox",
+        *(() if root else ("--unshare-user", "--uid", "65534", "--gid", "65534")),
+        "--cap-drop", "ALL", *(word for right in rights for word in ("--cap-add", right)),
+        *folders(files), *files, "--perms", "0755", "--dir", f"{INSIDE}/inputs",
+        "--proc", "/proc", "--perms", "0755", "--tmpfs", "/dev", *devices, *links,
+        "--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
+        "--perms", "1777", "--size", str(SHARED_MEMORY_BYTES), "--tmpfs", WORK,
+        "--remount-ro", "/", "--chdir", WORK, "--",
+        f"{PYTHON}/bin/python", "-S", "-s", "-P", "-B",
+        f"{INSIDE}/harness_template.py", str(requests),
+    ]  # fmt: skip
+
+
+def environment() -> dict[str, str]:
     """Return all environment variables that there are inside."""
     threads = ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "BLIS")
     return {
@@ -97,11 +145,12 @@ def environment(seed: int) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "TMPDIR": WORK,
-        "PYTHONHASHSEED": str(seed % 2**32),
+        # One order of sets for all: a template that forks cannot change it for a step's seed.
+        "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
         "MPLBACKEND": "agg",
         "LD_LIBRARY_PATH": f"{PYTHON}/lib",
-        "INTENTOS_PACKAGES": ":".join(inside for _, inside in _packages()),
+        "INTENTOS_PACKAGES": ":".join(inside for _, inside in packages()),
     } | {f"{name}_NUM_THREADS": "1" for name in threads}
 
 
@@ -123,10 +172,11 @@ def find() -> Path:
     """Return bubblewrap's program: the system's, or the one a wheel brought.
 
     Raises:
+        WrongSystem: not Linux.
         ExecutorUnavailable: there is none, or it is too old.
     """
     if sys.platform != "linux":
-        raise ExecutorUnavailable("sandbox.not_linux", system=platform.system())
+        raise WrongSystem("sandbox.not_linux", system=platform.system())
     return _find(os.environ.get("PATH", os.defpath))
 
 
@@ -162,7 +212,8 @@ def explain(stderr: str) -> ExecutorUnavailable:
 
 
 @cache
-def _system() -> tuple[str, ...]:
+def system() -> tuple[str, ...]:
+    """Return what shows the interpreter, its packages, shared libraries and fonts inside."""
     words: list[str] = []
     for folder in ("lib", "lib64"):  # most systems keep them under /usr and leave links
         path = Path("/", folder)
@@ -178,7 +229,7 @@ def _system() -> tuple[str, ...]:
                                                       Path(loader).name))  # fmt: skip
     for shown in (Path("/etc/ld.so.cache"), FONTS):
         words += ["--ro-bind-try", str(shown), str(shown)]
-    for source, inside in (*_python(), *_packages()):
+    for source, inside in (*python(), *packages()):
         words += _bind(source, inside)
     return tuple(words)
 
@@ -196,7 +247,7 @@ def _is_bound(folder: str, words: list[str]) -> bool:
     return any(folder == word for word in words)
 
 
-def _python() -> Iterator[tuple[Path, str]]:
+def python() -> Iterator[tuple[Path, str]]:
     """Yield the interpreter and its standard library, moved to a place that names no home."""
     base = Path(sys.base_prefix)
     program = Path(getattr(sys, "_base_executable", "") or sys.executable).resolve()
@@ -208,13 +259,15 @@ def _python() -> Iterator[tuple[Path, str]]:
         yield library, f"{PYTHON}/lib/{library.name}"
 
 
-def _packages() -> list[tuple[Path, str]]:
+def packages() -> list[tuple[Path, str]]:
+    """Return the folders of installed packages and where each lies inside."""
     folders = [Path(p) for p in sys.path if Path(p).name in ("site-packages", "dist-packages")]
     kept = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
     return [(folder, f"{INSIDE}/packages/{index}") for index, folder in enumerate(kept)]
 
 
-def _folders(words: list[str]) -> list[str]:
+def folders(words: list[str]) -> list[str]:
+    """Return what makes the folders that files are bound in, so that anybody may enter them."""
     # Folders that bubblewrap makes by itself can be entered by their owner only.
     targets = [Path(words[i + 2]) for i, word in enumerate(words) if word.startswith("--ro-bind")]
     parents = {parent for target in targets for parent in target.parents if parent != Path("/")}

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
+from intentos.scratch import scratch_folder
+
 from . import child
 
-_LIBRARIES = {
+LIBRARIES = {
     "numpy": ("numpy", "numpy.fft", "numpy.polynomial"),
     "matplotlib": ("matplotlib.pyplot", "matplotlib.animation", "PIL.PngImagePlugin"),
     "pandas": ("pandas",),
@@ -28,17 +29,15 @@ _asked: set[str] = set()
 
 async def compile_for(code: str) -> None:
     """Compile the libraries that the code mentions, if they are not and can be."""
-    wanted = [name for name in _LIBRARIES if name not in _asked and re.search(name, code)]
+    wanted = [name for name in LIBRARIES if name not in _asked and re.search(name, code)]
     _asked.update(wanted)
-    modules = [module for name in wanted if _is_bare(name) for module in _LIBRARIES[name]]
+    modules = [module for name in wanted if _is_bare(name) for module in LIBRARIES[name]]
     if not modules:
         return
     command = [sys.executable, "-I", "-c", f"import {', '.join(modules)}"]
-    with tempfile.TemporaryDirectory(prefix="intentos-") as folder:
-        environment = {"MPLBACKEND": "agg", "MPLCONFIGDIR": folder}
-        process = await child.start(
-            child.tied(command), folder=Path(folder), environment=environment
-        )
+    with scratch_folder() as folder:
+        environment = {"MPLBACKEND": "agg", "MPLCONFIGDIR": str(folder)}
+        process = await child.start(child.tied(command), folder=folder, environment=environment)
         try:
             await process.communicate()  # a failure shows again, and better, in the step itself
         finally:

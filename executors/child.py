@@ -10,6 +10,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from intentos.ending import uninterrupted
+from intentos.presence import mark
+
+from . import watch
+
 PIPE_BYTES = 4 * 1024**2
 """The longest line that a child may write."""
 
@@ -29,29 +34,67 @@ def tied(command: Sequence[str]) -> list[str]:
 
 
 async def start(
-    command: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    inherited: Sequence[int] = (),
+    bare: bool = False,
 ) -> asyncio.subprocess.Process:
-    """Start a child in a session of its own, with three pipes."""
-    return await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=folder,
-        env=dict(os.environ) | dict(environment or {}),
-        start_new_session=True,
-        limit=PIPE_BYTES,
+    """Start a child in a session of its own, with three pipes and some open file descriptors;
+    ``bare``: without this process's own environment."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
+            env=({} if bare else dict(os.environ)) | mark() | dict(environment or {}),
+            start_new_session=True,
+            limit=PIPE_BYTES,
+            pass_fds=inherited,
+        )
     )
+
+    async def undo() -> None:
+        with suppress(OSError):  # it did not start at all
+            await end(await starting)
+
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Left to itself asyncio kills it and then waits for pipes that nobody has connected yet.
+        await uninterrupted(undo())
+        raise
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
     """Kill what is left of the child and its descendants, and wait until it is gone."""
-    with suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
+    try:
+        if process.returncode is None:
+            await _end_inside(process)
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
     if process.stdin is not None:
         process.stdin.close()
     # Not to be left half done: a second cancellation must not turn the child into a zombie.
     await asyncio.shield(process.wait())
+
+
+async def _end_inside(process: asyncio.subprocess.Process) -> None:
+    """Kill the children of a child first: bubblewrap ends when the kernel has buried the last
+    process of its sandbox, and only then is nothing left."""
+    children = watch.children(process.pid)
+    if not children:
+        return
+    for pid in children:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await asyncio.shield(process.wait())

@@ -12,19 +12,21 @@ import math
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from intentos.bindings import connect
+from intentos.certificate import versions
 from intentos.config import load as load_settings
-from intentos.errors import ExecutorError, IntentOSError, InvalidProgram, NotApproved, StoreError
+from intentos.errors import ExecutorError, IntentOSError, InvalidProgram, StoreError
 from intentos.events import FrameDrawn, ProbeRead, ProgressMade
+from intentos.gpu_step import Work, array_files, prepare
+from intentos.input_arrays import InputArrays
 from intentos.plan import Step
-from intentos.program import DTYPES, GpuProgram, Pass, entry_points
-from intentos.program import load as load_program
+from intentos.program import GpuProgram, Pass, entry_points
 from intentos.protocols import Evidence, Kernel, StepContext
+from intentos.raw_hash import RawHash, Tolerance
 from intentos.registry import Registry
 from intentos.run import StepResult, StepStatus
 from intentos.types import (
@@ -41,22 +43,16 @@ from intentos.types import (
     now,
 )
 
-from .arrays import InputArrays
+from . import partial, twin_check
+from .partial import Part, keep
+from .raw_hashes import RawFilm, array_hash, beside
 from .worker import Spare, Stopped, Worker
+
+if TYPE_CHECKING:
+    from .gpu_walls import Walls
 
 RAW_SHARE = 16
 """Raw frames may take this many times the artifacts' bytes: a film is far smaller than they are."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """A step made ready: its program, and its kernel where it has one."""
-
-    program: GpuProgram
-    arguments: Mapping[str, Json]
-    kernel: Kernel | None
-    arrays: Mapping[str, str] = field(default_factory=dict)
-    """sha256 → file, of the input arrays that the arguments name."""
 
 
 @dataclass
@@ -65,10 +61,14 @@ class Drawn:
 
     raw: Path
     device: str = ""
+    driver: str = ""
     frames: int = 0
     distinct: int = 0
     series: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
+    hashes: list[RawHash] = field(default_factory=list)
+    program: GpuProgram | None = None
+    """What the worker was given."""
 
 
 class FrameExecutor:
@@ -105,7 +105,8 @@ class FrameExecutor:
     async def warm(self) -> None:
         """Keep a worker ready from now on, so that a step's first frame comes sooner."""
         if self._spare is None:
-            self._spare = Spare(self.work, self.adapter)
+            walls = await asyncio.to_thread(self._walls)
+            self._spare = Spare(self.work, self.adapter, walls)
         await self._spare.refill()
 
     async def cool(self) -> None:
@@ -120,7 +121,8 @@ class FrameExecutor:
         if name != self._sized[0]:
             try:
                 nothing = InputArrays({}, Path())
-                program = self._prepare(step, values, frozenset(), nothing, pinned=False).program
+                work = prepare(step, values, frozenset(), nothing, self._registry, pinned=False)
+                program = work.program
             except IntentOSError:
                 # The step itself will say what is wrong, or its inputs are not there yet.
                 return Estimate()
@@ -142,8 +144,17 @@ class FrameExecutor:
         try:
             async with asyncio.timeout(context.limits.wall_time):
                 work = await self._draw(step, context, drawn)
-                artifacts = await _deliver(work.program, drawn, context, step)
-                values, checks = await asyncio.to_thread(_conclude, work, drawn)
+                twin = asyncio.create_task(self._twin(work, step, context, drawn))
+                try:
+                    artifacts = await _deliver(work.program, drawn, context, step)
+                    values, checks = await asyncio.to_thread(_conclude, work, drawn)
+                    checks = (*checks, *await twin)
+                finally:
+                    twin.cancel()
+                    await asyncio.wait([twin])
+        except asyncio.CancelledError:
+            await _keep_part(drawn, context)
+            raise
         except Stopped as stop:
             return self._result(step, started, drawn, status=stop.status, error=stop.problem)
         except TimeoutError:
@@ -162,6 +173,9 @@ class FrameExecutor:
             artifacts=tuple(artifacts),
             checks=checks,
             note=await asyncio.to_thread(self._note),
+            hashes=tuple(drawn.hashes),
+            versions=versions("wgpu", "numpy"),
+            tolerance=_tolerance(work.kernel),
         )
 
     def _result(self, step: Step, started: Any, drawn: Drawn, **more: Any) -> StepResult:
@@ -177,56 +191,83 @@ class FrameExecutor:
     def _note(self) -> Problem | None:
         return None
 
-    def _prepare(
-        self,
-        step: Step,
-        values: Mapping[str, Value],
-        live: frozenset[str],
-        arrays: InputArrays,
-        *,
-        pinned: bool = True,
-    ) -> Work:
-        if step.language != "kernel":
-            arguments = step.resolved_arguments(values)
-            arguments["uniforms"] = _open_uniforms(step.arguments, arguments)
-            arguments["buffers"] = _filled(arguments.get("buffers", ()), arrays)
-            program = load_program({**arguments, "source": step.code})
-            return Work(program, arguments, None, arrays.files)
-        kernel = self._registry.kernel(step.code)
-        if pinned and step.code_hash != kernel.code_hash:
-            raise NotApproved("gpu.code_changed", kernel=step.code)
-        # Arrays first: a parameter's text is data, whatever it begins with.
-        given = step.model_copy(update={"arguments": arrays.resolve(step.arguments)})
-        arguments = given.resolved_arguments(values)
-        program = connect(kernel.build(arguments), step.arguments, live)
-        return Work(program, arguments, kernel, arrays.files)
+    def _walls(self) -> Walls | None:
+        """Return what the worker stands behind, if anything."""
+        return None
 
     async def _draw(self, step: Step, context: StepContext, drawn: Drawn) -> Work:
         async with self._worker(context.workdir) as worker:
             arrays = InputArrays(context.inputs, context.workdir)
             work = await asyncio.to_thread(
-                self._prepare, step, context.values, context.live, arrays
+                prepare, step, context.values, context.live, arrays, self._registry
             )
             name = canonical_json([step.code_hash, step.resolved_arguments(context.values)])
             self._sized = name, _size(work.program)
             _refuse_excess(work.program, context)
+            drawn.program = work.program
             await worker.send(await asyncio.to_thread(_job, work, step, context, drawn.raw))
             await self._follow(worker, work.program, step, context, drawn)
         return work
 
+    async def _twin(
+        self, work: Work, step: Step, context: StepContext, drawn: Drawn
+    ) -> tuple[Check, ...]:
+        """Compare the device with the kernel's twin at a small size; see ``twin_check.py``."""
+        from intentos.gpu_kernels.kernel import KernelBase
+
+        kernel = work.kernel
+        # A trial is short, and what the twin itself has drawn needs no comparing with it.
+        little = context.limits.wall_time < 2 * twin_check.SECONDS
+        if self.work != "gpu" or not isinstance(kernel, KernelBase) or little:
+            return ()
+
+        async def draw(
+            program: GpuProgram, arguments: Mapping[str, Json], folder: Path
+        ) -> twin_check.Small:
+            small = twin_check.Small(folder / "small.rgba")
+            there = replace(context, workdir=folder)
+            job = _job(Work(program, arguments, kernel), step, there, small.raw)
+            async with self._worker(folder) as worker:
+                await worker.send(job)
+                while (message := await worker.read(self._silence))["kind"] != "done":
+                    small.frames += message["kind"] == "frame"
+            small.outputs = {n: _outputs(program, there)[n] for n in message["outputs"]}
+            return small
+
+        folder = context.workdir / "small"
+        folder.mkdir()
+        try:
+            return await twin_check.twin_check(
+                kernel,
+                work.arguments,
+                device=f"{drawn.device} · {drawn.driver}",
+                seed=context.seed,
+                folder=folder,
+                cache=load_settings().cache,
+                draw=draw,
+            )
+        except (IntentOSError, Stopped, ArithmeticError, LookupError, ValueError) as error:
+            # The run itself went well; this says no more than that its device could not be tried.
+            what = f"{type(error).__name__}: {error}"[:300]
+            name, title = twin_check.NAME, twin_check.TITLE
+            return (Check(name=name, title=title, status="unknown", detail=what),)
+
     @asynccontextmanager
     async def _worker(self, folder: Path) -> AsyncIterator[Worker]:
+        walls = await asyncio.to_thread(self._walls)
         spare = self._spare.take() if self._spare is not None else None
-        if spare is None:
-            async with Worker(self.work, self.adapter, folder) as worker:
-                yield worker
-        else:
-            try:
-                yield spare
-            finally:
-                await spare.__aexit__(None, None, None)
-        if self._spare is not None:
-            await self._spare.refill()
+        try:
+            if spare is None:
+                async with Worker(self.work, self.adapter, folder, walls) as worker:
+                    yield worker
+            else:
+                try:
+                    yield spare
+                finally:
+                    await spare.__aexit__(None, None, None)
+        finally:  # after Stop as well: the next wish is not to wait
+            if self._spare is not None:
+                await self._spare.refill()
 
     async def _follow(
         self, worker: Worker, program: GpuProgram, step: Step, context: StepContext, drawn: Drawn
@@ -236,15 +277,19 @@ class FrameExecutor:
             match message["kind"]:
                 case "device":
                     drawn.device = message["text"]
+                    drawn.driver = message.get("driver", "")
                 case "frame":
                     index = drawn.frames = message["index"]
                     drawn.frames += 1
+                    if index == 0:  # not before, when seconds count
+                        asyncio.get_running_loop().run_in_executor(None, partial.prepare)
                     for name, number in message["probes"].items():
                         drawn.series.setdefault(name, []).append((index, number))
                     _tell_frame(program, step, context, drawn, message["probes"])
                 case "done":
                     drawn.distinct = message["distinct"]
-                    drawn.outputs = {n: Path(path) for n, path in message["outputs"].items()}
+                    files = _outputs(program, context)
+                    drawn.outputs = {n: p for n, p in files.items() if n in message["outputs"]}
                     return
 
 
@@ -276,31 +321,6 @@ def frames_judged(program: GpuProgram, drawn: Drawn) -> Check:
     )
 
 
-def _open_uniforms(given: Mapping[str, Json], resolved: Mapping[str, Json]) -> list[Json]:
-    """Leave ``$parameter`` in uniforms as it is: binding turns colours into numbers too."""
-    pairs = zip(given.get("uniforms", ()), resolved.get("uniforms", ()), strict=True)
-    return [
-        {**new, "value": old["value"]}
-        if isinstance(old, dict) and isinstance(old.get("value"), str)
-        else new
-        for old, new in pairs
-    ]
-
-
-def _filled(buffers: Json, arrays: InputArrays) -> Json:
-    """Return buffers whose ``@name`` data are references, in the dtype of the buffer."""
-    filled = []
-    for buffer in buffers:
-        if isinstance(buffer, dict) and isinstance(buffer.get("data"), str):
-            dtype, _ = DTYPES.get(str(buffer.get("type")), ("float32", 1))
-            data = arrays.resolve(buffer["data"], dtype)
-            if isinstance(data, dict):  # where the bytes lie is not of the program
-                data = {key: item for key, item in data.items() if key != "path"}
-            buffer = {**buffer, "data": data}
-        filled.append(buffer)
-    return filled
-
-
 def _refuse_excess(program: GpuProgram, context: StepContext) -> None:
     limits = context.limits
     if program.memory_bytes > limits.memory_bytes:
@@ -323,32 +343,21 @@ def _refuse_excess(program: GpuProgram, context: StepContext) -> None:
 
 
 def _job(work: Work, step: Step, context: StepContext, raw: Path) -> dict[str, Any]:
-    wanted = {b.data.sha256 for b in work.program.buffers if b.data is not None}
-    arrays = dict(work.arrays)
-    if wanted - arrays.keys():
-        for path in context.inputs.values():
-            digest = file_sha256(path)
-            if digest in wanted:
-                arrays[digest] = str(path)
     return {
         "program": work.program.model_dump(mode="json"),
         "values": dict(context.values),
         "seed": context.seed,
-        "arrays": arrays,
+        "arrays": array_files(work, context.inputs),
         "kernel": step.code if work.kernel is not None else None,
         "arguments": dict(work.arguments),
         "memory_bytes": context.limits.memory_bytes,
         "frames": str(raw),
-        "folder": str(context.workdir),
+        "outputs": {name: str(path) for name, path in _outputs(work.program, context).items()},
     }
 
 
-def file_sha256(path: Path) -> str:
-    """Return the hexadecimal sha256 of a file."""
-    import hashlib
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _outputs(program: GpuProgram, context: StepContext) -> dict[str, Path]:
+    return {output.name: context.workdir / f"{output.name}.npy" for output in program.outputs}
 
 
 def _tell_frame(
@@ -376,6 +385,20 @@ def _tell_frame(
     context.emit(ProgressMade(stage="stage.drawing", fraction=fraction, step_id=step.id))
 
 
+async def _keep_part(drawn: Drawn, context: StepContext) -> None:
+    """Save the frames that were drawn before a person said Stop."""
+    program = drawn.program
+    if program is not None and program.draw:
+        part = Part(
+            raw=drawn.raw,
+            width=program.width,
+            height=program.height,
+            count=drawn.frames,
+            rate=program.frames_per_second,
+        )
+        await keep(part, context.save)
+
+
 async def _deliver(
     program: GpuProgram, drawn: Drawn, context: StepContext, step: Step
 ) -> list[Artifact]:
@@ -386,11 +409,13 @@ async def _deliver(
     if program.draw and drawn.frames == 1:
         picture = context.workdir / "picture.png"
         pixels = await asyncio.to_thread(drawn.raw.read_bytes)
+        still = _film(program, drawn, "picture", picture.name)
+        drawn.hashes.append(await asyncio.to_thread(still.hash))
         png = await asyncio.to_thread(encode_png, pixels, program.width, program.height)
         await asyncio.to_thread(picture.write_bytes, png)
         made.append((picture, "image/png"))
     elif program.draw:
-        film, gif = await encode_film(
+        encoding = encode_film(
             drawn.raw,
             width=program.width,
             height=program.height,
@@ -401,14 +426,55 @@ async def _deliver(
                 ProgressMade(stage="stage.encoding", fraction=fraction, step_id=step.id)
             ),
         )
+        (film, gif), hashed = await beside(
+            encoding, _film(program, drawn, "film", "film.mp4", "film.gif")
+        )
+        drawn.hashes.append(hashed)
         made += [(film, "video/mp4"), (gif, "image/gif")]
     if drawn.series:
         table = context.workdir / "series.csv"
         await asyncio.to_thread(table.write_text, series_csv(program, drawn.series), "utf-8")
         made.append((table, "text/csv"))
     made += [(path, "application/x-npy") for path in drawn.outputs.values()]
+    drawn.hashes += await asyncio.to_thread(_output_hashes, drawn.outputs)
     _refuse_weight([path for path, _ in made], context.limits.artifact_bytes)
     return [await context.save(path.name, path, media) for path, media in made]
+
+
+def _film(program: GpuProgram, drawn: Drawn, name: str, *files: str) -> RawFilm:
+    return RawFilm(
+        drawn.raw,
+        name=name,
+        files=files,
+        width=program.width,
+        height=program.height,
+        count=drawn.frames,
+    )
+
+
+def _output_hashes(outputs: Mapping[str, Path]) -> list[RawHash]:
+    if not outputs:
+        return []
+    import numpy as np
+
+    return [
+        array_hash(name, path.name, np.load(path, mmap_mode="r")) for name, path in outputs.items()
+    ]
+
+
+def _tolerance(kernel: Kernel | None) -> Tolerance | None:
+    """Return what a kernel's results may differ by between devices, as its author measured."""
+    from intentos.gpu_kernels.kernel import ROUNDING, KernelBase
+
+    if not isinstance(kernel, KernelBase) or kernel.compare.rule == "invariants":
+        return None
+    compare = kernel.compare
+    return Tolerance(
+        absolute=compare.absolute,
+        relative=compare.relative or ROUNDING,
+        outliers=compare.outliers,
+        pixels=compare.pixels,
+    )
 
 
 def _refuse_weight(paths: list[Path], limit: int) -> None:

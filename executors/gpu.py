@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,9 @@ class ProgramRunner:
     ) -> None:
         self.program = program
         self.series: dict[str, list[tuple[int, float]]] = {p.name: [] for p in program.probes}
+        self.view = program.view
+        self.pointer: Sequence[float] = (0.0, 0.0, 0.0, 0.0)
+        """Like the view, it may be changed between frames."""
         self._seed = seed
         self._own = bind(program, values)
         self._alive = alive
@@ -150,6 +153,28 @@ class ProgramRunner:
         """Submit what is recorded and wait until it is done."""
         with _translated():
             self._submit()
+
+    def set(self, values: Mapping[str, Value]) -> None:
+        """Go on with other values of the parameters that the program leaves open."""
+        self._own = bind(self.program, values)
+
+    def restart(self, seed: int, arrays: Mapping[str, bytes]) -> None:
+        """Go back to before ``begin``: zero in all buffers but those with data."""
+        with _translated():
+            self._batch.close()
+            for buffer in self._buffers:
+                self._batch.encoder.clear_buffer(buffer)
+            self._submit()
+            self._fill(arrays)
+        self._seed, self._step = seed, 0
+        self._mapping = list(range(len(self._buffers)))
+        for pairs in self.series.values():
+            pairs.clear()
+
+    @property
+    def rounds(self) -> int:
+        """Rounds recorded since the start."""
+        return self._step
 
     def outputs(self) -> dict[str, numpy.ndarray[Any, Any]]:
         """Return the program's outputs as they are now, by output name, in their shapes."""
@@ -217,9 +242,15 @@ class ProgramRunner:
         self._uniforms = self._gpu.create_buffer(size=self._block, usage=usage.UNIFORM | copied)
         self._staging = self._gpu.create_buffer(size=self._block * STAGED_BLOCKS, usage=copied)
         self._fence = self._readback(4)
-        self._buffers = []
-        for buffer in self.program.buffers:
-            made = self._gpu.create_buffer(size=buffer.size, usage=usage.STORAGE | copied)
+        self._buffers = [
+            self._gpu.create_buffer(size=buffer.size, usage=usage.STORAGE | copied)
+            for buffer in self.program.buffers
+        ]
+        self._fill(arrays)
+        self._frame_buffer = self._readback(self._frame_bytes())
+
+    def _fill(self, arrays: Mapping[str, bytes]) -> None:
+        for buffer, made in zip(self.program.buffers, self._buffers, strict=True):
             if buffer.data is not None:
                 data = arrays.get(buffer.data.sha256)
                 if data is None or sha256(data) != buffer.data.sha256:
@@ -229,8 +260,6 @@ class ProgramRunner:
                         "gpu.data_size", buffer=buffer.name, size=len(data), wanted=buffer.size
                     )
                 self._gpu.queue.write_buffer(made, 0, data)
-            self._buffers.append(made)
-        self._frame_buffer = self._readback(self._frame_bytes())
 
     def _frame_bytes(self) -> int:
         pixels = self.program.width * self.program.height * 4 if self.program.draw else 0
@@ -334,7 +363,14 @@ class ProgramRunner:
         return self._bind_groups[key]
 
     def _uniform_block(self, frame: int, step: int) -> bytes:
-        standard = standard_values(self.program, frame=frame, step=step, seed=self._seed)
+        standard = standard_values(
+            self.program,
+            frame=frame,
+            step=step,
+            seed=self._seed,
+            view=self.view,
+            pointer=self.pointer,
+        )
         return pack(self.program, standard | self._own)
 
     def read(self, frame: int) -> bytes:

@@ -1,8 +1,10 @@
 """The child process that draws frames, on the GPU or with a kernel's NumPy twin.
 
-``python -m intentos.executors.gpu_worker gpu|twin|probe PARENT ADAPTER`` reads one JSON line, the
-job, and answers with JSON lines; the raw frames go to a file. It ends with its parent, with its
-standard input, or when it is killed, which may be at any moment. Start-up counts, so only what the
+``python -m intentos.executors.gpu_worker gpu|twin|probe PARENT ADAPTER [SOCKET]`` reads one JSON
+line, the job, and answers with JSON lines; the raw frames go to a file. A job that is played live
+goes on with a line for each frame (see ``gpu_play.py``). Behind walls the files of a
+job come open, through the socket. It ends with its parent, with its standard input, or when it is
+killed, which may be at any moment. Start-up counts, so only what the
 kind of work needs is imported, and the imports run while the parent still builds the program.
 """
 
@@ -12,6 +14,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -19,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from intentos.errors import ExecutorError, IntentOSError, StoreError
@@ -28,9 +31,10 @@ if TYPE_CHECKING:
     import numpy
 
 HEARTBEAT_SECONDS = 0.5
+FRAMES = "frames.rgba"
 
 
-class _Voice:
+class Voice:
     """Writes lines to the parent; everything that a library prints goes to stderr instead."""
 
     def __init__(self) -> None:
@@ -50,12 +54,11 @@ class _Voice:
 class _Film:
     """The file of raw frames, and how many of them differ from the one before."""
 
-    def __init__(self, path: str, voice: _Voice) -> None:
+    def __init__(self, path: str | int, voice: Voice) -> None:
         try:
             self._file: BinaryIO = open(path, "wb", buffering=0)
         except OSError as error:
-            raise _disk_problem(error, path) from error
-        self._path = path
+            raise _disk_problem(error, FRAMES) from error
         self._voice = voice
         self._before: bytes | None = None
         self.distinct = 0
@@ -66,7 +69,7 @@ class _Film:
             while left:
                 left = left[self._file.write(left) :]
         except OSError as error:
-            raise _disk_problem(error, self._path) from error
+            raise _disk_problem(error, FRAMES) from error
         self.distinct += pixels != self._before
         self._before = pixels
         self._voice.say("frame", index=index, probes=probes)
@@ -74,23 +77,34 @@ class _Film:
 
 def main(arguments: list[str]) -> None:
     """Do one job."""
-    work, parent, adapter = arguments
-    _tie_to_parent(int(parent))
-    voice = _Voice()
+    work, parent, adapter, *channel = arguments
+    if not channel:  # bubblewrap sees to it
+        _tie_to_parent(int(parent))
+    voice = Voice()
     try:
         if work == "probe":
             from .adapter import choose_adapter, describe
 
             voice.say("device", text=describe(choose_adapter(adapter)).text)
             return
-        draw = _prepare_gpu(adapter, voice) if work == "gpu" else _draw_twin
+        chosen = _prepare_gpu(adapter) if work == "gpu" else None
         job = json.loads(sys.stdin.buffer.readline() or b"null")
         if job is None:
             return
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
+        if channel:
+            job = _with_files(job, int(channel[0]))
+        told: SimpleQueue[bytes] = SimpleQueue()
+        threading.Thread(target=_listen, args=[told], daemon=True).start()
+        if job.get("live"):
+            from .gpu_play import play
+
+            play(job, chosen, voice, told)
+            return
         film = _Film(job["frames"], voice)
+        draw = _draw_twin if chosen is None else _draw_gpu(chosen)
         outputs = draw(job, film, voice)
-        voice.say("done", distinct=film.distinct, outputs=_save(outputs, job["folder"]))
+        _save(outputs, job["outputs"])
+        voice.say("done", distinct=film.distinct, outputs=sorted(outputs))
     except IntentOSError as error:
         _tell(voice, error)
     except MemoryError as error:
@@ -99,7 +113,7 @@ def main(arguments: list[str]) -> None:
         _tell(voice, ExecutorError("gpu.no_wgpu", what=str(error)))
 
 
-Draw = Callable[[dict[str, Any], _Film, _Voice], "Mapping[str, numpy.ndarray[Any, Any]]"]
+Draw = Callable[[dict[str, Any], _Film, Voice], "Mapping[str, numpy.ndarray[Any, Any]]"]
 
 
 def _tie_to_parent(parent: int) -> None:
@@ -112,8 +126,8 @@ def _tie_to_parent(parent: int) -> None:
             os._exit(1)
 
 
-def _prepare_gpu(adapter: str, voice: _Voice) -> Draw:
-    """Import and wake the driver before the job is there, side by side."""
+def _prepare_gpu(adapter: str) -> Any:
+    """Import and wake the driver before the job is there, side by side; return the adapter."""
     from .quick_types import hasten
 
     hasten()
@@ -134,25 +148,29 @@ def _prepare_gpu(adapter: str, voice: _Voice) -> Draw:
 
     with ThreadPoolExecutor(1) as thread:
         waking = thread.submit(wake)
-        import_module("numpy")
-        from intentos.program import load
+        for module in ("numpy", "intentos.program", "intentos.executors.gpu"):
+            import_module(module)
+        return waking.result()
 
-        from .gpu import ProgramRunner
 
-        chosen = waking.result()
+def _draw_gpu(chosen: Any) -> Draw:
+    from intentos.program import load
+
+    from .gpu import ProgramRunner
 
     def draw(
-        job: dict[str, Any], film: _Film, voice: _Voice
+        job: dict[str, Any], film: _Film, voice: Voice
     ) -> Mapping[str, numpy.ndarray[Any, Any]]:
         runner = ProgramRunner(
             load(job["program"]),
             job["values"],
             job["seed"],
-            arrays={sha: Path(path).read_bytes() for sha, path in job["arrays"].items()},
+            arrays={sha: _read(path) for sha, path in job["arrays"].items()},
             alive=voice.alive,
             chosen=chosen,
         )
-        voice.say("device", text=runner.device.text)
+        driver = str(chosen.info.get("description", ""))
+        voice.say("device", text=runner.device.text, driver=driver)
         for index, pixels in runner.frames():
             film.add(index, pixels, _latest(runner.series.items(), index))
         return runner.outputs()
@@ -187,7 +205,7 @@ def _first_work(device: Any) -> None:
 
 
 def _draw_twin(
-    job: dict[str, Any], film: _Film, voice: _Voice
+    job: dict[str, Any], film: _Film, voice: Voice
 ) -> Mapping[str, numpy.ndarray[Any, Any]]:
     _limit_memory(job["memory_bytes"])
     import numpy as np
@@ -222,20 +240,35 @@ def _latest(series: Iterable[tuple[str, list[tuple[int, float]]]], index: int) -
     return {name: pairs[-1][1] for name, pairs in series if pairs and pairs[-1][0] == index}
 
 
-def _save(outputs: Mapping[str, numpy.ndarray[Any, Any]], folder: str) -> dict[str, str]:
+def _save(outputs: Mapping[str, numpy.ndarray[Any, Any]], files: Mapping[str, str | int]) -> None:
     if not outputs:
-        return {}
+        return
     import numpy as np
 
-    saved = {}
     for name, array in outputs.items():
-        path = os.path.join(folder, f"{name}.npy")
         try:
-            np.save(path, array, allow_pickle=False)
+            with open(files[name], "wb") as file:
+                np.save(file, array, allow_pickle=False)
         except OSError as error:
-            raise _disk_problem(error, path) from error
-        saved[name] = path
-    return saved
+            raise _disk_problem(error, f"{name}.npy") from error
+
+
+def _read(file: str | int) -> bytes:
+    with open(file, "rb") as opened:
+        return opened.read()
+
+
+def _with_files(job: dict[str, Any], channel: int) -> dict[str, Any]:
+    """Return the job with file descriptors in the place of their numbers among those sent."""
+    wanted = len(job["arrays"]) + 1 + len(job["outputs"])
+    with socket.socket(fileno=channel) as end:
+        _, files, _, _ = socket.recv_fds(end, 1, wanted)
+    return {
+        **job,
+        "arrays": {sha: files[place] for sha, place in job["arrays"].items()},
+        "frames": files[job["frames"]],
+        "outputs": {name: files[place] for name, place in job["outputs"].items()},
+    }
 
 
 def _limit_memory(amount: int) -> None:
@@ -247,20 +280,23 @@ def _limit_memory(amount: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def _end_with_stdin() -> None:
-    while os.read(0, 4096):
-        continue
+def _listen(told: SimpleQueue[bytes]) -> None:
+    """Hand on the lines that follow the job; the end of the input is the end of this process."""
+    rest = b""
+    while piece := os.read(0, 65_536):
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            told.put(line)
     os._exit(1)
 
 
-def _disk_problem(error: OSError, path: str) -> StoreError:
-    name = os.path.basename(path)
+def _disk_problem(error: OSError, name: str) -> StoreError:
     if error.errno == errno.ENOSPC:
         return StoreError("film.no_space", path=name)
-    return StoreError("store.cannot_write", name=name, path=path, what=str(error))
+    return StoreError("store.cannot_write", name=name, path=name, what=str(error))
 
 
-def _tell(voice: _Voice, error: IntentOSError) -> None:
+def _tell(voice: Voice, error: IntentOSError) -> None:
     voice.say("error", error=type(error).__name__, code=error.code, arguments=error.arguments)
 
 

@@ -18,6 +18,7 @@ The code shares this process, so the reader of the report trusts none of it.
 from __future__ import annotations
 
 import builtins
+import collections
 import errno
 import importlib
 import importlib.util
@@ -56,6 +57,7 @@ class Report:
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._taken: set[str] = set()
+        self._ended = False
         self._progress_at = 0.0
         os.set_inheritable(descriptor, False)
         os.register_at_fork(after_in_child=lambda: os.close(descriptor))
@@ -66,6 +68,9 @@ class Report:
             raise RuntimeError("save, report and progress work in the step's first process only")
         line = json.dumps({"kind": kind, **fields}, allow_nan=False).encode() + b"\n"
         with self._lock:
+            if self._ended:
+                raise RuntimeError("the step has ended: nothing more can be saved or reported")
+            self._ended = kind in ("done", "error")
             for piece in (line, data or b""):
                 view = memoryview(piece)
                 while view:
@@ -144,6 +149,8 @@ class Saver:
         """Save a figure, picture, array, table, text, film … and return the file's name."""
         if not isinstance(name, str) or not re.fullmatch(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*", name):
             raise ValueError(f"save({name!r}, …): a name has no slash and no dot in front")
+        if any(map(_is_unseen, name)):
+            raise ValueError(f"save({name!r}, …): a name has no marks that nobody can see")
         if len(name.encode()) > 150:
             raise ValueError(f"save({name[:20]!r}…, …): the name is too long")
         stem, extension = os.path.splitext(name)
@@ -239,9 +246,12 @@ def _from_figure(thing: Any, extension: str) -> Form | None:
     figure = _figure_of(thing)
     if figure is None or extension not in ("", ".png", ".svg", ".pdf"):
         return None
-    buffer = io.BytesIO()
+    buffer, form = io.BytesIO(), extension[1:] or "png"
     dpi = min(150.0, 4000 / max(figure.get_size_inches()))
-    figure.savefig(buffer, format=extension[1:] or "png", dpi=dpi)
+    # Without the date and with the same names inside, the same figure is the same file.
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
+    with sys.modules["matplotlib"].rc_context({"svg.hashsalt": "intentos"}):
+        figure.savefig(buffer, format=form, dpi=dpi, metadata=undated)
     return ".png", lambda file: file.write(buffer.getvalue())
 
 
@@ -316,6 +326,13 @@ def _from_dict(thing: Any, extension: str) -> Form | None:
     if extension in ("", ".json"):
         return ".json", lambda file: file.write(_json(thing))
     return None
+
+
+def _is_unseen(character: str) -> bool:
+    import unicodedata
+
+    kind = "" if character in "\u200c\u200d" else unicodedata.category(character)  # emoji have them
+    return kind in ("Cc", "Cf", "Zl", "Zp")
 
 
 def _json(thing: Any) -> bytes:
@@ -395,7 +412,11 @@ def _confine(user: int | None, limits: Mapping[str, int]) -> None:
         ceiling = resource.getrlimit(kind)[1]
         if ceiling != resource.RLIM_INFINITY:
             soft, hard = min(soft, ceiling), min(hard, ceiling)
-        resource.setrlimit(kind, (soft, hard))
+        try:
+            resource.setrlimit(kind, (soft, hard))
+        except (ValueError, OSError):
+            if sys.platform == "linux":
+                raise  # elsewhere some limits are known by name only
     if user is not None:
         os.setresuid(user, user, user)
     if os.geteuid() == 0:
@@ -409,24 +430,36 @@ def _more_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
-def _prepare(code: str, seed: int) -> None:
+def settle_fonts() -> str:
+    """Return the folder of Matplotlib's settings and list of fonts, made in the work folder."""
+    folder = f"{SETTLED}/.matplotlib"  # Matplotlib wants to be able to write there
+    os.mkdir(folder)
+    for name in os.listdir(FONT_CACHE):
+        os.symlink(f"{FONT_CACHE}/{name}", f"{folder}/{name}")
+    return folder
+
+
+def _prepare(code: str, seed: int, *, fonts: bool) -> None:
     """Seed what is random, and let Matplotlib find its fonts at once."""
     random.seed(seed)
-    if os.path.isdir(FONT_CACHE):
-        folder = f"{SETTLED}/.matplotlib"  # Matplotlib wants to be able to write there
-        os.mkdir(folder)
-        for name in os.listdir(FONT_CACHE):
-            os.symlink(f"{FONT_CACHE}/{name}", f"{folder}/{name}")
-        os.environ["MPLCONFIGDIR"] = folder
-    if not re.search(r"numpy|scipy|matplotlib|pandas|formula", code):
+    if fonts and os.path.isdir(FONT_CACHE):
+        os.environ["MPLCONFIGDIR"] = settle_fonts()
+    mentioned = re.search(r"numpy|scipy|matplotlib|pandas|formula", code)
+    if not mentioned and "numpy.random" not in sys.modules:
         return  # 0.2 s saved
     random_module: Any = importlib.import_module("numpy.random")
     random_module.seed(seed % 2**32)
-    fresh, streams = random_module.default_rng, iter(range(2**31))
+    fresh, asked = random_module.default_rng, collections.Counter[str]()
 
     def default_rng(entropy: Any = None) -> Any:
-        # Asked for without a seed it would differ from run to run.
-        return fresh([seed, next(streams)] if entropy is None else entropy)
+        # Asked for without a seed it would differ from run to run. Libraries count for themselves:
+        # what one of them draws when it is imported must not move the numbers of the code.
+        if entropy is None:
+            who = sys._getframe(1).f_globals.get("__name__", "")
+            own = [] if who == "__main__" else [zlib.crc32(who.encode())]
+            entropy = [seed, *own, asked[who]]
+            asked[who] += 1
+        return fresh(entropy)
 
     random_module.default_rng = default_rng
 
@@ -504,7 +537,7 @@ def _run(job: Mapping[str, Any], report: Report) -> None:
     sys.modules["__harness__"], sys.modules["__main__"] = sys.modules["__main__"], module
     code: str = job["code"]
     linecache.cache[STEP] = (len(code), None, code.splitlines(keepends=True), STEP)
-    _prepare(code, job["seed"])
+    _prepare(code, job["seed"], fonts=job.get("fonts", True))
     exec(compile(code, STEP, "exec", dont_inherit=True), vars(module))
     for thread in threading.enumerate():
         if thread is not threading.main_thread() and not thread.daemon:
@@ -521,8 +554,8 @@ def _finish(status: int) -> None:
     os._exit(status)
 
 
-def main() -> None:
-    """Read the job, shut the doors, run the code, tell how it ended."""
+def main(control: int) -> None:
+    """Read the job, shut the doors, run the code, tell on ``control`` how it ended."""
     process = os.getpid()
     job = json.loads(sys.stdin.buffer.read())
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -533,7 +566,7 @@ def main() -> None:
     sys.set_int_max_str_digits(0)
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]
     sys.stdout.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
-    report = Report(int(sys.argv[1]))
+    report = Report(control)
     report.send("start")
     try:
         _run(job, report)
@@ -554,4 +587,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

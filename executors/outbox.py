@@ -13,6 +13,7 @@ import json
 import math
 import mimetypes
 import re
+import unicodedata
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from intentos.errors import StoreError
+from intentos.raw_hash import RawHash
 from intentos.types import Artifact, Json, Limits, Problem, Quantity
+
+from .raw_hashes import RawFilm, archive_hash
 
 LINE_BYTES = 2**20
 """Longest line; a reader of the stream is made with it."""
@@ -32,6 +36,8 @@ MAX_FILM_SIDE = 4096
 MAX_FILM_BYTES = 2 * 1024**3
 """Of unpacked pictures, all films of a step together."""
 PIECE_BYTES = 64 * 1024**2
+VALUES_BYTES = 4 * 1024**2
+"""All values of a step together: they are kept in memory and in the store's events."""
 
 _MEDIA_TYPES = {
     ".npy": "application/x-npy", ".npz": "application/x-npz", ".csv": "text/csv",
@@ -39,6 +45,10 @@ _MEDIA_TYPES = {
     ".png": "image/png", ".svg": "image/svg+xml", ".pdf": "application/pdf",
     ".gif": "image/gif", ".mp4": "video/mp4", ".wav": "audio/wav", ".html": "text/html",
 }  # fmt: skip
+
+_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
+_JOINERS = re.compile("[\u200c\u200d]")
+"""Marks that nobody sees make one name look like another; these two are parts of emoji."""
 
 Save = Callable[[str, bytes | Path, str], Awaitable[Artifact]]
 
@@ -67,6 +77,12 @@ class Film:
     rate: float
     count: int = 0
 
+    def to_hash(self) -> RawFilm:
+        """Return it as what is hashed before it is encoded."""
+        files = f"{self.name}.mp4", f"{self.name}.gif"
+        size = {"width": self.width, "height": self.height, "count": self.count}
+        return RawFilm(self.raw, name=self.name, files=files, **size)
+
 
 class Outbox:
     """Everything that one step handed out."""
@@ -80,10 +96,12 @@ class Outbox:
         self.values: dict[str, Quantity] = {}
         self.artifacts: list[Artifact] = []
         self.films: list[Film] = []
+        self.hashes: list[RawHash] = []
         self._folder = folder
         self._room = limits.artifact_bytes
         self._most = limits.artifact_bytes
         self._film_room = MAX_FILM_BYTES
+        self._values_room = VALUES_BYTES
         self._save = save
         self._on_progress = on_progress
         self._file: FileIO | None = None
@@ -109,6 +127,8 @@ class Outbox:
             self._drop()
 
     async def _take(self, message: dict[str, Json], stream: asyncio.StreamReader) -> None:
+        if self.done or self.error is not None:
+            raise Violation("sandbox.protocol", what="a message after the last one")
         match message.get("kind"):
             case "start":
                 self.started = True
@@ -142,6 +162,9 @@ class Outbox:
                 raise Violation("sandbox.protocol", what=f"value {name!r} is no flat, short list")
         elif not isinstance(value, bool | int):
             raise Violation("sandbox.protocol", what=f"value {name!r} is no number and no text")
+        self._values_room -= len(json.dumps(value))
+        if self._values_room < 0:
+            raise Violation("sandbox.protocol", what=f"values of more than {size(VALUES_BYTES)}")
         self.values[name] = Quantity(value=value, unit=_text(message, "unit", 64))
 
     def _begin(self, kind: str, message: dict[str, Json]) -> None:
@@ -196,6 +219,9 @@ class Outbox:
         media_type = _MEDIA_TYPES.get(extension) or mimetypes.guess_type(name)[0]
         stored = await self._save(name, path, media_type or "application/octet-stream")
         self.artifacts.append(stored)
+        if extension == ".npz":  # it holds the time of its making
+            hashed = await asyncio.to_thread(archive_hash, stored.name, path)
+            self.hashes += [hashed] if hashed is not None else []
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
     def _drop(self) -> None:
@@ -267,7 +293,8 @@ def _number(message: dict[str, Any], key: str) -> float:
 
 def _file_name(message: dict[str, Any]) -> str:
     name = _text(message, "name", 190)
-    if not re.fullmatch(r"[^/\\.\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*", name):
+    kinds = {unicodedata.category(character) for character in _JOINERS.sub("", name)}
+    if kinds & _UNSEEN or not re.fullmatch(r"[^/\\.][^/\\]*", name):
         raise Violation("sandbox.protocol", what=f"file name {name!r}")
     if len(name.encode()) > 190:
         raise Violation("sandbox.protocol", what="a file name that is too long")

@@ -13,11 +13,9 @@ import json
 import platform
 import re
 import shutil
-import signal
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 
@@ -26,23 +24,20 @@ from intentos.errors import ExecutorError
 from intentos.events import OutputWritten, ProgressMade
 from intentos.plan import Step
 from intentos.protocols import StepContext
-from intentos.run import StepResult, StepStatus
-from intentos.types import Artifact, Estimate, Isolation, Json, Limits, Problem, Value, now
+from intentos.run import StepResult
+from intentos.scratch import scratch_folder
+from intentos.types import Artifact, Estimate, Isolation, Json, Limits, Value, now
 
-from . import bubblewrap, bytecode, fonts, session
-from .outbox import Outbox, size
+from . import bubblewrap, bytecode, fonts, session, verdict
+from .box import Box, ColdBox
+from .outbox import Outbox
+from .standby import Standby
+from .template import TemplateBroken, Wish
+from .transcript import Transcript
 
 ADDRESS_SPACE_BEYOND_MEMORY = 512 * 1024**2
 """Libraries reserve addresses that they never use; memory itself is watched from outside."""
 DEVICE = f"Python {platform.python_version()}"
-
-
-@dataclass
-class _Finished:
-    ending: session.Ending
-    outbox: Outbox
-    stdout: session.Transcript
-    stderr: session.Transcript
 
 
 class SandboxExecutor:
@@ -60,6 +55,7 @@ class SandboxExecutor:
     def __init__(self, *, cache: Path | None = None) -> None:
         self._cache = cache
         self._works = False
+        self._standby = Standby(self._font_cache)
 
     def check(self) -> None:
         """Return if a sandbox can be started; a yes is remembered.
@@ -87,100 +83,95 @@ class SandboxExecutor:
             StoreError: the disk is full, or cannot be written.
         """
         started = now()
-        await asyncio.to_thread(self.check)
+        if not self._works:
+            await asyncio.to_thread(self.check)
         await bytecode.compile_for(step.code)
-        font_cache = None
-        if fonts.are_needed(step.code):
-            folder = self._cache or config.load().cache
-            font_cache = await fonts.cache(folder / "matplotlib", self._build_fonts)
-        finished = await self._run(step, context, font_cache)
-        try:
-            await _encode_films(finished.outbox, context, step.id)
-        finally:
-            for film in finished.outbox.films:
-                film.raw.unlink(missing_ok=True)
-        status, error = _judge(finished, context.limits)
-        return StepResult(
-            step_id=step.id,
-            executor=self.name,
-            status=status,
-            stdout=finished.stdout.text,
-            stderr=finished.stderr.text,
-            truncated=finished.stdout.truncated or finished.stderr.truncated,
-            values=finished.outbox.values,
-            artifacts=tuple(finished.outbox.artifacts),
-            error=error,
-            device=DEVICE,
-            started_at=started,
-            finished_at=now(),
+        finished = await self._run_warm(step, context)
+        if finished is None:
+            finished = await self._run_cold(step, context)
+        return await verdict.result(
+            finished, step, context, executor=self.name, device=DEVICE, started=started
         )
 
-    async def _run(self, step: Step, context: StepContext, font_cache: Path | None) -> _Finished:
-        def told(stream: str, text: str) -> None:
-            context.emit(
-                OutputWritten.model_validate({"step_id": step.id, "stream": stream, "text": text})
-            )
+    async def warm(self) -> None:
+        """Start a template with the libraries imported; until it is ready steps are cold."""
+        await asyncio.to_thread(self.check)
+        self._standby.begin()
 
-        def progressed(fraction: float) -> None:
-            context.emit(ProgressMade(stage="stage.computing", fraction=fraction, step_id=step.id))
+    async def ready(self) -> bool:
+        """Wait for the template that :meth:`warm` began; return whether it works here."""
+        return await self._standby.ready()
 
-        limits, user = context.limits, bubblewrap.free_user()
-        inputs = await asyncio.to_thread(_inputs, context, user)
-        values = step.resolved_arguments(context.values) if step.arguments else context.values
-        job: dict[str, Json] = {
-            "code": step.code,
-            "parameters": dict(values),
-            "inputs": {name: inside for name, (inside, _) in inputs.items()},
-            "seed": context.seed,
-            "language": context.language,
-            "user": user,
-            "limits": {
-                "address_space_bytes": limits.memory_bytes + ADDRESS_SPACE_BEYOND_MEMORY,
-                "file_bytes": limits.artifact_bytes,
-                # In a user namespace bubblewrap's own first process counts as well.
-                "processes": limits.processes + (user is None),
-            },
-        }
+    @property
+    def why_cold(self) -> str:
+        """What the last template said that did not start; empty where none failed."""
+        return self._standby.problem
+
+    async def cool(self) -> None:
+        """End the template."""
+        await self._standby.close()
+
+    async def _run_warm(self, step: Step, context: StepContext) -> verdict.Finished | None:
+        """Run the step in a child of the template; None: there is none, and nothing has run."""
+        inputs = _inputs(context)
+        wish = Wish(work_bytes=context.limits.artifact_bytes, inputs=dict(inputs.values()))
+        box = self._standby.box(wish)
+        if box is None:
+            return None
+        job = _job(step, context, inputs)
+        job["limits"]["address_space_bytes"] += box.address_bytes
+        try:
+            finished = await _run(step, context, box, job)
+        except TemplateBroken as error:
+            self._standby.failed(str(error))
+            return None
+        if _has_begun(finished):
+            self._standby.worked()
+            return finished
+        self._standby.failed(finished.stderr.text)
+        return None
+
+    async def _run_cold(
+        self, step: Step, context: StepContext, *, fonts_needed: bool | None = None
+    ) -> verdict.Finished:
+        needed = fonts.are_needed(step.code) if fonts_needed is None else fonts_needed
+        user = bubblewrap.free_user()
+        inputs = await asyncio.to_thread(_readable, _inputs(context), context.workdir, user)
         sandbox = partial(
             bubblewrap.Sandbox,
             user=user,
-            work_bytes=limits.artifact_bytes,
+            work_bytes=context.limits.artifact_bytes,
             inputs=dict(inputs.values()),
-            font_cache=font_cache,
+            font_cache=await self._font_cache() if needed else None,
         )
-        outbox = Outbox(context.workdir, limits, context.save, progressed)
-        stdout, stderr = (
-            session.Transcript(most=limits.output_bytes, on_text=partial(told, stream))
-            for stream in ("stdout", "stderr")
-        )
-        ending = await session.run(
-            sandbox,
-            json.dumps(job).encode(),
-            environment=bubblewrap.environment(context.seed),
-            limits=limits,
-            outbox=outbox,
-            stdout=stdout,
-            stderr=stderr,
-        )
-        if not outbox.started and not ending.timed_out:
-            raise bubblewrap.explain(stderr.text)
-        return _Finished(ending, outbox, stdout, stderr)
+        job = _job(step, context, inputs) | {"user": user}
+        if user is not None:  # bubblewrap's own first process is not that user's
+            job["limits"]["processes"] -= bubblewrap.OWN_PROCESSES
+        box = ColdBox(sandbox, bubblewrap.environment())
+        finished = await _run(step, context, box, job)
+        if not _has_begun(finished):
+            raise bubblewrap.explain(finished.stderr.text)
+        return finished
+
+    async def _font_cache(self) -> Path:
+        folder = self._cache or config.load().cache
+        return await fonts.cache(folder / "matplotlib", self._build_fonts)
 
     async def _probe(self) -> None:
         """Start a sandbox that does nothing."""
-        with tempfile.TemporaryDirectory(prefix="intentos-") as folder:
+        with scratch_folder() as folder:
             context = StepContext(
                 values={},
                 live=frozenset(),
                 seed=0,
                 inputs={},
-                workdir=Path(folder),
+                workdir=folder,
                 limits=Limits(wall_time=60),
                 emit=lambda _: None,
                 save=_refuse,
             )
             step = Step(id="probe", language="python", code="pass")
-            finished = await self._run(step, context, None)
+            finished = await self._run_cold(step, context, fonts_needed=False)
             if not finished.outbox.done:
                 raise bubblewrap.explain(finished.stderr.text or "timed out")
 
@@ -192,19 +183,19 @@ class SandboxExecutor:
             shutil.copyfile(data, folder / name)
             return fonts.artifact(name, data, media_type)
 
-        with tempfile.TemporaryDirectory(prefix="intentos-") as work:
+        with scratch_folder() as work:
             context = StepContext(
                 values={},
                 live=frozenset(),
                 seed=0,
                 inputs={},
-                workdir=Path(work),
+                workdir=work,
                 limits=Limits(wall_time=300),
                 emit=lambda _: None,
                 save=save,
             )
             step = Step(id="fonts", language="python", code=code)
-            finished = await self._run(step, context, None)
+            finished = await self._run_cold(step, context, fonts_needed=False)
             if not finished.outbox.done:
                 raise ExecutorError("sandbox.no_fonts", what=finished.stderr.text[-500:])
 
@@ -213,59 +204,71 @@ async def _refuse(name: str, data: bytes | Path, media_type: str) -> Artifact:
     raise AssertionError("the probe saves nothing")
 
 
-async def _encode_films(outbox: Outbox, context: StepContext, step_id: str) -> None:
-    def encoded(fraction: float) -> None:
-        context.emit(ProgressMade(stage="stage.encoding", fraction=fraction, step_id=step_id))
-
-    for film in outbox.films:
-        from .film import encode_film
-
-        made = await encode_film(
-            film.raw,
-            width=film.width,
-            height=film.height,
-            count=film.count,
-            frames_per_second=film.rate,
-            folder=context.workdir,
-            name=film.name,
-            progress=encoded,
+async def _run(
+    step: Step, context: StepContext, box: AbstractAsyncContextManager[Box], job: dict[str, Json]
+) -> verdict.Finished:
+    def told(stream: str, text: str) -> None:
+        context.emit(
+            OutputWritten.model_validate({"step_id": step.id, "stream": stream, "text": text})
         )
-        film.raw.unlink()
-        for path in made:
-            await outbox.keep(path.name, path)
+
+    def progressed(fraction: float) -> None:
+        context.emit(ProgressMade(stage="stage.computing", fraction=fraction, step_id=step.id))
+
+    limits = context.limits
+    outbox = Outbox(context.workdir, limits, context.save, progressed)
+    stdout, stderr = (
+        Transcript(most=limits.output_bytes, on_text=partial(told, stream))
+        for stream in ("stdout", "stderr")
+    )
+    ending = await session.run(
+        box, json.dumps(job).encode(), limits=limits, outbox=outbox, stdout=stdout, stderr=stderr
+    )
+    return verdict.Finished(ending, outbox, stdout, stderr)
 
 
-def _inputs(context: StepContext, user: int | None) -> dict[str, tuple[str, Path]]:
-    """Return local name → (path inside, file that the sandbox's user can read)."""
+def _has_begun(finished: verdict.Finished) -> bool:
+    return finished.outbox.started or finished.ending.timed_out
+
+
+def _job(
+    step: Step, context: StepContext, inputs: Mapping[str, tuple[str, Path]]
+) -> dict[str, Json]:
+    limits = context.limits
+    values = step.resolved_arguments(context.values) if step.arguments else context.values
+    return {
+        "code": step.code,
+        "parameters": dict(values),
+        "inputs": {name: inside for name, (inside, _) in inputs.items()},
+        "seed": context.seed,
+        "language": context.language,
+        "user": None,
+        "fonts": fonts.are_needed(step.code),
+        "limits": {
+            "address_space_bytes": limits.memory_bytes + ADDRESS_SPACE_BEYOND_MEMORY,
+            "file_bytes": limits.artifact_bytes,
+            "processes": limits.processes + bubblewrap.OWN_PROCESSES,
+        },
+    }
+
+
+def _inputs(context: StepContext) -> dict[str, tuple[str, Path]]:
+    """Return local name → (path inside, file)."""
     found = {}
     for name, path in context.inputs.items():
         suffix = path.suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", path.suffix) else ""
-        if user is not None and not path.stat().st_mode & 0o004:
-            path = Path(shutil.copyfile(path, context.workdir / f"input-{name}"))
-            path.chmod(0o444)
         found[name] = (f"{bubblewrap.INSIDE}/inputs/{name}{suffix}", path)
     return found
 
 
-def _judge(finished: _Finished, limits: Limits) -> tuple[StepStatus, Problem | None]:
-    ending, outbox = finished.ending, finished.outbox
-    if ending.timed_out:
-        arguments: dict[str, Json] = {"seconds": limits.wall_time}
-        return StepStatus.TIMED_OUT, Problem(code="sandbox.timed_out", arguments=arguments)
-    if ending.violation is not None:
-        return StepStatus.FAILED, ending.violation.problem
-    if outbox.error is not None:
-        extra: dict[str, Json] = {
-            "memory": size(limits.memory_bytes),
-            "storage": size(limits.artifact_bytes),
-            "processes": limits.processes,
-        }
-        arguments = extra | outbox.error.arguments
-        return StepStatus.FAILED, outbox.error.model_copy(update={"arguments": arguments})
-    if outbox.done:
-        return StepStatus.OK, None
-    code = ending.returncode or 0
-    if code > 128 and (number := code - 128) in signal.valid_signals():
-        arguments = {"signal": signal.Signals(number).name, "memory": size(limits.memory_bytes)}
-        return StepStatus.FAILED, Problem(code="sandbox.killed", arguments=arguments)
-    return StepStatus.FAILED, Problem(code="sandbox.ended_early", arguments={"status": code})
+def _readable(
+    inputs: Mapping[str, tuple[str, Path]], folder: Path, user: int | None
+) -> dict[str, tuple[str, Path]]:
+    """Return the inputs as files that the sandbox's user can read."""
+    found = {}
+    for name, (inside, path) in inputs.items():
+        if user is not None and not path.stat().st_mode & 0o004:
+            path = Path(shutil.copyfile(path, folder / f"input-{name}"))
+            path.chmod(0o444)
+        found[name] = (inside, path)
+    return found

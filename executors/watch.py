@@ -6,10 +6,15 @@ The kernel's own limits hold for one process each; the sum is only seen by looki
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
+SOCKET_BYTES = 2 * 212_992
+"""Memory of the kernel's that one local socket can fill, and no limit on processes counts."""
+
+_QUICK = ("RssAnon:", "RssShmem:")
 
 
 def family(process: int) -> Iterator[int]:
@@ -18,9 +23,15 @@ def family(process: int) -> Iterator[int]:
     while waiting:
         member = waiting.pop()
         yield member
-        for thread in _folder(_PROC / str(member) / "task"):
-            children = _read(_PROC / str(member) / "task" / thread / "children")
-            waiting += [int(child) for child in children.split()]
+        waiting += children(member)
+
+
+def children(process: int) -> list[int]:
+    """Return the processes that a process has started and not outlived; none where there is no
+    such list."""
+    threads = _folder(_PROC / str(process) / "task")
+    texts = (_read(_PROC / str(process) / "task" / thread / "children") for thread in threads)
+    return [int(child) for text in texts for child in text.split()]
 
 
 def memory_bytes(members: list[int], *, most: int) -> int:
@@ -29,10 +40,16 @@ def memory_bytes(members: list[int], *, most: int) -> int:
     Pages that several processes share count once; the slow way to find that out is only taken
     where the quick sum is above ``most``.
     """
-    quick = sum(_sum_of(member, "status", ("RssAnon:", "RssShmem:")) for member in members)
+    quick = sum(_sum_of(member, "status", _QUICK) for member in members)
     if quick <= most:
         return quick
-    return sum(_sum_of(member, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")) for member in members)
+    return sum(_shared_out(member) for member in members)
+
+
+def socket_bytes(process: int) -> int:
+    """Return the memory that the sockets of a process's network namespace may hold."""
+    found = re.search(r"sockets: used (\d+)", _read(_PROC / str(process) / "net" / "sockstat"))
+    return int(found[1]) * SOCKET_BYTES if found else 0
 
 
 def files_in(process: int, folder: str) -> int:
@@ -42,6 +59,12 @@ def files_in(process: int, folder: str) -> int:
     except OSError:  # the process is ending
         return 0
     return status.f_files - status.f_ffree
+
+
+def _shared_out(process: int) -> int:
+    fields = ("Pss_Anon:", "Pss_Shmem:")
+    # A process may have made its details unreadable: then what it shares counts in full.
+    return _sum_of(process, "smaps_rollup", fields) or _sum_of(process, "status", _QUICK)
 
 
 def _sum_of(process: int, file: str, fields: tuple[str, ...]) -> int:

@@ -1,17 +1,25 @@
-"""The executor ``webgpu``: GpuPrograms on this machine's GPU, in a worker process."""
+"""The executor ``webgpu``: GpuPrograms on this machine's GPU, in a worker process behind walls."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from intentos.errors import ExecutorUnavailable
+from intentos.config import load as load_settings
+from intentos.errors import ExecutorUnavailable, InvalidProgram
+from intentos.program import GpuProgram
+from intentos.types import Limits, Value
 
 from . import vulkan
 from .frames import FrameExecutor
+from .gpu_walls import Walls, compile_worker
+from .playing import Playing
 from .worker import worker_command
 
 PROBE_SECONDS = 30.0
@@ -26,6 +34,7 @@ class WebGPUExecutor(FrameExecutor):
 
     _found: frozenset[str] = frozenset()
     """Adapter names that were found to be there."""
+    _behind: Walls | None = None
 
     def check(self) -> None:
         """Return if there is an adapter.
@@ -40,9 +49,63 @@ class WebGPUExecutor(FrameExecutor):
         if find_spec("wgpu") is None:
             raise ExecutorUnavailable("gpu.no_wgpu", what="No module named 'wgpu'")
         # Asking the Vulkan loader takes 40 ms, starting wgpu close to a second.
-        if self.adapter or not _vulkan_answers():
+        self._behind = _walls()
+        if self.adapter or not (self._behind or _vulkan_answers()):
             _probe(self.adapter)
+        self.isolation = "process" if self._behind is None else "sandbox"
         self._found |= {self.adapter}
+
+    @asynccontextmanager
+    async def play(
+        self,
+        program: GpuProgram,
+        *,
+        values: Mapping[str, Value],
+        seed: int,
+        arrays: Mapping[str, Path],
+        limits: Limits,
+    ) -> AsyncIterator[Playing]:
+        """Make a program ready to be played live in a worker of its own, behind the same walls.
+
+        Raises:
+            ExecutorUnavailable: there is no adapter, or not the one that the settings name.
+            InvalidProgram: the device refuses the program, or it wants more memory than allowed.
+            ExecutorError: the worker ended by itself, or did not answer and was stopped.
+        """
+        if program.memory_bytes > limits.memory_bytes:
+            wanted, limit = program.memory_bytes, limits.memory_bytes
+            raise InvalidProgram("gpu.memory", wanted=wanted, limit=limit)
+        with TemporaryDirectory(prefix="intentos-", ignore_cleanup_errors=True) as name:
+            async with self._worker(Path(name)) as worker:
+                playing = Playing(worker, Path(name, "frame.rgba"), self._silence)
+                await playing.begin(program, values=values, seed=seed, arrays=arrays)
+                if self._spare is not None:  # the next wish is not to wait until this one ends
+                    await self._spare.refill()
+                yield playing
+
+    def describe(self) -> str:
+        """Return the adapter's name, backend and kind; takes about a second.
+
+        Raises:
+            ExecutorUnavailable: there is none, or none of the name that the settings prefer.
+        """
+        return _probe(self.adapter)
+
+    def _walls(self) -> Walls | None:
+        self.check()
+        return self._behind
+
+
+def _walls() -> Walls | None:
+    """Return the walls for workers, where bubblewrap works and a driver answers inside."""
+    try:
+        walls = Walls(load_settings().cache / "shaders")
+        if not walls.stand():
+            return None
+        compile_worker()
+        return walls
+    except ExecutorUnavailable:  # no bubblewrap: as on every system but Linux
+        return None
 
 
 def _vulkan_answers() -> bool:
@@ -56,7 +119,7 @@ def _vulkan_answers() -> bool:
     return done.returncode == 0 and done.stdout.strip() not in (b"", b"0")
 
 
-def _probe(adapter: str) -> None:
+def _probe(adapter: str) -> str:
     try:
         done = subprocess.run(
             worker_command("probe", adapter),
@@ -72,3 +135,4 @@ def _probe(adapter: str) -> None:
     answer = json.loads(lines[-1])
     if answer["kind"] == "error":
         raise ExecutorUnavailable(answer["code"], **answer["arguments"])
+    return str(answer["text"])

@@ -63,6 +63,7 @@ def _finite(series: dict[str, Floats], evidence: Evidence) -> Check:
         Words(en="Every vertex is somewhere", zh="每个质点都有确定的位置"),
         lost == 0,
         f"{lost:.0f} without a place",
+        "generic",
     )
 
 
@@ -78,6 +79,7 @@ def _stretch(a: ClothArguments, series: dict[str, Floats]) -> Check:
         Words(en="No thread is stretched too far", zh="没有一根线被过度拉伸"),
         most <= limit,
         f"{100 * most:.1f} % at most, allowed {100 * limit:.0f} %",
+        "generic",
     )
 
 
@@ -88,6 +90,7 @@ def _pins(series: dict[str, Floats]) -> Check:
         Words(en="What is pinned stays", zh="固定点保持不动"),
         off <= 1e-5,
         f"moved {off:.1e} m at most",
+        "generic",
     )
 
 
@@ -98,6 +101,7 @@ def _above(series: dict[str, Floats]) -> Check:
         Words(en="Nothing is below the ground or in the ball", zh="没有穿入地面或球体"),
         below <= 1e-4,
         f"{1000 * below:.2f} mm deep at most" if below > 0 else "always outside",
+        "generic",
     )
 
 

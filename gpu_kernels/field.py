@@ -23,6 +23,7 @@ from intentos.types import Check, Quantity
 from . import prelude
 from .expression import Formula, check_names, parse
 from .field_equations import CELL, STENCILS, Equations
+from .field_half_step import half_step
 from .field_judge import checks_of
 from .field_picture import ALARM, WALL, legend, paint, strip
 from .field_wgsl import GROUP, SAFETY, Shader
@@ -280,7 +281,10 @@ class FieldKernel(KernelBase[FieldArguments]):
         values["dt"] = Quantity(value=dt, unit=arguments.time_unit)
         if math.isfinite(largest):
             values["largest_dt"] = Quantity(value=largest, unit=arguments.time_unit)
-        return values, checks_of(equations(arguments), evidence)
+        checks = checks_of(equations(arguments), evidence)
+        if (count := steps * (evidence.frames - 1)) > 0:
+            checks.append(half_step(arguments, dt, count))
+        return values, checks
 
 
 def _constants(arguments: FieldArguments) -> str:

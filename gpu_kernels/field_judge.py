@@ -36,6 +36,7 @@ def _finite(evidence: Evidence) -> Check:
         Words(en="No value is infinite or undefined", zh="没有无穷或未定义的值"),
         bad == 0,
         f"{bad} of {fields.size} values are not finite",
+        "generic",
     )
 
 
@@ -53,6 +54,7 @@ def _stable_step(evidence: Evidence) -> Check:
         most <= 1.0001,
         f"at most {most:.3g} of the largest stable step"
         + ("" if most <= 1.0001 else "; a parameter went beyond it, and shorter steps were taken"),
+        "generic",
     )
 
 

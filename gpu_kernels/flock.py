@@ -196,31 +196,41 @@ def _uniforms(a: FlockArguments) -> tuple[Uniform, ...]:
     )
 
 
-PROBES: tuple[tuple[str, int, float, str, str, str], ...] = (
-    ("present", 0, 1.0, "", "in the picture's world", "仍在场的个体"),
-    ("not_finite", 1, 1.0, "", "without a place", "位置无效的个体"),
-    ("heading_x", 2, 1 / FIXED, "", "sum of directions, across", "方向之和（水平）"),
-    ("heading_y", 3, 1 / FIXED, "", "sum of directions, up", "方向之和（竖直）"),
-    ("speed_sum", 4, 1 / FIXED, "", "sum of speeds, in top speeds", "速率之和（以最高速率计）"),
-    ("top_speed", 5, 1 / FIXED, "", "fastest, in top speeds", "最快者（以最高速率计）"),
-    ("slowest", 6, 1 / FIXED, "", "slowest, in top speeds", "最慢者（以最高速率计）"),
-    ("outside", 7, 1.0, "", "outside the walls", "越出边界的个体"),
-    ("passed", 8, 1.0, "", "through the door", "已通过门的人数"),
-    ("crossed", 9, 1.0, "", "through a wall", "穿墙的人数"),
-    ("cut_off", 10, 1.0, "", "neighbours not looked at", "未能查看的邻居"),
-    ("overlap", 11, 1 / FIXED, "", "deepest overlap, in diameters", "最大重叠（以直径计）"),
+# Name, counter, unit, label; what a person would watch comes first.
+PROBES: tuple[tuple[str, int, str, str, str], ...] = (
+    ("passed", 8, "", "through the door", "已通过门的人数"),
+    ("mean_speed", 4, "m/s", "mean speed", "平均速率"),
+    ("heading_x", 2, "", "mean direction, across", "平均方向（水平）"),
+    ("heading_y", 3, "", "mean direction, up", "平均方向（竖直）"),
+    ("top_speed", 5, "m/s", "fastest", "最快者"),
+    ("slowest", 6, "m/s", "slowest", "最慢者"),
+    ("present", 0, "", "in the picture's world", "仍在场的个体"),
+    ("not_finite", 1, "", "without a place", "位置无效的个体"),
+    ("outside", 7, "", "outside the walls", "越出边界的个体"),
+    ("crossed", 9, "", "through a wall", "穿墙的人数"),
+    ("cut_off", 10, "", "neighbours not looked at", "未能查看的邻居"),
+    ("overlap", 11, "", "deepest overlap, in diameters", "最大重叠（以直径计）"),
 )
 SERIES = {"passed": ("crowd",), "crossed": ("crowd",), "overlap": ("crowd",)}
 
 
 def _probes(a: FlockArguments) -> tuple[Probe, ...]:
     start = 4 * a.width * a.height
+    # Means are over all who were there at the start: the counters know no other number.
+    scales = {
+        "mean_speed": a.speed_max / (FIXED * a.count),
+        "heading_x": 1 / (FIXED * a.count),
+        "heading_y": 1 / (FIXED * a.count),
+        "top_speed": a.speed_max / FIXED,
+        "slowest": a.speed_max / FIXED,
+        "overlap": 1 / FIXED,
+    }
     return tuple(
         Probe(
-            buffer="accum", name=name, offset=start + offset, scale=scale, unit=unit,
-            label_en=en, label_zh=zh,
+            buffer="accum", name=name, offset=start + counter, scale=scales.get(name, 1.0),
+            unit=unit, label_en=en, label_zh=zh,
         )
-        for name, offset, scale, unit, en, zh in PROBES
+        for name, counter, unit, en, zh in PROBES
         if a.kind in SERIES.get(name, (a.kind,))
     )  # fmt: skip
 

@@ -61,9 +61,9 @@ class FlockArguments(Arguments):
     count: int = Field(6000, ge=1, le=MAX_COUNT)
     span: float = Field(80.0, ge=1, le=10_000)
     """Metres that the shorter side of the picture shows."""
-    radius: float = Field(1.8, gt=0, le=1000)
+    radius: float = Field(1.8, ge=1e-6, le=1000)
     """Metres within which others are seen; what it is at the start is the most it can be later."""
-    separation_radius: float = Field(1.3, gt=0, le=1000)
+    separation_radius: float = Field(1.3, ge=1e-6, le=1000)
     """Metres within which others are too near."""
     separation: float = Field(12.0, ge=0, le=1000)
     """m/s² away from one who is too near, less with distance."""

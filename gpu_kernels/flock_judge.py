@@ -41,8 +41,8 @@ def judge(a: FlockArguments, evidence: Evidence) -> tuple[dict[str, Quantity], l
     series = series_of(evidence)
     agents = evidence.outputs["agents"].astype(float)
     present = np.maximum(series["present"], 1)
-    order = np.hypot(series["heading_x"], series["heading_y"]) / present
-    speed = series["speed_sum"] / present * a.speed_max
+    order = np.hypot(series["heading_x"], series["heading_y"]) * a.count / present
+    speed = series["mean_speed"] * a.count / present
     late = slice(len(order) // 2, None)
     values = {
         "count": Quantity(value=a.count),
@@ -52,7 +52,13 @@ def judge(a: FlockArguments, evidence: Evidence) -> tuple[dict[str, Quantity], l
     if a.boundary == "walls":
         worst = round(float(series["outside"].max()))
         checks.append(
-            judged("within_walls", LABELS["within_walls"], worst == 0, f"at most {worst} outside")
+            judged(
+                "within_walls",
+                LABELS["within_walls"],
+                worst == 0,
+                f"at most {worst} outside",
+                "generic",
+            )
         )
     if a.kind == "crowd":
         values |= _crowd_values(a, evidence, series, agents)
@@ -78,13 +84,13 @@ def _nobody_lost(a: FlockArguments, series: dict[str, Any], agents: Floats) -> C
 
 def _speeds(a: FlockArguments, series: dict[str, Any], agents: Floats) -> Check:
     rate = np.hypot(*agents[agents[:, 0] < GONE, 2:].T)
-    top = max(series["top_speed"].max() * a.speed_max, rate.max(initial=0))
+    top = max(series["top_speed"].max(), rate.max(initial=0))
     moving = slice(1, None) if a.kind == "crowd" else slice(None)
-    low = float((series["slowest"][moving] * a.speed_max).min(initial=a.speed_max))
+    low = float(series["slowest"][moving].min(initial=a.speed_max))
     room = 2e-3 * a.speed_max
     good = top <= a.speed_max + room and (a.kind == "crowd" or low >= a.speed_min - room)
     detail = f"{low:.2f}–{top:.2f} m/s; allowed {a.speed_min:g}–{a.speed_max:g}"
-    return judged("speed_limits", LABELS["speed_limits"], bool(good), detail)
+    return judged("speed_limits", LABELS["speed_limits"], bool(good), detail, "generic")
 
 
 def _seen(series: dict[str, Any]) -> Check:
@@ -191,11 +197,12 @@ def _crowd_checks(a: FlockArguments, series: dict[str, Any], agents: Floats) -> 
     checks = [
         judged(
             "no_one_in_walls", LABELS["no_one_in_walls"], through == 0,
-            f"{through} crossings of walls",
+            f"{through} crossings of walls", "generic",
         ),
         judged(
             "no_overlap", LABELS["no_overlap"], deepest <= MOST_OVERLAP,
             f"deepest {100 * deepest:.1f} % of a diameter, at most {100 * MOST_OVERLAP:.0f} %",
+            "generic",
         ),
     ]  # fmt: skip
     if a.scene == "door":

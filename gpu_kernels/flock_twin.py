@@ -275,11 +275,11 @@ class Flock:
         found = {
             "present": float(here.sum()),
             "not_finite": float((~np.isfinite(self.place).all(1)).sum()),
-            "heading_x": float(heading[0]),
-            "heading_y": float(heading[1]),
-            "speed_sum": float(share.sum()),
-            "top_speed": float(share.max(initial=0)),
-            "slowest": float(share.min(initial=0x7FFFFFFF / 16384)),
+            "heading_x": float(heading[0]) / a.count,
+            "heading_y": float(heading[1]) / a.count,
+            "mean_speed": float(share.sum()) * a.speed_max / a.count,
+            "top_speed": float(share.max(initial=0)) * a.speed_max,
+            "slowest": float(share.min(initial=0x7FFFFFFF / 16384)) * a.speed_max,
             "outside": float(outside.any(1).sum()) if a.boundary == "walls" else 0.0,
             "cut_off": 0.0,
         }

@@ -112,7 +112,9 @@ def _inside(series: dict[str, Floats], discs: Floats) -> Check:
     out = round(float(series["outside"].max()))
     nowhere = round(float(series["not_finite"].max())) + int((~np.isfinite(discs)).any(1).sum())
     detail = f"{out} outside, {nowhere} without a place, of {len(discs)}"
-    return judged("nobody_escapes", LABELS["nobody_escapes"], out == 0 and nowhere == 0, detail)
+    return judged(
+        "nobody_escapes", LABELS["nobody_escapes"], out == 0 and nowhere == 0, detail, "generic"
+    )
 
 
 def _fast_enough(a: GasArguments, series: dict[str, Floats]) -> Check:

@@ -7,7 +7,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
@@ -81,6 +81,16 @@ class Compare:
     """Share of an output's elements that may be further off: the edges of formulas and fractals."""
     pixels: float = 2.0
     """Mean absolute difference of the pictures, in 0–255 levels."""
+
+    def widened(self, factor: float) -> Compare:
+        """Return the same rule with so many times the room."""
+        return replace(
+            self,
+            absolute=self.absolute * factor,
+            relative=self.relative * factor,
+            outliers=min(0.5, self.outliers * factor),
+            pixels=self.pixels * factor,
+        )
 
     def agree(self, got: NDArray[Any], wanted: NDArray[Any]) -> bool:
         """Judge two outputs of one shape by the rule.
@@ -280,12 +290,19 @@ def judged(
     good: bool | np.bool | None,
     detail: str,
     kind: Literal["generic", "physical", "oracle"] = "physical",
+    *,
+    given: bool = False,
 ) -> Check:
-    """Return a check: passed or failed, or unknown where ``good`` is None."""
+    """Return a check: passed or failed, or unknown where ``good`` is None.
+
+    ``physical`` says that a law holds which the kernel does not impose; that numbers are finite,
+    or within what the kernel clamps them to, is ``generic``. ``given``: what the result is compared
+    with is an argument.
+    """
     status: Literal["passed", "failed", "unknown"] = "passed" if good else "failed"
     if good is None:
         status = "unknown"
-    return Check(name=name, title=title, kind=kind, status=status, detail=detail)
+    return Check(name=name, title=title, kind=kind, status=status, detail=detail, given=given)
 
 
 def frames_checks(arguments: Arguments, evidence: Evidence) -> tuple[Check, ...]:

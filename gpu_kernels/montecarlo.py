@@ -49,7 +49,7 @@ class MontecarloArguments(Arguments):
     variables: dict[str, Variable] = Field(
         default={"x": Variable(low="-1", high="1"), "y": Variable(low="-1", high="1")},
         min_length=1,
-        max_length=12,
+        max_length=24,
     )
     parameters: dict[str, FiniteFloat] = Field(default={}, max_length=32)
     samples: int = Field(10_000_000, ge=100, le=1_000_000_000)
@@ -116,9 +116,13 @@ class Problem:
 
     def __init__(self, a: MontecarloArguments) -> None:
         self.a = a
-        self.variables = [settle(name, v, a.parameters) for name, v in a.variables.items()]
-        names = [*a.variables, *a.parameters]
-        self.formula = parse(a.formula, names)
+        drawn = [settle(name, v, a.parameters) for name, v in a.variables.items()]
+        self.formula = parse(a.formula, [*a.variables, *a.parameters])
+        self.variables = [
+            v
+            for number, v in enumerate(drawn)
+            if v.name in self.formula.names or (a.shown_as == "scatter" and number < 2)
+        ]
         self.condition, self.factor = _condition(self.formula)
         if not self.formula.names & set(a.variables):
             raise ValueError(f"formula has none of the variables {', '.join(a.variables)}")

@@ -136,7 +136,7 @@ def _places(evidence: Evidence, series: Series) -> Check:
     bad = max(bad, int(np.nan_to_num(series["lost"], nan=1e9).max()))
     return judged(
         "places_finite", Words(en="Every body is somewhere", zh="每个天体都有确定的位置和速度"),
-        bad == 0, f"{bad} without a place or a speed",
+        bad == 0, f"{bad} without a place or a speed", "generic",
     )  # fmt: skip
 
 

@@ -162,6 +162,7 @@ def _finite(a: OdeArguments, members: Floats, curves: Floats) -> Check:
         Words(en="No value is infinite or undefined", zh="没有无穷或未定义的值"),
         bad == 0,
         f"{bad} of {states.size + curves.size} values are not finite",
+        "generic",
     )
 
 
@@ -206,6 +207,7 @@ def _exact(a: OdeArguments, name: str, off: Floats, reach: float) -> Check:
         share <= a.accuracy,
         f"largest difference {share:.2e} of {reach:.4g}, at most {a.accuracy:g}",
         "oracle",
+        given=True,
     )
 
 

@@ -31,8 +31,8 @@ class Item(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal[Counted, Single]
-    count: int | None = Field(None, ge=1, le=600)
-    """How many, exactly; a kind's own number where nothing is said."""
+    count: int | None = Field(None, ge=0, le=600)
+    """How many, exactly; 0 is none, and a kind's own number where nothing is said."""
     x: float = Field(0.0, ge=-500, le=500)
     """Middle of the area over which they spread."""
     z: float | None = Field(None, ge=-500, le=50)

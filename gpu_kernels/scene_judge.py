@@ -154,6 +154,8 @@ def _standing(plan: Layout, rows: Floats) -> Check:
     worst = 0.0
     for name in plan.kinds:
         first, count = plan.ranges[name]
+        if not count:
+            continue  # none of the kind was wanted
         own = rows[STATE + RECORD * first : STATE + RECORD * (first + count)]
         base, top = own[::RECORD], own[5::RECORD]
         bend = np.hypot(top[:, 0], top[:, 1])
@@ -166,6 +168,7 @@ def _standing(plan: Layout, rows: Floats) -> Check:
         Words(en="The wind bends plants no further than it can", zh="植物弯曲不超过风力所及"),
         worst <= MOST_BENT,
         f"at most {100 * worst:.1f} % of the height, {100 * MOST_BENT:.0f} % in a storm",
+        "generic",
     )
 
 

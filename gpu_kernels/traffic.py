@@ -306,6 +306,7 @@ def _limit_holds(
         Words(en="Nobody drives faster than the limit", zh="没有车辆超速"),
         fastest <= limit + 1e-6,
         f"fastest {fastest:.1f} km/h, limit {limit:.1f} km/h",
+        "generic",
     )
 
 
@@ -322,6 +323,7 @@ def _flow_is_possible(a: TrafficArguments, speeds: list[float]) -> Check:
         Words(en="The flow is below the theoretical maximum", zh="车流量低于理论上限"),
         greatest <= bound * (1 + 1e-6) + 1e-6,
         f"greatest {greatest:.0f}/h a lane, at most {bound:.0f}/h",
+        "generic",
     )
 
 

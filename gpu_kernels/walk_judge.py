@@ -81,7 +81,7 @@ def _spread(a: WalkArguments, r2: Any, steps: int) -> Check:
     """Judge r² by Einstein's law; its relative error is sqrt(2/dN) for a normal cloud."""
     title = Words(en="The spread follows 2dDt", zh="均方位移符合 2dDt")
     if steps == 0:
-        return judged("einstein", title, float(r2.max()) == 0, "no step was made")
+        return judged("einstein", title, float(r2.max()) == 0, "no step was made", "generic")
     ratio = float(r2.mean()) / steps
     # A single lattice step has no spread at all in r²: the error is at most the normal one.
     error = math.sqrt(2 / (a.dimensions * a.count))
@@ -286,4 +286,5 @@ def _open_share(a: WalkArguments, series: dict[str, Any]) -> Check:
         Words(en="As many cells are open as wanted", zh="开放格点的比例与设定相符"),
         worst <= SIGMAS + 0.5,
         f"off by {worst:.1f} standard errors at most",
+        "generic",
     )

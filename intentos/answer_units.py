@@ -87,6 +87,17 @@ def convert(number: float, unit: str, wanted: str) -> float:
     return (number * factor + offset - other_offset) / other_factor
 
 
+def family_of(unit: str) -> tuple[str, str] | None:
+    """Return the quantity of a unit and its one spelling; None for one that is not known here.
+
+    ``in`` and ``t`` are mostly words and are not read as units; nor is ``g``, which may be a pull.
+    """
+    unit = _SPELLED.get(unit, unit)
+    if unit in ("in", "t", "g", "C") or unit not in _FAMILY:
+        return None
+    return _FAMILY[unit], unit
+
+
 def _plain(number: float) -> str:
     if number and math.log10(abs(number)) > 6:
         return f"{number:.4g}"

@@ -9,9 +9,8 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from typing import Literal
 
 from rich.text import Text
 
@@ -20,51 +19,72 @@ from intentos.errors import IntentOSError
 from intentos.plan import Approval, Plan
 from intentos.plan_file import dump_plan, load_plan
 from intentos.protocols import Proposal
+from intentos.risk import Risk
+from intentos.rules import Rule
+from intentos.scratch import scratch_folder
 from intentos.terminal import Terminal
 from intentos.types import Estimate, Value, new_id
 
 EstimatePlan = Callable[[Plan, Mapping[str, Value], str], Awaitable[Mapping[str, Estimate]]]
 """``await estimate(plan, values, run)`` returns what each step will cost, as far as is known."""
+Consider = Callable[[Plan, Mapping[str, Value], str], Awaitable[tuple[Risk, Rule | None]]]
+"""``await consider(plan, values, run)`` returns how risky it is, and what *always* would save."""
 ParentOf = Callable[[Plan], tuple[Plan, Mapping[str, Value]] | None]
 
 
 class AskInTerminal:
-    """Shows the plan and asks y / n / e / x until there is a decision."""
+    """Shows the plan and asks y / n / e / a / x until there is a decision."""
 
     def __init__(
-        self, terminal: Terminal, estimate: EstimatePlan, parent: ParentOf = lambda plan: None
+        self, terminal: Terminal, estimate: EstimatePlan, parent: ParentOf, consider: Consider
     ) -> None:
         """``parent``: finds the plan that another one came from."""
         self._terminal = terminal
         self._estimate = estimate
         self._parent = parent
+        self._consider = consider
 
     async def approve(
         self, plan: Plan, values: Mapping[str, Value], *, run: str, why: str
     ) -> Approval | Proposal | None:
-        """Return the person's decision; end of input or Ctrl-C cancels."""
+        """Return the person's decision; an empty line means no, end of input or Ctrl-C cancels."""
         terminal = self._terminal
         terminal.pause()
+        risk, rule = await self._consider(plan, values, run)
         estimates = await self._estimate(plan, values, run)
         terminal.pause()
-        card = terminal.card(plan, values, estimates=estimates, parent=self._parent(plan))
+        card = terminal.card(
+            plan, values, estimates=estimates, parent=self._parent(plan), risk=risk
+        )
         terminal.console.print(card)
         terminal.console.print(Text(terminal.say(why), style="dim"))
+        asks = "card.question" if rule is None else "card.question_always"
+        answers = "card.answers" if rule is None else "card.answers_always"
         while True:
-            reply = _ask(terminal, terminal.say("card.question"))
+            reply = _ask(terminal, terminal.say(asks))
             match reply.strip().lower():
                 case "y" | "yes" | "是" | "好":
                     return _decision(plan, "approve")
-                case "n" | "no" | "否" | "不":
+                case "n" | "no" | "否" | "不" | "":
                     return _decision(plan, "reject")
                 case "x":
-                    terminal.console.print(terminal.explain(plan, values))
+                    terminal.console.print(terminal.explain(plan, values, risk=risk))
+                case "a" | "always" | "总是" if rule is not None:
+                    if self._agrees(rule):
+                        return _decision(plan, "approve", rule=rule)
                 case "e":
                     edited = self._edit(plan, values)
                     if edited is not None:
                         return edited
                 case _:
-                    terminal.console.print(terminal.say("card.answers"))
+                    terminal.console.print(terminal.say(answers))
+
+    def _agrees(self, rule: Rule) -> bool:
+        """Show the rule as it will be kept, and ask once more."""
+        terminal = self._terminal
+        terminal.console.print(Text(rule.words(terminal.language)))
+        reply = _ask(terminal, terminal.say("rules.question"))
+        return reply.strip().lower() in ("y", "yes", "是", "好")
 
     async def may_send(self, disclosure: Disclosure) -> bool:
         """Return whether the person lets this much go to a model that is not on this machine."""
@@ -107,9 +127,15 @@ class AskInTerminal:
         return Proposal(plan=edited, values=found.values)
 
 
-def _decision(plan: Plan, decision: str) -> Approval:
-    return Approval.model_validate(
-        {"plan_digest": plan.digest, "decision": decision, "by": "terminal", "scope": "plan"}
+def _decision(
+    plan: Plan, decision: Literal["approve", "reject"], rule: Rule | None = None
+) -> Approval:
+    return Approval(
+        plan_digest=plan.digest,
+        decision=decision,
+        by="terminal",
+        scope="plan" if rule is None else "rule",
+        rule=None if rule is None else rule.id,
     )
 
 
@@ -135,8 +161,8 @@ def _in_editor(text: str) -> str:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     if sys.platform == "win32" and editor == "vi":
         editor = "notepad"
-    with tempfile.TemporaryDirectory(prefix="intentos-") as folder:
-        path = Path(folder) / "plan.yaml"
+    with scratch_folder() as folder:
+        path = folder / "plan.yaml"
         path.write_text(text, "utf-8")
         try:
             subprocess.run([*shlex.split(editor), str(path)], check=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from intentos.errors import InvalidProgram
 from intentos.program import SIZES, STANDARD_UNIFORMS, GpuProgram, UniformType, View, fits
@@ -114,7 +114,13 @@ def pack(program: GpuProgram, values: Mapping[str, Json]) -> bytes:
 
 
 def standard_values(
-    program: GpuProgram, *, frame: int, step: int, seed: int, view: View | None = None
+    program: GpuProgram,
+    *,
+    frame: int,
+    step: int,
+    seed: int,
+    view: View | None = None,
+    pointer: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
 ) -> dict[str, Json]:
     """Return the standard uniforms' values at one moment."""
     view = view or program.view
@@ -132,7 +138,7 @@ def standard_values(
         "zoom": view.zoom,
         "spin": view.spin,
         "pan": list(view.pan),
-        "pointer": [0.0, 0.0, 0.0, 0.0],
+        "pointer": list(pointer),
     }
 
 

@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from intentos.errors import InvalidPlan
+from intentos.evidence import can_fail, is_independent, is_undefined
 from intentos.formula import evaluate, names_in
 from intentos.messages import message
 from intentos.plan import CheckSpec, Plan
+from intentos.run import StepResult
 from intentos.types import Badge, Check, Quantity, Value
 
 
 def judge(
-    plan: Plan, values: Mapping[str, Value], quantities: Mapping[str, Quantity]
+    plan: Plan,
+    values: Mapping[str, Value],
+    quantities: Mapping[str, Quantity],
+    *,
+    results: Sequence[StepResult] | None = None,
+    vouched: bool = True,
 ) -> tuple[Check, ...]:
-    """Judge every check that the plan carries against the computed values."""
+    """Judge every check that the plan carries against the computed values.
+
+    A check that is only its author's word comes out as a generic one (``evidence.py``).
+    ``results``: which step reported what, where that is known.
+    """
     names = names_for(values, quantities)
-    return tuple(_judge(spec, names) for spec in plan.checks)
+    judged = []
+    for spec in plan.checks:
+        check = _judge(spec, names, quantities)
+        if check.status != "unknown" and results is not None and check.kind != "generic":
+            if not is_independent(spec, plan, results, quantities, vouched=vouched):
+                check = check.model_copy(update={"kind": "generic"})
+        judged.append(check)
+    return tuple(judged)
 
 
 def badge(origin: str, checks: Sequence[Check], *, accounted: bool) -> Badge:
@@ -36,7 +54,7 @@ def badge(origin: str, checks: Sequence[Check], *, accounted: bool) -> Badge:
     unknown = any(check.status == "unknown" for check in checks)
     if independent and accounted and not unknown:
         return "verified"
-    return "plausible" if checks else "unchecked"
+    return "plausible" if any(check.status == "passed" for check in checks) else "unchecked"
 
 
 def answer(
@@ -79,20 +97,32 @@ def plain(value: object) -> str:
     return str(value)
 
 
-def _judge(spec: CheckSpec, names: Mapping[str, Any]) -> Check:
+def _judge(spec: CheckSpec, names: Mapping[str, Any], computed: Mapping[str, Quantity]) -> Check:
+    status, detail = _verdict(spec, names, computed)
+    return Check(name=spec.name, title=spec.title, kind=spec.kind, status=status, detail=detail)
+
+
+def _verdict(
+    spec: CheckSpec, names: Mapping[str, Any], computed: Mapping[str, Quantity]
+) -> tuple[Literal["passed", "failed", "unknown"], str]:
     try:
-        passed = bool(evaluate(spec.expect, names))
-        status = "passed" if passed else "failed"
-        used = sorted(name for name in names_in(spec.expect) if name in names)
-        detail = f"{spec.expect}; " + ", ".join(f"{n} = {plain(names[n])}" for n in used)
+        used = sorted(names_in(spec.expect))
+        numbers = ", ".join(f"{n} = {plain(names[n])}" for n in used if n in names)
+        detail = f"{spec.expect}; {numbers}" if numbers else spec.expect
+        # An unknown name counts also where `or` would have stopped before it.
+        for name in used:
+            if name not in names:
+                evaluate(name, names)
+        undefined = [name for name in used if is_undefined(names[name])]
+        if undefined:  # NaN passes what begins with `not`
+            return "failed", f"{detail}; not finite: {', '.join(undefined)}"
+        passed = evaluate(spec.expect, names)
+        if not isinstance(passed, bool):
+            return "unknown", f"{detail}; = {plain(passed)}, neither true nor false"
+        if passed and not can_fail(spec, names, computed):
+            return "unknown", f"{detail}; no computed number could fail it, so it says nothing"
+        return ("passed" if passed else "failed"), detail
     except InvalidPlan as error:
-        status, detail = "unknown", str(error)
+        return "unknown", str(error)
     except (ArithmeticError, ValueError, TypeError) as error:
-        status, detail = "failed", f"{spec.expect}: {error}"
-    return Check(
-        name=spec.name,
-        title=spec.title,
-        kind=spec.kind,
-        status=status,
-        detail=detail,
-    )
+        return "failed", f"{spec.expect}: {error}"

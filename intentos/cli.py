@@ -48,16 +48,18 @@ from intentos.report import (
     report,
     results_folder,
 )
+from intentos.risk import Risk
+from intentos.rules import Rule
 from intentos.run import Run, RunStatus
 from intentos.terminal import Terminal
-from intentos.types import Attachment, Estimate, Language, Need, Value, language_of, new_id
+from intentos.types import Attachment, Estimate, Language, Mode, Need, Value, language_of, new_id
+from intentos.warning import PluginWarning
 
 T = TypeVar("T")
 
 app = typer.Typer(
     name="intentos",
     help="Say what you want computed, in Chinese or English. 用中文或英文说出想要计算的东西。",
-    no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -72,6 +74,17 @@ Out = Annotated[Path | None, typer.Option(help="Folder for exactly this run's ar
 Attach = Annotated[
     list[Path] | None,
     typer.Option(help="A table, picture, sound or array to work on; may be repeated."),
+]
+ModeName = Annotated[
+    str | None,
+    typer.Option("--mode", help="When to ask: ask, risky, machine; plan: run nothing."),
+]
+Unsafe = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-no-sandbox",
+        help="Let this call's Python run with nothing to hold it in, where no sandbox works.",
+    ),
 ]
 Jury = Annotated[bool, typer.Option("--jury", help="Let several programs vote on a number.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -99,12 +112,15 @@ def ask(
     model: ModelName = None,
     send: Send = "",
     jury: Jury = False,
+    mode: ModeName = None,
+    unsafe_no_sandbox: Unsafe = False,
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Understand a wish, show the plan, run it and show what came out."""
     call = Call(language=language_of(text), json_=json_, out=out)
-    options = call.guard(lambda: _options(set_, seed, allow, model))
+    options = call.guard(lambda: make_options(set_, seed, allow, model, mode))
+    options.unsafe_no_sandbox = unsafe_no_sandbox
     options.jury = jury
     options.send = call.guard(lambda: _sendable(send))
 
@@ -130,13 +146,16 @@ def run(
     allow: Allow = "",
     set_: Set = None,
     seed: Seed = None,
+    mode: ModeName = None,
+    unsafe_no_sandbox: Unsafe = False,
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Run a plan file; a plan that was edited is asked about again."""
     call = Call(language=None, json_=json_, out=out)
     found = call.guard(lambda: read_plan(plan))
-    options = call.guard(lambda: _options(set_, seed, allow, None))
+    options = call.guard(lambda: make_options(set_, seed, allow, None, mode))
+    options.unsafe_no_sandbox = unsafe_no_sandbox
     options.chosen = frozenset(options.values)
     options.values = {**found.values, **options.values}
     if found.edited:
@@ -166,12 +185,15 @@ def rerun(
     allow: Allow = "",
     set_: Set = None,
     seed: Seed = None,
+    mode: ModeName = None,
+    unsafe_no_sandbox: Unsafe = False,
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Run a plan once more with other values; no model is used."""
     call = Call(language=None, json_=json_, out=out)
-    options = call.guard(lambda: _options(set_, seed, allow, None))
+    options = call.guard(lambda: make_options(set_, seed, allow, None, mode))
+    options.unsafe_no_sandbox = unsafe_no_sandbox
 
     async def work(conversation: Conversation) -> Run:
         earlier = conversation.store.run(run)
@@ -206,7 +228,7 @@ def plan(
 ) -> None:
     """Write the plan for a wish as YAML, without running anything."""
     call = Call(language=language_of(text), json_=False, out=None)
-    options = call.guard(lambda: _options(set_, None, "", model))
+    options = call.guard(lambda: make_options(set_, None, "", model))
     sent = call.guard(lambda: _sendable(send))
 
     async def work(conversation: Conversation) -> tuple[Plan, Mapping[str, Value]]:
@@ -254,11 +276,22 @@ class Call:
         """Return what the action returns; an error is told and ends the process."""
         return guard(self.terminal, action, json_=self._json)
 
-    def run(self, work: Callable[[Conversation], Awaitable[Run]], *, yes: bool) -> None:
-        """Run something to its end, tell how it went, and end the process."""
+    def run(
+        self,
+        work: Callable[[Conversation], Awaitable[Run]],
+        *,
+        yes: bool,
+        tell: Callable[[Run, Conversation], int] | None = None,
+    ) -> None:
+        """Run something to its end, tell how it went, and end the process; ``tell`` tells of a run
+        that completed in the place of the usual words, and returns the exit code."""
         finished, conversation = self.guard(lambda: asyncio.run(self._run(work, yes=yes)))
         self.terminal.pause()
+        if tell is not None and finished.status is RunStatus.COMPLETED:
+            raise typer.Exit(self.guard(lambda: tell(finished, conversation)))
         self.guard(lambda: self._tell(finished, conversation))
+        if conversation.cleaned is not None and conversation.cleaned.artifacts:
+            self.terminal.cleaned(conversation.cleaned, "clean.by_itself")
         raise typer.Exit(exit_code(finished))
 
     async def converse(self, work: Callable[[Conversation], Awaitable[T]], approver: Approver) -> T:
@@ -312,7 +345,13 @@ class Call:
         def parent(plan: Plan) -> tuple[Plan, Mapping[str, Value]] | None:
             return self.conversation.store.plan(plan.parent) if plan.parent else None
 
-        return AskInTerminal(self.terminal, estimate, parent)
+        async def consider(
+            plan: Plan, values: Mapping[str, Value], run: str
+        ) -> tuple[Risk, Rule | None]:
+            gate = self.conversation.runtime.gate(run)
+            return await gate.risk(plan, values), await gate.rule(plan, values)
+
+        return AskInTerminal(self.terminal, estimate, parent, consider)
 
     def _tell(self, run: Run, conversation: Conversation) -> None:
         store = conversation.store
@@ -332,16 +371,19 @@ class Call:
             typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
         else:
             self.terminal.result(run, paths, conversation.timings)
+        if run.status is RunStatus.REJECTED:
+            self._show_unapproved(run)
         if run.error is not None:
             self.terminal.error(run.error.text(language))
-        elif run.status is RunStatus.REJECTED:
-            self._tell_rejected(run)
 
-    def _tell_rejected(self, run: Run) -> None:
-        if run.approval is None and run.plan is not None:
-            card = self.terminal.card(run.plan, run.values)
-            console = self.terminal.console if self._json else self.terminal.stdout()
-            console.print(card)
+    def _show_unapproved(self, run: Run) -> None:
+        """Print a plan that nobody was asked about, to be read before the next try."""
+        planned_only = run.error is not None and run.error.code == "policy.plan_only"
+        if run.plan is None or run.approval is not None or not (planned_only or run.error is None):
+            return
+        console = self.terminal.console if self._json else self.terminal.stdout()
+        console.print(self.terminal.card(run.plan, run.values))
+        if run.error is None:
             self.terminal.note("policy.not_approved")
 
 
@@ -389,13 +431,33 @@ def system_language() -> Language:
 
 def main(called_at: float) -> None:
     """Run the command line; ``called_at`` is when the process was called, in seconds."""
-    from intentos import cli_keep, cli_look, cli_preferences
+    from intentos import (
+        cli_approvals,
+        cli_build,
+        cli_doctor,
+        cli_executors,
+        cli_export,
+        cli_keep,
+        cli_listen,
+        cli_look,
+        cli_preferences,
+        cli_replay,
+        cli_window,
+    )
 
     _open_streams()
     Call.at = called_at
+    cli_window.register(app)
     cli_look.register(app)
     cli_keep.register(app, cli_look.recipes_app)
+    cli_export.register(app)
+    cli_executors.app.command()(cli_build.build)
+    app.add_typer(cli_executors.app, name="executors")
+    cli_replay.register(app)
+    cli_doctor.register(app)
     app.add_typer(cli_preferences.app, name="preferences")
+    cli_approvals.register(app)
+    cli_listen.register(app)
     warnings.showwarning = _show_warning
     try:
         app()
@@ -419,14 +481,34 @@ def _open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _options(set_: list[str] | None, seed: int | None, allow: str, model: str | None) -> Options:
+def make_options(
+    set_: list[str] | None,
+    seed: int | None,
+    allow: str,
+    model: str | None,
+    mode: str | None = None,
+) -> Options:
+    """Return what options of the command line say; raises UsageError for an unknown word."""
+    modes: dict[str, Mode] = {mode: mode for mode in get_args(Mode)}
+    if mode is not None and mode not in modes:
+        raise UsageError("mode.unknown", mode=mode[:40], known=", ".join(modes))
+    return Options(
+        values=assignments(set_ or []),
+        seed=seed,
+        allow=needs(allow),
+        model=model,
+        mode=None if mode is None else modes[mode],
+    )
+
+
+def needs(allow: str) -> frozenset[Need]:
+    """Return the needs that a text names; raises UsageError for one that there is not."""
     known: dict[str, Need] = {need: need for need in get_args(Need)}
     wanted = [need.strip() for need in allow.split(",") if need.strip()]
     for need in wanted:
         if need not in known:
             raise UsageError("allow.unknown", need=need, known=", ".join(known))
-    needs = frozenset(known[need] for need in wanted)
-    return Options(values=assignments(set_ or []), seed=seed, allow=needs, model=model)
+    return frozenset(known[need] for need in wanted)
 
 
 def _sendable(text: str) -> frozenset[Sent]:
@@ -471,5 +553,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    text = f"⚠ {messages.message('cli.warning', system_language())}: {message}"
+    language = system_language()
+    told = message.text(language) if isinstance(message, PluginWarning) else message
+    text = f"⚠ {messages.message('cli.warning', language)}: {told}"
     typer.echo(without_controls(text), err=True)

@@ -12,21 +12,21 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from intentos import cli, config, doctor
+from intentos import cli, config
+from intentos.certificate import certificate
 from intentos.config import Settings
 from intentos.consent import Consents
-from intentos.errors import ExecutorUnavailable
+from intentos.errors import Missing, StoreError
 from intentos.protocols import Planner, RecipeInfo
 from intentos.registry import Registry
-from intentos.report import Timings, last_named, report, results_folder
+from intentos.report import Timings, last_named, lost, report, results_folder
 from intentos.run import Run
 from intentos.spending import Spending
 from intentos.store import Store
 from intentos.terminal import Terminal
 
 recipes_app = typer.Typer(help="The library of recipes.", rich_markup_mode=None)
-models_app = typer.Typer(help="Language models.", rich_markup_mode=None)
-executors_app = typer.Typer(help="What can run steps here.", rich_markup_mode=None)
+models_app = typer.Typer(help="Models for language and speech.", rich_markup_mode=None)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
@@ -35,10 +35,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(runs)
     app.command()(show)
-    app.command("doctor")(doctor_command)
     app.add_typer(recipes_app, name="recipes")
     app.add_typer(models_app, name="models")
-    app.add_typer(executors_app, name="executors")
     # By name, as all that is not core: what it needs is imported when something is measured.
     app.add_typer(import_module("intentos.bench.command").app, name="bench")
 
@@ -72,52 +70,46 @@ def runs(
 def show(
     run: Annotated[str, typer.Argument(help="A run's id, its beginning or end, or `last`.")],
     json_: Json = False,
+    certificate_: Annotated[
+        bool, typer.Option("--certificate", help="Print what it was made from, as hashes, in JSON.")
+    ] = False,
 ) -> None:
     """Show a run: what was understood, what ran, what came out."""
     look = _Look()
     store = look.store()
     found = store.run(run)
+    proof = certificate(found)
+    if certificate_:
+        if proof is None:
+            raise Missing("replay.no_certificate", run=found.id)
+        _print_json(proof.document())
+        return
     paths = results_folder(found, look.settings, store)
+    gone = lost(found, store)
     store.close()
     if json_:
-        _print_json(
-            report(
-                found,
-                paths=paths,
-                timings=_timings(found),
-                runs=[found.id],
-                language=found.intent.language,
-            )
+        document = report(
+            found,
+            paths=paths,
+            timings=_timings(found),
+            runs=[found.id],
+            language=found.intent.language,
         )
+        away = [{"name": a.name, "sha256": a.id, "why": why} for a, why in gone]
+        _print_json({**document, "lost": away})
         return
     look.out.print(Text(found.intent.text, style="bold"))
     if found.plan is not None:
-        look.out.print(look.terminal.card(found.plan, found.values, whole_code=True))
+        bare = found.approval is not None and found.approval.bare != ()
+        look.out.print(look.terminal.card(found.plan, found.values, whole_code=True, bare=bare))
     look.terminal.result(found, paths, _timings(found))
+    for why in sorted({why for _, why in gone}):
+        names = ", ".join(artifact.name for artifact, w in gone if w == why)
+        look.terminal.note(f"lost.{why}", names=names, run=found.id[-8:])
+    if proof is not None:
+        look.terminal.note("replay.certificate", digest=proof.digest[:12], run=found.id[-8:])
     if found.error is not None:
         look.terminal.error(found.error.text(look.terminal.language))
-
-
-def doctor_command(json_: Json = False) -> None:
-    """Look at this machine: what works, what is missing, and what to do about it."""
-    look = _Look()
-    findings = doctor.examine(look.settings, look.registry(), look.planner().models)
-    if json_:
-        _print_json([finding.model_dump() for finding in findings])
-    else:
-        for finding in findings:
-            mark, style = {
-                "ok": ("✓", "green"),
-                "missing": ("✗", "red"),
-                "limited": ("!", "yellow"),
-            }[finding.status]
-            text = finding.problem.text(look.terminal.language) if finding.problem else ""
-            name = look.say(f"doctor.{finding.name}")
-            look.out.print(Text.assemble((f"{mark} ", style), name, (f"  {finding.detail}", "dim")))
-            if text:
-                look.out.print(Text(f"    {text}"))
-    if any(finding.status == "missing" for finding in findings):
-        raise typer.Exit(4)
 
 
 @recipes_app.callback(invoke_without_command=True)
@@ -149,16 +141,20 @@ def models(context: typer.Context, json_: Json = False) -> None:
         _print_json(
             [
                 {"name": m.name, "path": str(m.path), "size": m.size, "licence": m.licence,
-                 "present": m.present}
+                 "present": m.present, "kind": m.kind}
                 for m in found
             ]
         )  # fmt: skip
         return
     for model in found:
-        state = look.say("models.present" if model.present else "models.absent")
+        if model.present:
+            state = look.say("models.present")
+        else:
+            state = look.say("models.absent", name=model.name)
+        kind = look.say(f"models.kind_{model.kind}")
         look.out.print(
             Text(f"{model.name}  ", style="bold"),
-            Text(f"{model.size / 1e9:.2f} GB · {model.licence} · {state}"),
+            Text(f"{kind} · {model.size / 1e9:.2f} GB · {model.licence} · {state}"),
         )
         if model.problem is not None:
             look.out.print(Text("  " + model.problem.text(look.terminal.language), style="red"))
@@ -168,7 +164,7 @@ def models(context: typer.Context, json_: Json = False) -> None:
 def models_pull(
     name: Annotated[str, typer.Argument(help="Which model.")] = "embedded",
     from_: Annotated[
-        Path | None, typer.Option("--from", help="A file that you already have.")
+        Path | None, typer.Option("--from", help="A file or folder that you already have.")
     ] = None,
 ) -> None:
     """Fetch a model; what was begun is resumed."""
@@ -216,59 +212,6 @@ def models_forget(
     look.terminal.note("models.forgotten", host=host)
 
 
-@executors_app.callback(invoke_without_command=True)
-def executors(context: typer.Context, json_: Json = False) -> None:
-    """List what can run steps here, and what is missing for the others."""
-    if context.invoked_subcommand is not None:
-        return
-    look = _Look()
-    registry = look.registry()
-    origins = registry.names("executors")
-    rows: list[dict[str, Any]] = []
-    for name, executor in registry.executors().items():
-        problem = None
-        try:
-            executor.check()
-        except ExecutorUnavailable as error:
-            problem = error.text(look.terminal.language)
-        rows.append(
-            {
-                "name": name,
-                "languages": sorted(executor.languages),
-                "isolation": executor.isolation,
-                "package": origins.get(name, "?"),
-                "available": problem is None,
-                "problem": problem,
-            }
-        )
-    if json_:
-        _print_json(rows)
-        return
-    for row in rows:
-        mark = ("✓ ", "green") if row["available"] else ("✗ ", "red")
-        text = f"{row['name']}  {', '.join(row['languages'])} · {row['isolation']}"
-        look.out.print(Text.assemble(mark, f"{text} · {row['package']}"))
-        if row["problem"]:
-            look.out.print(Text(f"    {row['problem']}"))
-
-
-@executors_app.command("check")
-def executors_check() -> None:
-    """Ask every executor whether it works here; exit 4 if one does not."""
-    look = _Look()
-    failed = False
-    for name, executor in look.registry().executors().items():
-        try:
-            executor.check()
-            look.out.print(Text.assemble(("✓ ", "green"), name))
-        except ExecutorUnavailable as error:
-            failed = True
-            text = error.text(look.terminal.language)
-            look.out.print(Text.assemble(("✗ ", "red"), f"{name}: {text}"))
-    if failed:
-        raise typer.Exit(4)
-
-
 class _Look:
     """One call of a command that looks."""
 
@@ -278,12 +221,17 @@ class _Look:
         self.settings: Settings = config.load()
         self.terminal.language = cli.language_for(self.settings)
 
-    def say(self, code: str) -> str:
-        return self.terminal.say(code)
+    def say(self, code: str, **arguments: object) -> str:
+        return self.terminal.say(code, **arguments)
 
     def store(self) -> Store:
         store = Store(self.settings)
-        store.sweep()
+        try:
+            store.sweep()
+        except StoreError as error:  # a full disk takes no word, but what is there can be read
+            if error.code == "store.broken":
+                raise
+            self.terminal.error(error.text(self.terminal.language))
         return store
 
     def registry(self) -> Registry:

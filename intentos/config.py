@@ -12,7 +12,7 @@ import platformdirs
 from pydantic import Field, ValidationError, field_validator
 
 from intentos.errors import ConfigError
-from intentos.types import DEFAULT_SEED, Frozen, Value
+from intentos.types import DEFAULT_SEED, Frozen, Mode, Value
 
 PREFIX = "INTENTOS_"
 
@@ -41,7 +41,11 @@ class Settings(Frozen):
     """Whether executors, planners and kernels of other packages are loaded."""
     wall_time: float = Field(default=0.0, ge=0)
     """Seconds a step may run at most; 0: what the plan says."""
-    unsafe_no_sandbox: bool = False
+    mode: Mode = "ask"
+    """When a person is asked: ``ask`` every time, ``risky``: when it is, ``machine``: what stays
+    within the sandbox runs, ``plan``: nothing runs."""
+    disk_budget: float = Field(default=0.0, ge=0)
+    """Gigabytes that artifacts may take; 0: ten, or a tenth of the disk if that is less."""
     learn: bool = True
     """Whether what a person chooses becomes the default next time."""
 
@@ -73,6 +77,11 @@ class Settings(Frozen):
         return self.home / "locks"
 
     @property
+    def damaged(self) -> Path:
+        """What was put aside because it was damaged."""
+        return self.home / "damaged"
+
+    @property
     def recipes(self) -> Path:
         """The person's own recipes."""
         return self.home / "recipes"
@@ -90,10 +99,21 @@ def load(flags: Mapping[str, Value] | None = None) -> Settings:
         ConfigError: the file is not TOML, or a setting is unknown or impossible.
     """
     folder = _folder("home", platformdirs.user_data_path("intentos")).resolve()
+    return load_from(folder, _from_file(folder / "config.toml"), flags)
+
+
+def load_from(
+    folder: Path, written: Mapping[str, object], flags: Mapping[str, Value] | None = None
+) -> Settings:
+    """Return the settings that hold in a state folder whose file says ``written``.
+
+    Raises:
+        ConfigError: a setting is unknown or impossible.
+    """
     merged: dict[str, object] = {
         "cache": _folder("cache", platformdirs.user_cache_path("intentos"))
     }
-    merged |= _from_file(folder / "config.toml")
+    merged |= written
     if "home" in merged:  # the file lies in it
         raise ConfigError("config.invalid", name="home", what=f"use {PREFIX}HOME")
     merged["home"] = folder
@@ -101,6 +121,9 @@ def load(flags: Mapping[str, Value] | None = None) -> Settings:
         if name not in ("home", "cache") and (text := os.environ.get(PREFIX + name.upper())):
             merged[name] = text
     merged |= flags or {}
+    if "unsafe_no_sandbox" in merged or os.environ.get(PREFIX + "UNSAFE_NO_SANDBOX"):
+        # Nobody shall do without a sandbox because they once did.
+        raise ConfigError("config.unsafe")
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:

@@ -13,7 +13,10 @@ import re
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
 from rich.segment import Segment
 
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 
 class _Seen:
@@ -41,5 +44,6 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def without_controls(text: str) -> str:
-    """Return the text without control characters, except tab and line feed, and bidi marks."""
+    """Return the text without control characters, except tab and line feed, and without marks that
+    nobody sees: those for the direction of writing, of no width, and tags."""
     return _UNSEEN.sub("", text)

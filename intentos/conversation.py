@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
+from intentos.cleaning import Cleaned, keep_to_budget
 from intentos.config import Settings
 from intentos.consent import Discloser, Sent
-from intentos.errors import NotFound, UsageError
+from intentos.errors import NotFound, StoreError, UsageError
 from intentos.events import Event, FrameDrawn, PlanProposed, RunFinished
 from intentos.plan import Plan
+from intentos.plan_opening import true_origin
 from intentos.protocols import Approver, Table
 from intentos.registry import Registry
 from intentos.report import Timings
@@ -22,6 +27,7 @@ from intentos.types import (
     Attachment,
     Intent,
     Language,
+    Mode,
     Need,
     Value,
     language_of,
@@ -47,6 +53,9 @@ class Options:
     """What may go to somebody else's model without asking."""
     chosen: frozenset[str] | None = None
     """Which values the person has just set; see :meth:`Runtime.run`."""
+    mode: Mode | None = None
+    """When to ask; None: as the settings say."""
+    unsafe_no_sandbox: bool = False
 
 
 class Conversation:
@@ -74,12 +83,19 @@ class Conversation:
         )
         self.timings = Timings()
         self.runs: list[str] = []
+        self.cleaned: Cleaned | None = None
+        """What was cleaned away beside the first run, to stay within the disk budget."""
+        self._cleaning: asyncio.Task[Cleaned | None] | None = None
         self._id = new_id()
         self._called_at = called_at
 
     async def close(self) -> None:
         """End workers; the store stays open for what is to be told."""
         await self.runtime.close()
+        if self._cleaning is not None:
+            task, self._cleaning = self._cleaning, None
+            with suppress(StoreError):  # it is tried again the next time; the run is what counts
+                self.cleaned = await task
 
     async def ask(
         self,
@@ -130,6 +146,9 @@ class Conversation:
         """Run one intent or plan to its end and return the run as it is stored."""
         self.timings = Timings()
         run_id = new_id()
+        if not self.runs:
+            work = asyncio.to_thread(keep_to_budget, self.settings)
+            self._cleaning = asyncio.create_task(work, name="cleaning")
         self.runs.append(run_id)
         async for event in self.runtime.run(
             intent,
@@ -144,19 +163,43 @@ class Conversation:
             jury=options.jury,
             send=options.send,
             chosen=options.chosen,
+            mode=options.mode,
+            unsafe_no_sandbox=options.unsafe_no_sandbox,
+        ):
+            self._time(event)
+            listen(event)
+        return self.store.run(run_id)
+
+    async def answer(
+        self,
+        name: str,
+        decision: Literal["approve", "reject"],
+        options: Options,
+        listen: Listener,
+        *,
+        approver: Approver | None = None,
+    ) -> Run:
+        """Answer for a plan that waits and return the run as it is then; see
+        :meth:`Runtime.answer`."""
+        self.timings = Timings()
+        run_id = self.store.run(name).id
+        self.runs.append(run_id)
+        async for event in self.runtime.answer(
+            run_id,
+            decision,
+            by="terminal",
+            approver=approver,
+            allow=options.allow,
+            mode=options.mode,
+            unsafe_no_sandbox=options.unsafe_no_sandbox,
         ):
             self._time(event)
             listen(event)
         return self.store.run(run_id)
 
     def with_true_origin(self, plan: Plan) -> Plan:
-        """Return a plan from a file, called edited unless the library really holds it."""
-        if plan.origin != "recipe":
-            return plan
-        recipes = self.registry.planner(settings=self.settings).recipes
-        if plan.recipe and recipes.holds(plan.recipe, self.registry.pin(plan).digest):
-            return plan
-        return plan.model_copy(update={"origin": "edited", "recipe": None})
+        """Return a plan from a file, called edited unless the library or the store holds it."""
+        return true_origin(plan, self.store, self.registry, self.settings)
 
     def _time(self, event: Event) -> None:
         seconds = round(time.time() - self._called_at, 3)
@@ -220,6 +263,7 @@ def table_of(run: Run, earlier: Table | None = None) -> Table | None:
         values=run.values,
         attachments=run.intent.attachments,
         accounted=run.accounted,
+        vouched=run.vouched,
         answer=run.answer,
         quantities=run.quantities,
         artifacts=run.artifacts,

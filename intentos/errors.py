@@ -88,6 +88,10 @@ class ExecutorUnavailable(Missing):
     """An executor cannot work on this machine."""
 
 
+class WrongSystem(ExecutorUnavailable):
+    """An executor can never work on a system of this kind."""
+
+
 class ModelUnavailable(Missing):
     """The language model is missing, damaged or does not answer."""
 

@@ -48,6 +48,8 @@ class PlanProposed(_Durable):
     tokens: int = 0
     accounted: bool = False
     """Whether every number and content word of the intent ended in the plan."""
+    vouched: bool = False
+    """Whether this house's planner and recipes made it, and nobody changed it since."""
     models: tuple[ModelUse, ...] = ()
     """Models that were asked for it, in their order."""
 
@@ -122,6 +124,8 @@ class RunFinished(_Durable):
     kind: Literal["run_finished"] = "run_finished"
     status: Literal[RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELED, RunStatus.REJECTED]
     badge: Badge | None = None
+    doubts: tuple[Problem, ...] = ()
+    """Why the badge is no better one."""
     answer: str = ""
     error: Problem | None = None
 
@@ -130,6 +134,22 @@ class RunInterrupted(_Durable):
     """The process that owned the run is gone; found by a later one."""
 
     kind: Literal["run_interrupted"] = "run_interrupted"
+
+
+class ArtifactsRemoved(_Durable):
+    """Bytes of the run's artifacts are no longer here; what it did is still known."""
+
+    kind: Literal["artifacts_removed"] = "artifacts_removed"
+    artifacts: tuple[str, ...]
+    why: Literal["cleaned", "lost"]
+    """``cleaned``: to save space; ``lost``: missing or damaged, and not to be mended."""
+
+
+class RunKept(_Durable):
+    """A person wants the run's artifacts never to be cleaned away, or no longer so."""
+
+    kind: Literal["run_kept"] = "run_kept"
+    kept: bool
 
 
 DurableEvent = (
@@ -145,6 +165,8 @@ DurableEvent = (
     | CheckJudged
     | RunFinished
     | RunInterrupted
+    | ArtifactsRemoved
+    | RunKept
 )
 
 
@@ -262,6 +284,7 @@ def _changes(run: Run, event: DurableEvent) -> dict[str, object]:
                 "values": event.values,
                 "tokens": event.tokens,
                 "accounted": event.accounted,
+                "vouched": event.vouched,
                 "models": (*run.models, *event.models),
             }
         case TrialRan():
@@ -284,11 +307,16 @@ def _changes(run: Run, event: DurableEvent) -> dict[str, object]:
             return {
                 "status": event.status,
                 "badge": event.badge,
+                "doubts": event.doubts,
                 "answer": event.answer,
                 "error": event.error,
                 "finished_at": event.at,
             }
         case RunInterrupted():
             return {"status": RunStatus.INTERRUPTED, "finished_at": event.at}
+        case ArtifactsRemoved():
+            return {"removed": run.removed | dict.fromkeys(event.artifacts, event.why)}
+        case RunKept():
+            return {"kept": event.kept}
         case _:
             assert_never(event)

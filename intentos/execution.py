@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from intentos import checks, policy
+from intentos import checks, made, policy
 from intentos.answer_units import in_units
-from intentos.attachments import bind, fitted
+from intentos.attachments import fitted
+from intentos.certificate import versions
 from intentos.config import Settings
-from intentos.errors import ExecutorError, IntentOSError, NotApproved
+from intentos.errors import IntentOSError, NotApproved, NotFound
 from intentos.estimates import Durations, estimated, probed
 from intentos.events import (
     ApprovalRequested,
@@ -34,7 +35,9 @@ from intentos.events import (
     StepStarted,
     TrialRan,
 )
-from intentos.plan import ATTACHMENT, RUN, Approval, Plan, Step
+from intentos.gate import Gate
+from intentos.pending import waiting
+from intentos.plan import ATTACHMENT, Approval, Plan, Step
 from intentos.preferences import How, remember, said
 from intentos.protocols import (
     Approver,
@@ -46,22 +49,23 @@ from intentos.protocols import (
 )
 from intentos.queue import turn
 from intentos.registry import Registry
-from intentos.run import RunStatus, StepResult, StepStatus
+from intentos.run import Run, RunStatus, StepResult, StepStatus
 from intentos.stand_ins import stand_in
+from intentos.step_inputs import attached, inputs_of
 from intentos.store import Store
+from intentos.trust import as_edited, earned, handed_in
 from intentos.types import (
     Artifact,
-    Check,
     Estimate,
     Intent,
     Limits,
-    Need,
     Problem,
     Quantity,
     Value,
     canonical_json,
     new_id,
 )
+from intentos.verdict import verdict
 
 TRIAL_SECONDS = 2.0
 LIVE_EVENTS_WAITING = 256
@@ -80,7 +84,7 @@ class Execution:
         run_id: str,
         intent: Intent,
         seed: int,
-        allow: frozenset[Need],
+        gate: Gate,
         settings: Settings,
         store: Store,
         registry: Registry,
@@ -95,7 +99,7 @@ class Execution:
         self._live_waiting = 0
         self._intent = intent
         self._seed = seed
-        self._allow = allow
+        self.gate = gate
         self._settings = settings
         self._store = store
         self._registry = registry
@@ -103,6 +107,8 @@ class Execution:
         self._propose = propose
         self._jury = jury
         self._accounted = False
+        self._vouched = False
+        self._parent_run: str | None = None
         self._chosen: dict[str, How] = dict.fromkeys(chosen, "set")
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -123,30 +129,56 @@ class Execution:
         model: str | None,
     ) -> None:
         """Run everything; the events tell how it went."""
+        self._parent_run = parent_run
+
+        async def work() -> RunFinished:
+            approved = await self._approve(*await self._plan(plan, values, table, model))
+            return await self._finish(approved)
+
+        started = RunStarted(
+            run_id=self.run_id, intent=self._intent, parent_run=parent_run, seed=self._seed
+        )
+        await self._own(lambda: self._record(started), work)
+
+    async def resume(self, decision: Approval) -> None:
+        """Go on with a run whose plan waits for an answer, with this one."""
+        waited: list[Run] = []
+
+        async def work() -> RunFinished:
+            run = waited[0]
+            assert run.plan is not None
+            self._accounted, self._vouched = run.accounted, run.vouched
+            if decision.decision == "reject":
+                self._record(PlanRejected(run_id=self.run_id, approval=decision))
+                return await self._finish(None)
+            if self._registry.pin(run.plan).digest != run.plan.digest:
+                raise NotApproved("pending.changed", run=self.run_id)
+            return await self._finish(await self._approve(run.plan, dict(run.values), asked=True))
+
+        # Only its owner may look: somebody else may have answered a moment ago.
+        await self._own(lambda: waited.append(waiting(self._store, self.run_id)), work)
+
+    async def _own(
+        self, begin: Callable[[], None], work: Callable[[], Awaitable[RunFinished]]
+    ) -> None:
         try:
             with self._store.owning(self.run_id):
-                self._record(
-                    RunStarted(
-                        run_id=self.run_id,
-                        intent=self._intent,
-                        parent_run=parent_run,
-                        seed=self._seed,
-                    )
-                )
-                self._record(await self._guarded(plan, values, table, model))
+                try:
+                    begin()
+                    self._record(await self._guarded(work))
+                finally:
+                    shutil.rmtree(self._settings.work / self.run_id, ignore_errors=True)
         finally:
-            shutil.rmtree(self._settings.work / self.run_id, ignore_errors=True)
             self._queue.put_nowait(None)
 
-    async def _guarded(
-        self, plan: Plan | None, values: dict[str, Value], table: Table | None, model: str | None
-    ) -> RunFinished:
+    async def _finish(self, approved: tuple[Plan, dict[str, Value]] | None) -> RunFinished:
+        if approved is None:
+            return RunFinished(run_id=self.run_id, status=RunStatus.REJECTED)
+        return await self._execute(*approved)
+
+    async def _guarded(self, work: Callable[[], Awaitable[RunFinished]]) -> RunFinished:
         try:
-            plan, values = await self._plan(plan, values, table, model)
-            approved = await self._approve(plan, values)
-            if approved is None:
-                return RunFinished(run_id=self.run_id, status=RunStatus.REJECTED)
-            return await self._execute(*approved)
+            return await work()
         except asyncio.CancelledError:
             return RunFinished(run_id=self.run_id, status=RunStatus.CANCELED)
         except NotApproved as error:
@@ -167,18 +199,18 @@ class Execution:
         self, plan: Plan | None, values: dict[str, Value], table: Table | None, model: str | None
     ) -> tuple[Plan, dict[str, Value]]:
         if plan is not None:
-            proposal = Proposal(plan=self._registry.pin(plan), values={})
+            parent = None
+            if self._parent_run is not None:
+                with suppress(NotFound):
+                    parent = self._store.run(self._parent_run)
+            proposal = handed_in(self._registry.pin(plan), values, self._intent, parent)
         else:
-            # Where code may run without a sandbox it must not do so before anybody has read it.
-            trial = None if self._settings.unsafe_no_sandbox else self._trial
+            trial = self._trial if self.gate.may_try else None
             context = PlanningContext(
                 trial=trial, emit=self._emit, table=table, model=model, jury=self._jury
             )
             proposal = await self._propose(self._intent, context)
-        self._accounted = proposal.accounted
-        if table is not None and proposal.plan.digest == table.plan.digest:
-            # A change of values cannot make good what the plan left out before.
-            self._accounted = self._accounted and table.accounted
+        self._accounted, self._vouched = earned(proposal, table)
         words: dict[str, How] = dict.fromkeys(said(proposal, table), "words")
         self._chosen = words | self._chosen
         plan = fitted(proposal.plan, self._intent.attachments)
@@ -190,64 +222,100 @@ class Execution:
                 values=accepted,
                 tokens=proposal.tokens,
                 accounted=self._accounted,
+                vouched=self._vouched,
                 models=proposal.models,
             )
         )
         return plan, accepted
 
     async def _approve(
-        self, plan: Plan, values: dict[str, Value]
+        self, plan: Plan, values: dict[str, Value], *, asked: bool = False
     ) -> tuple[Plan, dict[str, Value]] | None:
-        """Return what may run; a person may have edited it meanwhile."""
+        """Return what may run; a person may have edited it meanwhile. ``asked``: they were asked
+        about it before, by a program that is gone."""
         while True:
-            policy.refuse_needs(plan, self._allow)
-            earlier = self._store.approval(plan.digest)
-            if earlier is not None:
-                self._record(PlanApproved(run_id=self.run_id, approval=policy.again(earlier)))
-                return plan, values
-            why = policy.why(plan)
-            self._record(ApprovalRequested(run_id=self.run_id, plan_digest=plan.digest, why=why))
-            decision = await self._approver.approve(plan, values, run=self.run_id, why=why)
-            if isinstance(decision, Proposal):
-                edited = fitted(self._registry.pin(decision.plan), self._intent.attachments)
-                # An edited plan's checks are as much the editor's as its steps.
-                self._accounted = self._accounted and edited.digest == plan.digest
-                before, values = values, edited.accept(decision.values)
-                self._chosen |= {n: "edited" for n, v in values.items() if before.get(n) != v}
-                plan = edited
-                self._record(
-                    PlanProposed(
-                        run_id=self.run_id, plan=plan, values=values, accounted=self._accounted
+            approval = await self.gate.unasked(plan, values)
+            if approval is None:
+                why = self.gate.why(plan)
+                if not asked:
+                    request = ApprovalRequested(
+                        run_id=self.run_id, plan_digest=plan.digest, why=why
                     )
-                )
-                continue
-            if decision is None or not _approves(decision, plan):
-                self._record(PlanRejected(run_id=self.run_id, approval=decision))
-                return None
-            self._record(PlanApproved(run_id=self.run_id, approval=decision))
+                    self._record(request)
+                asked = False
+                decision = await self._approver.approve(plan, values, run=self.run_id, why=why)
+                # Whatever an approver makes of being canceled: after Stop no answer counts.
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError
+                if isinstance(decision, Proposal):
+                    plan, values = self._edited(decision, plan, values)
+                    continue
+                if decision is not None:
+                    approval = await self.gate.accepted(decision, plan, values)
+                if approval is None:
+                    self._record(PlanRejected(run_id=self.run_id, approval=decision))
+                    return None
+            self._record(PlanApproved(run_id=self.run_id, approval=approval))
             return plan, values
+
+    def _edited(
+        self, proposal: Proposal, plan: Plan, before: Mapping[str, Value]
+    ) -> tuple[Plan, dict[str, Value]]:
+        edited = fitted(self._registry.pin(proposal.plan), self._intent.attachments)
+        # An edited plan's checks are as much the editor's as its steps.
+        edited = as_edited(edited, plan)
+        kept = (edited.digest, edited.answer) == (plan.digest, plan.answer)
+        self._accounted, self._vouched = self._accounted and kept, self._vouched and kept
+        values = edited.accept(proposal.values)
+        self._chosen |= {n: "edited" for n, v in values.items() if before.get(n) != v}
+        self._record(
+            PlanProposed(
+                run_id=self.run_id,
+                plan=edited,
+                values=values,
+                accounted=self._accounted,
+                vouched=self._vouched,
+            )
+        )
+        return edited, values
 
     async def _execute(self, plan: Plan, values: dict[str, Value]) -> RunFinished:
         live = frozenset(p.name for p in plan.parameters if p.live)
         quantities: dict[str, Quantity] = {}
-        judged: list[Check] = []
-        inputs = self._attached(plan)
+        results: list[StepResult] = []
+        inputs = {
+            # Their bytes are hashed before they are believed: large ones take a moment.
+            name: await asyncio.to_thread(self._store.path, artifact)
+            for name, artifact in attached(plan, self._intent.attachments, self._store).items()
+        }
         for step in plan.steps:
             result = await self._step(step, values, live, inputs)
+            if not result.versions:  # an executor of somebody else's need not tell
+                result = result.model_copy(update={"versions": versions()})
+            result = made.sound(result)
             self._record(StepFinished(run_id=self.run_id, result=result))
             if result.status is StepStatus.OK:
                 await asyncio.to_thread(self._keep_time, plan, step, values, result)
             quantities |= result.values
-            judged += result.checks
+            results.append(result)
             inputs |= {f"{step.id}/{a.name}": self._store.path(a.id) for a in result.artifacts}
             if result.status is not StepStatus.OK:
                 await self._save_values(quantities, step.id)
                 return RunFinished(run_id=self.run_id, status=RunStatus.FAILED, error=result.error)
-        judged += checks.judge(plan, values, quantities)
-        for check in judged:
+        language = self._intent.language
+        found = await asyncio.to_thread(
+            verdict,
+            plan,
+            values,
+            results,
+            lambda artifact: self._store.path(artifact.id),
+            accounted=self._accounted,
+            vouched=self._vouched,
+            language=language,
+        )
+        for check in found.checks:
             self._record(CheckJudged(run_id=self.run_id, check=check))
         await self._save_values(quantities, plan.steps[-1].id)
-        language = self._intent.language
         answer = checks.answer(plan, values, quantities, language)
         wish, chosen = self._intent.text, self._chosen
         liked = await asyncio.to_thread(
@@ -256,8 +324,9 @@ class Execution:
         return RunFinished(
             run_id=self.run_id,
             status=RunStatus.COMPLETED,
-            badge=checks.badge(plan.origin, judged, accounted=self._accounted),
-            answer=checks.presented(in_units(answer, liked), judged, values, language),
+            badge=found.badge,
+            doubts=found.doubts,
+            answer=checks.presented(in_units(answer, liked), found.checks, values, language),
         )
 
     async def _step(
@@ -267,9 +336,9 @@ class Execution:
         live: frozenset[str],
         there: Mapping[str, Path],
     ) -> StepResult:
-        unsafe = self._settings.unsafe_no_sandbox
-        executor = await self._choose(step, unsafe_no_sandbox=unsafe)
-        inputs = _inputs(step, there)
+        executor = await self._choose(step, unsafe_no_sandbox=self.gate.unsafe_no_sandbox)
+        self.gate.permit(step, executor)
+        inputs = inputs_of(step, there)
         limits = step.limits
         if self._settings.wall_time:
             wall_time = min(limits.wall_time, self._settings.wall_time)
@@ -309,7 +378,7 @@ class Execution:
         for step in plan.steps:
             # With files of another size, or none yet, a probe would tell of other work.
             alone = not step.inputs and not step.needs - {"gpu"}
-            if found[step.id].seconds is None and alone and not self._settings.unsafe_no_sandbox:
+            if found[step.id].seconds is None and alone and self.gate.may_try:
                 seconds = await probed(plan, step, values, self._trial, TRIAL_SECONDS)
                 found[step.id] = found[step.id].model_copy(update={"seconds": seconds})
         return found
@@ -318,10 +387,13 @@ class Execution:
         self, step: Step, values: Mapping[str, Value], seconds: float = TRIAL_SECONDS
     ) -> StepResult:
         """Run code before approval: isolated, two seconds at most, no needs, nothing kept."""
+        if not self.gate.may_try:
+            raise NotApproved("policy.no_trial")
         if step.needs - {"gpu"}:
             raise NotApproved("policy.trial_needs", needs=", ".join(sorted(step.needs)))
         executor = await self._choose(step)
-        limits = step.limits.model_copy(update={"wall_time": seconds})
+        # Its author's own limits may be lower, never higher: nobody has approved them yet.
+        limits = step.limits.at_most(Limits(wall_time=seconds))
         started = time.monotonic()
 
         async with self._gpu_turn(step):
@@ -343,27 +415,13 @@ class Execution:
         )
         return result
 
-    def _attached(self, plan: Plan) -> dict[str, Path]:
-        """Return the files that no step makes, by the names that steps give them: the plan's
-        attachments, and what earlier runs left; raises NotFound for a run that is not here."""
-        bound = bind(plan.attachments, self._intent.attachments)
-        files = {f"{ATTACHMENT}/{slot}": self._store.path(a.plain) for slot, a in bound.items()}
-        for source in {source for step in plan.steps for source in step.inputs.values()}:
-            origin, _, name = source.partition("/")
-            if origin.startswith(RUN):
-                earlier = self._store.run(origin.removeprefix(RUN))
-                for artifact in earlier.artifacts:
-                    if artifact.name == name:
-                        files[source] = self._store.path(artifact.id)
-        return files
-
     def _made_up(self, step: Step, folder: Path) -> dict[str, Path]:
         """Return stand-ins for what a step wants of a person's files."""
-        attached = {f"{ATTACHMENT}/{a.key}": a for a in self._intent.attachments}
+        given = {f"{ATTACHMENT}/{a.key}": a for a in self._intent.attachments}
         return {
-            name: stand_in(attached[source], folder)
+            name: stand_in(given[source], folder)
             for name, source in step.inputs.items()
-            if source in attached
+            if source in given
         }
 
     async def _choose(self, step: Step, *, unsafe_no_sandbox: bool = False) -> Executor:
@@ -431,18 +489,3 @@ class Execution:
         elif self._live_waiting < LIVE_EVENTS_WAITING:
             self._live_waiting += 1
             self._queue.put_nowait(event.model_copy(update={"run_id": self.run_id}))
-
-
-def _approves(decision: Approval, plan: Plan) -> bool:
-    return decision.decision == "approve" and decision.plan_digest == plan.digest
-
-
-def _inputs(step: Step, there: Mapping[str, Path]) -> dict[str, Path]:
-    found = {}
-    for name, source in step.inputs.items():
-        if source in there:
-            found[name] = there[source]
-        elif not source.startswith(f"{ATTACHMENT}/"):  # one that is not there is an optional one
-            known = ", ".join(sorted(there)) or "—"
-            raise ExecutorError("runtime.no_input", name=source, known=known)
-    return found

@@ -49,7 +49,7 @@ async def take_in(
     """
     name = _shown(path)
     whole = await asyncio.to_thread(_stored, path, name, store)
-    workdir = settings.work / f"intake-{new_id()}"
+    workdir = settings.work / f"{store.owner}~{new_id()}"
     await asyncio.to_thread(workdir.mkdir, parents=True)
     try:
         files: dict[str, Artifact] = {}

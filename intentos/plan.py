@@ -250,7 +250,14 @@ class Approval(Frozen):
     decision: Literal["approve", "reject"]
     by: str
     scope: Literal["once", "plan", "rule"] = "once"
-    """``plan``: this plan within its parameters' ranges, from now on."""
+    """``plan``: this plan within its parameters' ranges, from now on; ``rule``: by a rule, and for
+    this run only."""
+    rule: str | None = None
+    """The rule's id, which a person who says *always* names as well."""
+    words: Words = Words()
+    """The rule, or the mode, by which nobody was asked, as it was then."""
+    bare: tuple[str, ...] = ()
+    """Steps whose Python may run without a sandbox, this once."""
     reason: str = ""
     at: datetime = Field(default_factory=now)
 

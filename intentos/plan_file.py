@@ -75,6 +75,20 @@ def load_plan(text: str, source: str) -> PlanFile:
     return found
 
 
+def open_plan_file(data: bytes, name: str) -> PlanFile:
+    """Return the plan in a file's bytes, which somebody handed over; errors call it ``name``.
+
+    Raises:
+        InvalidPlan: it is too large, is no text, or holds no valid plan; says where.
+    """
+    if len(data) > MAX_CHARACTERS:
+        raise InvalidPlan("plan.too_large", source=name, limit=MAX_CHARACTERS)
+    try:
+        return load_plan(data.decode("utf-8-sig"), name)
+    except UnicodeDecodeError as error:
+        raise InvalidPlan("plan.unreadable", path=name, what=str(error)) from error
+
+
 def read_plan(path: Path) -> PlanFile:
     """Return the plan in a file.
 
@@ -84,12 +98,7 @@ def read_plan(path: Path) -> PlanFile:
     try:
         with path.open("rb") as file:  # a device or a pipe has no size that could be believed
             data = file.read(MAX_CHARACTERS + 1)
-        if len(data) > MAX_CHARACTERS:
-            raise InvalidPlan("plan.too_large", source=str(path), limit=MAX_CHARACTERS)
-        text = data.decode()
     except OSError as error:
         what = error.strerror or str(error)
         raise InvalidPlan("plan.unreadable", path=str(path), what=what) from error
-    except UnicodeDecodeError as error:
-        raise InvalidPlan("plan.unreadable", path=str(path), what=str(error)) from error
-    return load_plan(text, str(path))
+    return open_plan_file(data, str(path))

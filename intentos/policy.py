@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from intentos.errors import ExecutorUnavailable, NotApproved
+from intentos.errors import ExecutorUnavailable, NotApproved, WrongSystem
+from intentos.messages import message
 from intentos.plan import Approval, Plan, Step
 from intentos.protocols import Executor, Proposal
 from intentos.registry import OWN_DISTRIBUTION, Registry
-from intentos.types import Need, Value, now
+from intentos.risk import Place, Risk
+from intentos.types import Mode, Need, Value, Words, now
 
 WITHIN_SANDBOX: frozenset[Need] = frozenset({"gpu"})
 """Needs that reach nothing outside the sandbox or the GPU worker."""
@@ -27,6 +29,19 @@ class ApproveAll:
     ) -> Approval | Proposal | None:
         """Return an approval of the plan within its ranges."""
         return Approval(plan_digest=plan.digest, decision="approve", by=self._by, scope="plan")
+
+
+class Answered:
+    """Gives the answer that a person has given already."""
+
+    def __init__(self, approval: Approval) -> None:
+        self._approval = approval
+
+    async def approve(
+        self, plan: Plan, values: Mapping[str, Value], *, run: str, why: str
+    ) -> Approval | Proposal | None:
+        """Return it; for a plan with another digest it approves nothing."""
+        return self._approval
 
 
 class AskNobody:
@@ -48,11 +63,39 @@ def refuse_needs(plan: Plan, allow: frozenset[Need]) -> None:
 
 def why(plan: Plan) -> str:
     """Return the message code that says why a person is asked about this plan."""
+    if plan.needs - WITHIN_SANDBOX:
+        return "policy.why_wide"
     if plan.origin == "edited":
         return "policy.why_edited"
     if plan.origin in ("generated", "composed"):
         return "policy.why_generated"
     return "policy.why_first"
+
+
+def stays_within(plan: Plan, places: Mapping[str, Place]) -> bool:
+    """Return whether nothing of a plan reaches outside a sandbox; ``places``: by step."""
+    if plan.needs - WITHIN_SANDBOX:
+        return False
+    for step in plan.steps:
+        place = places.get(step.id)
+        if place is None:  # nothing can run it now; the runtime looks again before anything does
+            continue
+        if place.package != OWN_DISTRIBUTION:  # how isolated it is, is its own word only
+            return False
+        ours = step.language == "kernel"
+        if not ours and place.isolation not in ("sandbox", "container"):
+            return False
+    return True
+
+
+def mode_words(mode: Mode, risk: Risk) -> Words:
+    """Return why nobody was asked about a plan in this mode."""
+    if mode == "risky":
+        return Words(
+            en=message("policy.mode_risky", "en", why=risk.text("en")),
+            zh=message("policy.mode_risky", "zh", why=risk.text("zh")),
+        )
+    return Words(en=message("policy.mode_machine", "en"), zh=message("policy.mode_machine", "zh"))
 
 
 def again(earlier: Approval) -> Approval:
@@ -64,7 +107,7 @@ def choose_executor(step: Step, registry: Registry, *, unsafe_no_sandbox: bool =
     """Return the executor for a step: the pinned one, else the most isolated that works here.
 
     Raises:
-        ExecutorUnavailable: none works; carries the first candidate's reason and remedy.
+        ExecutorUnavailable: none works; says why, and the remedy, for the first that could.
         NotApproved: only an executor without isolation could run Python.
     """
     if step.executor is not None:
@@ -73,6 +116,10 @@ def choose_executor(step: Step, registry: Registry, *, unsafe_no_sandbox: bool =
     else:
         own = registry.names("executors")
         candidates = [e for e in registry.executors().values() if step.language in e.languages]
+        # What IntentOS runs itself goes to nobody else because a sandbox is missing: a plan that
+        # wants another package's executor names it, and so does its approval (``Registry.pin``).
+        ours = [e for e in candidates if own.get(e.name) == OWN_DISTRIBUTION]
+        candidates = ours or candidates
         candidates.sort(
             key=lambda e: (
                 e.substitute,
@@ -85,15 +132,24 @@ def choose_executor(step: Step, registry: Registry, *, unsafe_no_sandbox: bool =
     first: ExecutorUnavailable | None = None
     for executor in candidates:
         if not _isolated_enough(step, executor) and not unsafe_no_sandbox:
-            raise NotApproved("policy.no_sandbox", executor=executor.name)
+            # How to get a sandbox is better advice than how to do without one.
+            raise first or NotApproved("policy.no_sandbox", executor=executor.name)
         try:
             executor.check()
         except ExecutorUnavailable as error:
-            first = first or error
+            if first is None or isinstance(first, WrongSystem):
+                first = error
             continue
         return executor
     assert first is not None
     raise first
+
+
+def is_replaced(executor: Executor, working: Iterable[Executor]) -> bool:
+    """Return whether executors that work run all that one runs that does not, as safely."""
+    enough = min(ISOLATION_RANK[executor.isolation], ISOLATION_RANK["remote"])
+    others = [e for e in working if not e.substitute and ISOLATION_RANK[e.isolation] >= enough]
+    return all(any(language in e.languages for e in others) for language in executor.languages)
 
 
 def _isolated_enough(step: Step, executor: Executor) -> bool:

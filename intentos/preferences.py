@@ -166,7 +166,9 @@ def remember(
 def said(proposal: Proposal, table: Table | None) -> list[str]:
     """Return the names of values that the words of a wish have set."""
     before: Mapping[str, Value] = {}
-    if table is not None and table.plan.digest == proposal.plan.digest:
+    if table is not None and (
+        table.plan.digest == proposal.plan.digest or proposal.plan.parent == table.plan.id
+    ):
         before = table.values  # a change of what lay there names all values
     return [
         name

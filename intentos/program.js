@@ -28,6 +28,8 @@ const ARRAYS = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array }
 
 // One submit should take less than this, so that stopping is quick and the page stays alive.
 const SUBMIT_MS = 100;
+// Bytes of buffers that may be kept aside while a moment between two frames is drawn.
+const MOST_KEPT = 2 ** 28;
 // Uniform blocks that may wait in one submit; a round never overwrites one still in use.
 const SLOTS = 64;
 
@@ -200,6 +202,8 @@ export class ProgramPlayer {
   #uniforms; #stride; #slot = 0; #waiting = 0;
   #encoder = null; #pass = null; #recorded = 0; #budget = 16;
   #turn = Promise.resolve(); #lost = null; #screen = null;
+  #shows = false; #shown = null; #staging = null; #copies = null;
+  #done = 0; #ahead = 0; // rounds of the next frame that between() did, and how far it drew
 
   // Compiles a program. `arrays` maps the sha256 of each large input to its bytes. A device that is
   // given stays the caller's; otherwise the player asks for one with the limits it `requires`.
@@ -241,13 +245,26 @@ export class ProgramPlayer {
   frame() {
     return this.#queue(async () => {
       if (this.index < 0) throw refuse("call start() before frame()");
+      await this.#advance(this.#program.steps_per_frame);
       this.index += 1;
-      for (let i = 0; i < this.#program.steps_per_frame; i++) {
-        await this.#round(this.#program.step);
-        for (const [a, b] of this.#program.swaps) this.#swap(a, b);
-        this.rounds += 1;
-      }
+      this.#done = this.#ahead = 0;
       await this.#draw();
+    });
+  }
+
+  // Draws a moment between this frame and the next, for a display that is faster than the program
+  // or a camera that was moved: `ahead` (0 to 1) of the next frame's rounds are done, never taken
+  // back. The next frame() does the rest, and is what it would have been: whatever the drawing left
+  // in the buffers (a trail, say) is undone. Probes are not read.
+  between(ahead = this.#ahead) {
+    return this.#queue(async () => {
+      if (this.index < 0) throw refuse("call start() before between()");
+      this.#ahead = Math.min(1, Math.max(this.#ahead, ahead));
+      await this.#advance(Math.floor(this.#ahead * this.#program.steps_per_frame));
+      const undo = this.#keep();
+      await this.#round(this.#program.draw, this.index + this.#ahead);
+      undo();
+      [this.#shown] = await this.#flush(this.#picture());
     });
   }
 
@@ -291,12 +308,20 @@ export class ProgramPlayer {
     if (canvas.height !== height) canvas.height = height;
     const flat = canvas.getContext("2d");
     if (!flat) return this.#queue(() => this.#paint(canvas.getContext("webgpu")));
-    flat.putImageData(new ImageData(await this.readPixels(), width, height), 0, 0);
+    this.#shows = true;
+    const pixels = this.#shown ? new Uint8ClampedArray(this.#shown) : await this.readPixels();
+    flat.putImageData(new ImageData(pixels, width, height), 0, 0);
   }
 
   destroy() {
-    for (const buffer of [...this.#buffers, this.#uniforms]) buffer?.destroy();
+    for (const buffer of [
+      ...this.#buffers, ...this.#copies ?? [], this.#uniforms, this.#staging,
+    ]) buffer?.destroy();
     if (this.#ownsDevice) this.#device?.destroy();
+    // A device that lives on keeps whoever asked to hear of its end, but not the large inputs.
+    this.#buffers = this.#arrays = [];
+    this.#groups.clear();
+    this.#pipelines.clear();
     this.#lost = "it was destroyed";
   }
 
@@ -369,7 +394,7 @@ export class ProgramPlayer {
       if (bytes) this.#device.queue.writeBuffer(this.#buffers[i], 0, bytes);
     });
     this.#order = this.#buffers.map((_, i) => i);
-    this.rounds = 0;
+    this.rounds = this.#done = this.#ahead = 0;
     this.probes = Object.fromEntries(this.#program.probes.map((probe) => [probe.name, []]));
   }
 
@@ -398,16 +423,48 @@ export class ProgramPlayer {
     return this.#groups.get(key);
   }
 
+  // Records a copy of all that is not the picture; the function that it returns records its way
+  // back. A program too large to be had twice goes without.
+  #keep() {
+    const pixels = this.#order[this.#program.buffers.findIndex((b) => b.name === "pixels")];
+    const kept = this.#buffers.map((buffer, i) => [buffer, i]).filter(([, i]) => i !== pixels);
+    if (kept.reduce((sum, [buffer]) => sum + buffer.size, 0) > MOST_KEPT) return () => {};
+    const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    this.#copies ??= this.#buffers.map(({ size }, i) =>
+      i === pixels ? null : this.#device.createBuffer({ size, usage }));
+    const copies = this.#copies;
+    const record = (copy) => {
+      this.#pass?.end();
+      this.#pass = null;
+      this.#encoder ??= this.#device.createCommandEncoder();
+      for (const [buffer, i] of kept) copy(buffer, copies[i]);
+    };
+    record((buffer, copy) =>
+      this.#encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size));
+    return () => record((buffer, copy) =>
+      this.#encoder.copyBufferToBuffer(copy, 0, buffer, 0, buffer.size));
+  }
+
+  // Does the rounds of the next frame until `rounds` of them are done.
+  async #advance(rounds) {
+    for (; this.#done < rounds; this.#done += 1) {
+      await this.#round(this.#program.step, this.index + 1);
+      for (const [a, b] of this.#program.swaps) this.#swap(a, b);
+      this.rounds += 1;
+    }
+  }
+
   // Records passes with the uniforms of this moment.
-  async #round(passes) {
+  async #round(passes, frame = this.index) {
     if (!passes.length) return;
     if (this.#waiting >= SLOTS - 1) await this.#flush();
     this.#waiting += 1;
+    this.#shown = null;
     this.#slot = (this.#slot + 1) % SLOTS;
     const offset = this.#slot * this.#stride;
     this.#device.queue.writeBuffer(this.#uniforms, offset, pack(this.#program, {
       ...standardValues(this.#program, {
-        frame: this.index, step: this.rounds, seed: this.#seed, view: this.#view,
+        frame, step: this.rounds, seed: this.#seed, view: this.#view,
       }),
       ...this.#bound,
     }));
@@ -423,33 +480,39 @@ export class ProgramPlayer {
     }
   }
 
-  // Submits what is recorded, waits for it, and learns how much fits into one submit.
-  async #flush() {
-    if (!this.#pass) return;
+  // Submits what is recorded, waits for it, and learns how much fits into one submit. Returns the
+  // bytes of `ranges` of buffers as they are then, in the same trip.
+  async #flush(ranges = []) {
+    if (!this.#encoder) return this.#copy(ranges);
     const device = this.#device, full = this.#recorded >= this.#budget, began = performance.now();
     device.pushErrorScope("validation");
-    this.#pass.end();
+    this.#pass?.end();
+    const taken = this.#record(this.#encoder, ranges);
     device.queue.submit([this.#encoder.finish()]);
     const scope = device.popErrorScope();
     this.#pass = this.#encoder = null;
     this.#recorded = this.#waiting = 0;
-    await device.queue.onSubmittedWorkDone();
-    const problem = await scope;
+    const [bytes, problem] = await Promise.all([
+      ranges.length ? taken() : device.queue.onSubmittedWorkDone().then(() => []), scope,
+    ].map((work) => work.catch((error) => error)));
+    if (problem instanceof Error) throw problem;
     if (problem) throw refuse(problem.message);
     if (this.#lost) throw refuse(`the GPU is gone: ${this.#lost}`);
+    if (bytes instanceof Error) throw bytes;
     const took = performance.now() - began;
     if (took > SUBMIT_MS) this.#budget = Math.max(1, this.#budget >> 1);
     else if (full && took < SUBMIT_MS / 4) this.#budget = Math.min(4096, this.#budget * 2);
+    return bytes;
   }
 
   async #draw() {
     await this.#round(this.#program.draw);
-    await this.#flush();
     const due = this.#program.probes.filter((probe) => this.index % probe.every === 0);
-    const bytes = await this.#copy(due.map((probe) => ({
+    const bytes = await this.#flush([...due.map((probe) => ({
       position: this.#position(probe.buffer), offset: 4 * probe.offset,
       size: 4 * ((probe.count - 1) * probe.stride + 1),
-    })));
+    })), ...this.#picture()]);
+    this.#shown = bytes[due.length];
     due.forEach((probe, i) => {
       const type = this.#program.buffers[this.#position(probe.buffer)].type;
       const numbers = Array.from(new (componentType(type))(bytes[i]))
@@ -457,6 +520,11 @@ export class ProgramPlayer {
       const number = REDUCTIONS[probe.reduction](numbers) * probe.scale;
       this.probes[probe.name].push([this.index, number]);
     });
+  }
+
+  // What is read with every drawing, once somebody looks at them all.
+  #picture() {
+    return this.#shows && this.#program.draw.length ? [this.#whole("pixels")] : [];
   }
 
   #whole(name) {
@@ -471,25 +539,36 @@ export class ProgramPlayer {
   // The bytes of ranges of buffers, all in one trip.
   async #copy(ranges) {
     if (!ranges.length) return [];
-    const total = ranges.reduce((sum, range) => sum + range.size, 0);
-    const staging = this.#device.createBuffer({
-      size: total, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-    });
     const encoder = this.#device.createCommandEncoder();
+    const taken = this.#record(encoder, ranges);
+    this.#device.queue.submit([encoder.finish()]);
+    return taken();
+  }
+
+  // Records the copying; the function that it returns waits for the bytes after the submit. Only
+  // one thing is done at a time, so one buffer to read from is enough.
+  #record(encoder, ranges) {
+    const total = ranges.reduce((sum, range) => sum + range.size, 0);
+    if (total > (this.#staging?.size ?? 0)) {
+      this.#staging?.destroy();
+      this.#staging = this.#device.createBuffer({
+        size: total, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+      });
+    }
+    const staging = this.#staging;
     let end = 0;
     const starts = ranges.map(({ position, offset, size }) => {
       const source = this.#buffers[this.#order[position] ?? position];
       encoder.copyBufferToBuffer(source, offset, staging, end, size);
       return (end += size) - size;
     });
-    this.#device.queue.submit([encoder.finish()]);
-    try {
+    return async () => {
       await staging.mapAsync(GPUMapMode.READ);
       const mapped = staging.getMappedRange();
-      return starts.map((start, i) => mapped.slice(start, start + ranges[i].size));
-    } finally {
-      staging.destroy();
-    }
+      const bytes = starts.map((start, i) => mapped.slice(start, start + ranges[i].size));
+      staging.unmap();
+      return bytes;
+    };
   }
 
   // A triangle over the whole canvas that reads `pixels`: the bytes are sRGB and stay as they are.

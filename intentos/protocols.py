@@ -6,15 +6,17 @@ another, and the runtime joins them.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from intentos.events import LiveEvent
 from intentos.model_use import ModelUse
 from intentos.plan import Approval, Plan, Step
-from intentos.program import GpuProgram
+from intentos.program import GpuProgram, View
 from intentos.run import Run, StepResult
 from intentos.types import (
     Artifact,
@@ -32,6 +34,8 @@ from intentos.types import (
 )
 
 if TYPE_CHECKING:
+    import threading
+
     import numpy
 
 FAILED = "executor.failed"
@@ -101,6 +105,103 @@ class Resident(Protocol):
         """End what is kept ready."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LiveFrame:
+    """One frame of a program that is played live."""
+
+    index: int
+    """From 0, which is drawn after ``start``."""
+    rounds: int
+    """Done since the start."""
+    pixels: bytes
+    """RGBA8, height x width x 4, top-left first."""
+    probes: Mapping[str, float]
+    """Those that were due at this frame."""
+
+
+class Live(Protocol):
+    """A program that waits for its next frame to be asked for; nothing of it runs in between."""
+
+    device: str
+
+    async def draw(
+        self,
+        frames: int = 1,
+        *,
+        seconds: float,
+        values: Mapping[str, Value] | None = None,
+        view: View | None = None,
+        pointer: Sequence[float] | None = None,
+        seed: int | None = None,
+    ) -> LiveFrame | None:
+        """Go on so many frames and draw the last one; 0: draw the same one again.
+
+        What is given has changed since the last call; ``seed`` begins anew, at frame 0. None: it
+        takes longer than ``seconds`` and lies still until :meth:`go_on`.
+
+        Raises:
+            ExecutorError: the device is lost, or did not answer and was stopped.
+            InvalidProgram: the program cannot do this.
+        """
+        ...
+
+    async def go_on(self, *, seconds: float) -> LiveFrame | None:
+        """Go on with the frame that lies still; None: it still takes longer."""
+        ...
+
+
+@runtime_checkable
+class Player(Protocol):
+    """What an executor may be besides: it plays programs live, each in a process of its own."""
+
+    languages: frozenset[str]
+
+    def check(self) -> None:
+        """Return if this machine can do it, else raise ExecutorUnavailable with a remedy."""
+
+    def play(
+        self,
+        program: GpuProgram,
+        *,
+        values: Mapping[str, Value],
+        seed: int,
+        arrays: Mapping[str, Path],
+        limits: Limits,
+    ) -> AbstractAsyncContextManager[Live]:
+        """Make a program ready; when the block ends nothing of it is left.
+
+        ``arrays``: sha256 → file, of the data that its buffers name.
+
+        Raises:
+            ExecutorUnavailable: there is no device.
+            InvalidProgram: the device refuses the program, or it wants more memory than allowed.
+        """
+        ...
+
+
+@runtime_checkable
+class Built(Protocol):
+    """What an executor may be besides: something of it is made on each machine before it works."""
+
+    def build(self, source: str | None, progress: Callable[[Words], None]) -> str:
+        """Make it and return how; ``source``: one way of several, None: the best that works.
+
+        Raises:
+            UsageError: there is no such way.
+            ExecutorUnavailable: it cannot be made.
+        """
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """What an executor may be besides: it can tell which device does its work."""
+
+    def describe(self) -> str:
+        """Return the device's name; may take seconds. Raises ExecutorUnavailable."""
+        ...
+
+
 Trial = Callable[[Step, Mapping[str, Value]], Awaitable[StepResult]]
 """``await trial(step, values)`` runs code before approval: in isolation, at most two seconds, no
 needs; attachments are made-up ones of the same shape. Running out of time counts as ok."""
@@ -116,6 +217,8 @@ class Table:
     attachments: tuple[Attachment, ...] = ()
     accounted: bool = False
     """Whether everything that was said so far ended in the plan."""
+    vouched: bool = False
+    """Whether this house made the plan."""
     answer: str = ""
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     artifacts: tuple[Artifact, ...] = ()
@@ -154,6 +257,8 @@ class Proposal:
     """Of a recipe that is only tried: small tables, as CSV, for the files it cannot do without."""
     models: tuple[ModelUse, ...] = ()
     """Models that were asked, in their order."""
+    vouched: bool = False
+    """This house made the plan: set by the runtime, never by a planner's own word."""
     preferred: frozenset[str] = frozenset()
     """Names of values that come from earlier choices of the person, not from this wish."""
 
@@ -166,6 +271,17 @@ class RecipeInfo:
     title: Words
     description: Words
     source: Path
+    family: str = ""
+    """The subject that it stands with, such as ``waves``; empty: none."""
+    law: bool = False
+    """An equation of a book of laws, which has no picture of its own."""
+    package: str | None = None
+    """The distribution of somebody else that brought it; empty: the person's own; None: it came
+    with IntentOS."""
+    saved: str | None = None
+    """The run that a person's own was saved from."""
+    base: str | None = None
+    """The recipe that was on the table when it was saved."""
 
 
 class Recipes(Protocol):
@@ -183,6 +299,15 @@ class Recipes(Protocol):
         """Return whether a recipe of this id gives a plan with this digest."""
         ...
 
+    def brought_by(self, id: str, digest: str) -> str | None:
+        """Return the distribution whose recipe of this id gives a plan with this digest; empty: it
+        is the person's own; None: there is no such recipe."""
+        ...
+
+    def vouches(self, id: str, digest: str) -> bool:
+        """Return whether that holds of a recipe that came with IntentOS, which is tested."""
+        ...
+
     def read(self, path: Path) -> Sequence[Proposal]:
         """Return the plans of a file of a recipe or of laws, with their small ``test`` values.
 
@@ -191,10 +316,35 @@ class Recipes(Protocol):
         ...
 
     def save(
-        self, run: Run, name: str, wishes: Sequence[str], *, replace: bool = False
+        self,
+        run: Run,
+        name: str,
+        wishes: Sequence[str],
+        *,
+        phrases: Sequence[str] = (),
+        replace: bool = False,
     ) -> RecipeInfo:
         """Keep what a completed run did as a recipe of the person's own; ``wishes``: what was said
-        on the way to it. Raises UsageError: it has not completed, or the name is bad or taken."""
+        on the way to it; ``phrases``: how else it may be asked for. Raises UsageError: it has not
+        completed, or the name is bad or taken."""
+        ...
+
+    def get(self, id: str) -> Proposal:
+        """Return a recipe's plan as it starts, and tables to try it with; raises NotFound."""
+        ...
+
+    def rename(self, id: str, name: str) -> RecipeInfo:
+        """Call one of the person's own recipes something else; it is asked for by its new name.
+
+        Raises:
+            NotFound: there is no such recipe.
+            UsageError: it is not the person's own, or the name is bad or taken.
+            StoreError: it cannot be written.
+        """
+        ...
+
+    def delete(self, id: str) -> None:
+        """Delete one of the person's own recipes; raises as :meth:`rename` does."""
         ...
 
     def template(self, name: str) -> tuple[str, str]:
@@ -204,7 +354,7 @@ class Recipes(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """A language model as lists show it."""
+    """A model as lists show it."""
 
     name: str
     path: Path
@@ -214,13 +364,31 @@ class ModelInfo:
     present: bool
     problem: Problem | None = None
     """Why the file that is there cannot be used."""
+    kind: Literal["language", "speech"] = "language"
 
 
 class Models(Protocol):
-    """The language models that can be had."""
+    """The models that can be had: for language, and for speech."""
 
     def every(self) -> Sequence[ModelInfo]:
         """Return what is here and what can be fetched; the default first."""
+        ...
+
+    def check(self, name: str) -> None:
+        """Return where ``name`` can be set as the model; nobody is asked whether it answers.
+
+        Takes seconds the first time a model of somebody else's is named.
+
+        Raises:
+            ModelUnavailable: no model is called so, or its file is missing or damaged.
+        """
+        ...
+
+    def verified(self, name: str) -> Path:
+        """Return the folder of a model whose bytes are right; each file is read whole once.
+
+        Raises ModelUnavailable: it is not here, or holds other bytes.
+        """
         ...
 
     def pull(
@@ -229,13 +397,16 @@ class Models(Protocol):
         *,
         source: Path | None = None,
         progress: Callable[[int, int, str], None] | None = None,
+        canceled: threading.Event | None = None,
     ) -> Path:
         """Fetch a model, resuming what was begun, and return its file.
 
-        ``progress`` hears bytes done, bytes in all, and where they come from.
+        ``progress`` hears bytes done, bytes in all, and where they come from. ``source``: a file
+        that is here, or a folder of files. ``canceled`` stops it within a second, and what is here
+        stays.
 
         Raises:
-            ModelUnavailable: no source has it, or the bytes are wrong.
+            ModelUnavailable: no source has it, the bytes are wrong, or it was canceled.
             StoreError: there is no space for it.
         """
         ...

@@ -11,8 +11,8 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +56,12 @@ async def turn(
             ticket.unlink()
 
 
+def busy(settings: Settings, resource: Literal["model", "gpu"]) -> bool:
+    """Return whether somebody has the resource now."""
+    lock = settings.locks / resource / "lock"
+    return lock.exists() and held(lock)
+
+
 def file_lock(path: Path) -> FileLock:
     """Return a lock on a file that the operating system drops when this process ends."""
     return FileLock(path, thread_local=False)
@@ -70,6 +76,26 @@ def held(path: Path) -> bool:
         return True
     lock.release()
     return False
+
+
+@contextmanager
+def burying(path: Path) -> Iterator[bool]:
+    """Hold a lock that its owner left behind, and remove its file after the block.
+
+    False: somebody holds it. Who waits for a lock looks afterwards whether its file is still there.
+    """
+    lock = file_lock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+        with suppress(OSError):
+            path.unlink()
+    finally:
+        lock.release()
 
 
 def _take(lock: FileLock, ahead: int) -> bool:

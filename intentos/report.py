@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from intentos.artifact_files import NO_SPACE
 from intentos.config import Settings
-from intentos.errors import StoreError, UsageError
+from intentos.errors import NotFound, StoreError, UsageError
 from intentos.model_use import total_cost
 from intentos.run import Run, RunStatus
-from intentos.store import NO_SPACE, Store
+from intentos.store import Store
 from intentos.types import Artifact, Problem
 
 SCHEMA = 1
+Why = Literal["cleaned", "missing", "damaged"]
 LEFT_BY_FILE_MANAGERS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".directory"})
 """Files that appear in a folder when a person looks into it."""
 
@@ -46,6 +49,7 @@ def report(
         "plan": plan.digest if plan else None,
         "status": run.status.value,
         "badge": run.badge,
+        "doubts": [{"code": d.code, "message": d.text(language)} for d in run.doubts],
         "origin": plan.origin if plan else None,
         "title": plan.title.text(language, spoken) if plan else None,
         "interpretation": plan.interpretation.text(language, spoken) if plan else None,
@@ -68,7 +72,13 @@ def report(
             if a.name in paths
         ],
         "checks": [
-            {"name": c.name, "kind": c.kind, "status": c.status, "detail": c.detail}
+            {
+                "name": c.name,
+                "title": c.title.text(language, run.values) or c.name,
+                "kind": c.kind,
+                "status": c.status,
+                "detail": c.detail,
+            }
             for c in run.checks
         ],
         "timings": {
@@ -177,13 +187,29 @@ def export(run: Run, folder: Path, store: Store, *, link: bool = False) -> dict[
 def results_folder(run: Run, settings: Settings, store: Store) -> dict[str, Path]:
     """Return paths under which a person finds the run's artifacts by their names.
 
-    An artifact whose file somebody removed from the store is left out.
+    Artifacts that are :func:`lost` are left out.
     """
-    there = tuple(a for a in run.artifacts if store.has(a.id))
+    there = tuple(a for a in run.artifacts if _why_lost(run, a, store) is None)
     if not there:
         return {}
     found = run.model_copy(update={"artifacts": there})
     return export(found, settings.home / "results" / run.id, store, link=True)
+
+
+def lost(run: Run, store: Store) -> list[tuple[Artifact, Why]]:
+    """Return the run's artifacts whose bytes are not here as they were saved, and why."""
+    found = [(a, _why_lost(run, a, store)) for a in last_named(run.artifacts)]
+    return [(artifact, why) for artifact, why in found if why is not None]
+
+
+def _why_lost(run: Run, artifact: Artifact, store: Store) -> Why | None:
+    try:
+        store.path(artifact.id)
+    except NotFound:
+        return "cleaned" if run.removed.get(artifact.id) == "cleaned" else "missing"
+    except StoreError:
+        return "damaged"
+    return None
 
 
 def _copy(source: Path, target: Path, *, link: bool) -> None:
@@ -203,5 +229,7 @@ def _files(folder: Path) -> list[Path]:
 def _ours(path: Path, store: Store) -> bool:
     if path.is_symlink() or not path.is_file():
         return False
+    if re.fullmatch(r"\.[0-9a-f]{64}\.tmp", path.name):  # half a file of one who was killed
+        return True
     with path.open("rb") as file:
         return store.knows(hashlib.file_digest(file, "sha256").hexdigest())

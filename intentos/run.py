@@ -10,6 +10,7 @@ from pydantic import Field
 
 from intentos.model_use import ModelUse
 from intentos.plan import Approval, Plan
+from intentos.raw_hash import RawHash, Tolerance
 from intentos.types import (
     DEFAULT_SEED,
     Artifact,
@@ -51,6 +52,13 @@ class StepResult(Frozen):
     """Something a person should know although it worked: a substitute executor, for one."""
     device: str = ""
     """Adapter or interpreter that did the work."""
+    versions: dict[str, str] = {}
+    """Package → version, of what the outcome may depend on."""
+    hashes: tuple[RawHash, ...] = ()
+    """What it left as it was before encoding; an artifact that none of them names is hashed as
+    it is."""
+    tolerance: Tolerance | None = None
+    """How far the same step may be off on another device, where the executor knows."""
     started_at: datetime
     finished_at: datetime
 
@@ -102,13 +110,20 @@ class Run(Frozen):
     seed: int = DEFAULT_SEED
     tokens: int = 0
     accounted: bool = False
+    vouched: bool = False
     models: tuple[ModelUse, ...] = ()
     status: RunStatus = RunStatus.PLANNING
     approval: Approval | None = None
     results: tuple[StepResult, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    removed: dict[str, Literal["cleaned", "lost"]] = {}
+    """Artifacts whose bytes are gone, unless they were made again, and why."""
+    kept: bool = False
+    """Whether its artifacts are never cleaned away."""
     checks: tuple[Check, ...] = ()
     badge: Badge | None = None
+    doubts: tuple[Problem, ...] = ()
+    """Why the badge is no better one."""
     answer: str = ""
     error: Problem | None = None
     created_at: datetime

@@ -1,26 +1,26 @@
-"""The store: events in SQLite, artifact bytes in files named by their hash.
+"""The store: runs as events in SQLite, artifacts as files named by their hash.
 
-Events are appended and never changed; a run is folded from them when it is asked for. An artifact
-is written to a temporary name, synced and renamed, so that no file is ever half an artifact.
+Events are appended and never changed; a run is folded from them when it is asked for. An event that
+names an artifact comes after the artifact's bytes are on the disk.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
+import re
 import shutil
 import sqlite3
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from intentos.artifact_files import ArtifactFiles
 from intentos.config import Settings
-from intentos.errors import NotFound, StoreError
+from intentos.database import Database
+from intentos.errors import NotApproved, NotFound, StoreError, UsageError
 from intentos.events import (
     DurableEvent,
     PlanApproved,
@@ -29,33 +29,32 @@ from intentos.events import (
     durable,
     fold,
 )
+from intentos.leftovers import tidy
+from intentos.pending import waits
 from intentos.plan import Approval, Plan
+from intentos.presence import present
+from intentos.queue import burying, file_lock, held
 from intentos.run import Run
-from intentos.types import Artifact, Value, new_id
-
-if TYPE_CHECKING:
-    from filelock import FileLock
-
-MIGRATIONS = (
-    """
-    CREATE TABLE events (
-        run_id TEXT NOT NULL,
-        seq INTEGER NOT NULL,
-        at TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        body TEXT NOT NULL,
-        PRIMARY KEY (run_id, seq)
-    ) WITHOUT ROWID;
-    CREATE TABLE runs (run_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, ended INTEGER NOT NULL);
-    CREATE TABLE approvals (plan_digest TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL);
-    CREATE INDEX approvals_by_digest ON approvals (plan_digest, at);
-    CREATE TABLE artifacts (id TEXT PRIMARY KEY, first_run TEXT NOT NULL);
-    """,
-)
-"""In order; ``PRAGMA user_version`` says how many have been applied."""
+from intentos.standing import Standing
+from intentos.talks import Talks
+from intentos.types import Artifact, Value
 
 ENDING = frozenset({"run_finished", "run_interrupted"})
-CHUNK = 1024 * 1024
+ANSWERS = frozenset({"plan_approved", "plan_rejected"})
+
+
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+class Naming(NamedTuple):
+    """That a run names an artifact."""
+
+    artifact: str
+    run: str
+    at: str
+    """When, as ISO text in UTC."""
+    attached: bool
+    """Handed in by a person, as opposed to made by the run."""
 
 
 class Store:
@@ -67,22 +66,24 @@ class Store:
         Raises:
             StoreError: the folder cannot be written, or a newer version of the program made it.
         """
-        from filelock import FileLock
-
         self._settings = settings
         try:
             for folder in (settings.home, settings.artifacts, settings.locks / "runs"):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(settings.database, timeout=30, isolation_level=None)
-            # Changing the mode does not wait for others that are about to, whatever the timeout.
-            with FileLock(settings.locks / "open.lock", timeout=30):
-                self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-        except (OSError, sqlite3.Error) as error:
+            self._presence = present(settings)
+        except OSError as error:
             raise StoreError(
                 "store.cannot_open", path=str(settings.home), what=str(error)
             ) from error
-        self._migrate()
+        self._database = Database(settings)
+        self.standing = Standing(self._database)
+        self.talks = Talks(self._database)
+        self._files = ArtifactFiles(settings.artifacts, owner=self._presence.path.stem)
+
+    @property
+    def owner(self) -> str:
+        """By what a folder's name tells, as ``owner~anything``, whose work is in it."""
+        return self._presence.path.stem
 
     def close(self) -> None:
         """Close the database."""
@@ -93,8 +94,11 @@ class Store:
 
         Raises:
             StoreError: the disk is full or the database is broken.
+            NotApproved: an answer about a plan of a run that is over or was answered.
         """
-        with self._transaction() as database:
+        with self._database.transaction() as database:
+            if event.kind in ANSWERS:
+                _refuse_second_answer(database, event.run_id)
             row = database.execute(
                 "SELECT coalesce(max(seq), 0) FROM events WHERE run_id = ?", (event.run_id,)
             ).fetchone()
@@ -127,7 +131,7 @@ class Store:
         Raises:
             StoreError: one of them cannot be read.
         """
-        rows = self._rows("SELECT body FROM events WHERE run_id = ? ORDER BY seq", run_id)
+        rows = self._database.rows("SELECT body FROM events WHERE run_id = ? ORDER BY seq", run_id)
         try:
             return [durable.validate_json(body) for (body,) in rows]
         except ValidationError as error:
@@ -143,9 +147,9 @@ class Store:
         name = name.encode("utf-8", "replace").decode()  # the shell's odd bytes name no run
         if name == "last":
             # By rowid, the order of arrival: a clock that was set back gives lower ids.
-            found = self._rows("SELECT run_id FROM runs ORDER BY rowid DESC LIMIT 1")
+            found = self._database.rows("SELECT run_id FROM runs ORDER BY rowid DESC LIMIT 1")
         else:
-            found = self._rows(
+            found = self._database.rows(
                 "SELECT run_id FROM runs WHERE substr(run_id, 1, length(?1)) = ?1 "
                 "OR substr(run_id, -length(?1)) = ?1 LIMIT 2",
                 name,
@@ -159,7 +163,9 @@ class Store:
     def runs(self, limit: int = 50) -> list[Run]:
         """Return the newest runs, newest first; a damaged one is left out with a warning."""
         found = []
-        for (run_id,) in self._rows("SELECT run_id FROM runs ORDER BY rowid DESC LIMIT ?", limit):
+        for (run_id,) in self._database.rows(
+            "SELECT run_id FROM runs ORDER BY rowid DESC LIMIT ?", limit
+        ):
             try:
                 found.append(fold(self.events(run_id)))
             except StoreError as error:
@@ -170,18 +176,21 @@ class Store:
 
     def approval(self, digest: str) -> Approval | None:
         """Return the newest approval that lets a plan run again without asking."""
-        rows = self._rows(
-            "SELECT body FROM approvals WHERE plan_digest = ? ORDER BY at DESC", digest
-        )
-        for (body,) in rows:
-            approval = Approval.model_validate_json(body)
-            if approval.scope != "once" and approval.decision == "approve":
-                return approval
-        return None
+        return self.standing.approval(digest)
+
+    def unfinished(self) -> list[str]:
+        """Return the ids of the runs that have no end, the oldest first."""
+        query = "SELECT run_id FROM runs WHERE ended = 0 ORDER BY rowid"
+        return [run_id for (run_id,) in self._database.rows(query)]
+
+    def owned(self, run_id: str) -> bool:
+        """Return whether a living process owns the run."""
+        path = self._lock_path(run_id)
+        return path.exists() and held(path)
 
     def plan(self, id: str) -> tuple[Plan, dict[str, Value]] | None:
         """Return the plan of that id with the values it was last proposed with, if there is one."""
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT body FROM events WHERE kind = 'plan_proposed' "
             "AND json_extract(body, '$.plan.id') = ? ORDER BY at DESC LIMIT 1",
             id,
@@ -194,41 +203,47 @@ class Store:
 
     @contextmanager
     def owning(self, run_id: str) -> Iterator[None]:
-        """Hold the run's lock, by which other processes know that it is alive."""
-        lock = self._lock(run_id)
-        lock.acquire(timeout=5)
-        try:
-            yield
-        finally:
-            lock.release()
-            with suppress(OSError):
-                self._lock_path(run_id).unlink()
+        """Hold the run's lock, by which other processes know that it is alive.
 
-    def sweep(self) -> list[str]:
-        """Mark runs whose owner is gone as interrupted, clear their work folders; return their ids.
-
-        A run that is alive in another process holds its lock and is left alone.
+        Raises:
+            UsageError: another process holds it.
         """
         from filelock import Timeout
 
+        lock = file_lock(self._lock_path(run_id))
+        try:
+            lock.acquire(timeout=5)
+            while not self._lock_path(run_id).exists():  # tidied away between making and locking it
+                lock.release()
+                lock.acquire(timeout=5)
+        except Timeout as error:
+            raise UsageError("store.owned", run=run_id) from error
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                self._lock_path(run_id).unlink()
+            lock.release()
+
+    def sweep(self) -> list[str]:
+        """Mark runs whose owner is gone as interrupted, tidy after crashes; return the runs' ids.
+
+        A run that is alive in another process holds its lock and is left alone; one whose plan
+        waits for a person's answer goes on waiting, as nothing of it was going on.
+        """
         swept = []
-        for (run_id,) in self._rows("SELECT run_id FROM runs WHERE ended = 0"):
-            lock = self._lock(run_id)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            try:
+        for (run_id,) in self._database.rows("SELECT run_id FROM runs WHERE ended = 0"):
+            with burying(self._lock_path(run_id)) as gone:
+                if not gone:
+                    continue
                 # It may have ended between the query and the lock.
-                kinds = self._rows("SELECT kind FROM events WHERE run_id = ?", run_id)
-                if not any(kind in ENDING for (kind,) in kinds):
+                query = "SELECT kind FROM events WHERE run_id = ? ORDER BY seq"
+                kinds = [kind for (kind,) in self._database.rows(query, run_id)]
+                if ENDING.isdisjoint(kinds) and not waits(kinds):
                     self.append(RunInterrupted(run_id=run_id))
                     swept.append(run_id)
                 shutil.rmtree(self._settings.work / run_id, ignore_errors=True)
-            finally:
-                lock.release()
-                with suppress(OSError):
-                    self._lock_path(run_id).unlink()
+        tidy(self._settings)
         return swept
 
     def put(self, data: bytes | Path, *, name: str, media_type: str, step_id: str) -> Artifact:
@@ -237,136 +252,89 @@ class Store:
         Raises:
             StoreError: the disk is full or cannot be written; nothing half-written stays.
         """
-        temporary = self._settings.artifacts / f".{new_id()}.tmp"
-        try:
-            digest, size = _write_synced(data, temporary)
-            target = self._path(digest)
-            target.parent.mkdir(exist_ok=True)
-            os.chmod(temporary, 0o444)
-            os.replace(temporary, target)
-            _sync_folder(target.parent)
-        except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
-            code = "store.no_space" if error.errno in NO_SPACE else "store.cannot_write"
-            raise StoreError(
-                code,
-                name=name,
-                path=str(self._settings.artifacts),
-                what=error.strerror or str(error),
-            ) from error
+        digest, size = self._files.put(data, name=name)
         return Artifact(id=digest, name=name, media_type=media_type, size=size, step_id=step_id)
 
     def path(self, artifact_id: str) -> Path:
-        """Return the file that holds an artifact's bytes.
+        """Return the file that holds an artifact's bytes, which are what the hash says.
 
         Raises:
             NotFound: there is none.
+            StoreError: its bytes are not those that were saved, or cannot be read.
         """
-        path = self._path(artifact_id)
-        if not path.is_file():
-            raise NotFound("store.no_artifact", name=artifact_id[:80])
-        return path
+        return self._files.path(artifact_id)
+
+    def artifact(self, artifact_id: str) -> Artifact:
+        """Return what the run that saved an artifact first calls it.
+
+        Raises:
+            NotFound: no run has saved one with this hash.
+        """
+        query = "SELECT first_run FROM artifacts WHERE id = ?"
+        for (run_id,) in self._database.rows(query, artifact_id):
+            for artifact in self.run(run_id).artifacts:
+                if artifact.id == artifact_id:
+                    return artifact
+        raise NotFound("store.no_artifact", name=artifact_id[:80])
 
     def has(self, artifact_id: str) -> bool:
-        """Return whether an artifact's bytes are here."""
-        return self._path(artifact_id).is_file()
+        """Return whether an artifact's bytes are here, whole or not."""
+        return self._files.place(artifact_id).is_file()
+
+    def names(self) -> list[Naming]:
+        """Return every place where a run names an artifact, as its own or as attached."""
+        found = []
+        # Whatever looks like a hash, so that a damaged record still protects what it named.
+        for run_id, at, kind, body in self._database.rows(
+            "SELECT run_id, at, kind, body FROM events "
+            "WHERE kind IN ('artifact_saved', 'run_started')"
+        ):
+            for artifact in _HASH.findall(body):
+                found.append(Naming(artifact, run_id, at, attached=kind == "run_started"))
+        return found
+
+    def about(self, kind: str) -> list[DurableEvent]:
+        """Return all events of a kind in all runs; those that cannot be read are left out."""
+        found: list[DurableEvent] = []
+        for (body,) in self._database.rows("SELECT body FROM events WHERE kind = ?", kind):
+            with suppress(ValidationError):
+                found.append(durable.validate_json(body))
+        return found
+
+    def unended(self) -> dict[str, str]:
+        """Return the runs that go on, each with all that its events say, as text."""
+        return dict(
+            self._database.rows(
+                "SELECT run_id, group_concat(body) FROM events WHERE run_id IN "
+                "(SELECT run_id FROM runs WHERE ended = 0) GROUP BY run_id"
+            )
+        )
+
+    def latest(self) -> str | None:
+        """Return the id of the run that began last."""
+        rows = self._database.rows("SELECT run_id FROM runs ORDER BY rowid DESC LIMIT 1")
+        return rows[0][0] if rows else None
 
     def knows(self, artifact_id: str) -> bool:
         """Return whether some run has saved an artifact with this hash."""
-        return bool(self._rows("SELECT 1 FROM artifacts WHERE id = ?", artifact_id))
+        return bool(self._database.rows("SELECT 1 FROM artifacts WHERE id = ?", artifact_id))
 
     def holds(self, folder: Path) -> bool:
         """Return whether a folder is one in which the store keeps artifacts."""
         return folder.resolve().is_relative_to(self._settings.artifacts.resolve())
 
-    def _path(self, artifact_id: str) -> Path:
-        return self._settings.artifacts / artifact_id[:2] / artifact_id
-
     def _lock_path(self, run_id: str) -> Path:
         return self._settings.locks / "runs" / f"{run_id}.lock"
 
-    def _lock(self, run_id: str) -> FileLock:
-        from intentos.queue import file_lock
 
-        return file_lock(self._lock_path(run_id))
-
-    def _rows(self, query: str, *arguments: object) -> list[Any]:
-        try:
-            return self._database.execute(query, arguments).fetchall()
-        except sqlite3.Error as error:
-            path = str(self._settings.database)
-            raise StoreError("store.broken", path=path, what=str(error)) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-            except BaseException:
-                if self._database.in_transaction:  # SQLite itself rolls back on a full disk
-                    self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            code = "store.no_space" if "full" in str(error) else "store.cannot_write"
-            raise StoreError(
-                code, name="events", path=str(self._settings.database), what=str(error)
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise StoreError(
-                "store.broken", path=str(self._settings.database), what=str(error)
-            ) from error
-
-    def _migrate(self) -> None:
-        try:
-            with self._transaction() as database:
-                (version,) = database.execute("PRAGMA user_version").fetchone()
-                if version > len(MIGRATIONS):
-                    raise StoreError(
-                        "store.newer", path=str(self._settings.database), version=version
-                    )
-                for script in MIGRATIONS[version:]:
-                    for statement in script.split(";"):
-                        database.execute(statement)
-                database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        except StoreError:
-            self._database.close()
-            raise
-
-
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-def _write_synced(data: bytes | Path, target: Path) -> tuple[str, int]:
-    digest = hashlib.sha256()
-    size = 0
-    with target.open("xb") as out:
-        for chunk in _chunks(data):
-            digest.update(chunk)
-            size += out.write(chunk)
-        out.flush()
-        os.fsync(out.fileno())
-    return digest.hexdigest(), size
-
-
-def _chunks(data: bytes | Path) -> Iterator[bytes]:
-    if isinstance(data, bytes):
-        yield data
-        return
-    with data.open("rb") as source:
-        while chunk := source.read(CHUNK):
-            yield chunk
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # Windows cannot open a folder
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _refuse_second_answer(database: sqlite3.Connection, run_id: str) -> None:
+    """Keep one answer to one question, whoever answers; a run that was stopped takes none."""
+    query = "SELECT kind FROM events WHERE run_id = ? ORDER BY seq"
+    kinds = [kind for (kind,) in database.execute(query, (run_id,))]
+    answered = "approval_requested" in kinds and not waits(kinds)
+    for kind in reversed(kinds):
+        if kind in ANSWERS or kind == "plan_proposed":
+            answered = answered and kind in ANSWERS
+            break
+    if answered or not ENDING.isdisjoint(kinds):
+        raise NotApproved("store.answered", run=run_id)

@@ -18,6 +18,7 @@ from intentos.diff import Side, compare
 from intentos.events import (
     Event,
     FrameDrawn,
+    PlanApproved,
     PlanProposed,
     ProgressMade,
     RunFinished,
@@ -28,12 +29,16 @@ from intentos.events import (
 from intentos.messages import message
 from intentos.model_use import ModelUse, total_cost
 from intentos.plan import Plan, Step
+from intentos.registry import strangers
 from intentos.report import Timings
+from intentos.risk import Risk
 from intentos.run import Run, RunStatus
 from intentos.types import Attachment, Estimate, Language, Value
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from intentos.cleaning import Cleaned
 
 CODE_LINES = 60
 
@@ -73,6 +78,8 @@ class Terminal:
                     self.note("models.used", **self._use(use))
                     if use.why is not None:
                         self.note("models.climbed", why=use.why.text(self.language))
+            case PlanApproved(approval=approval) if approval.reason == "policy.unasked":
+                self.note("policy.unasked", what=approval.words.text(self.language))
             case RunFinished():
                 self.pause()
             case _:
@@ -156,15 +163,29 @@ class Terminal:
         """Print what came out: the answer, how far it can be trusted, and where things lie."""
         self.pause()
         out = self.stdout()
+        if run.approval is not None and run.approval.bare:
+            told = self.say("card.was_bare", steps=", ".join(run.approval.bare))
+            out.print(Text(told, style="bold red"), soft_wrap=True)
         if run.status is RunStatus.COMPLETED and run.badge is not None:
             style = {"verified": "green", "failed": "red"}.get(run.badge, "yellow")
             mark = "✗" if run.badge == "failed" else "✓"
             out.print(Text.assemble((f"{mark} ", style), run.answer or self.say("card.done")))
+        form: list[str] = []
         for check in run.checks:
             title = check.title.text(self.language, run.values) or check.name
+            if check.kind == "generic" and check.status == "passed":
+                form.append(title)
+                continue
             mark = {"passed": "✓", "failed": "✗", "unknown": "?"}[check.status]
             style = {"passed": "dim", "failed": "red", "unknown": "yellow"}[check.status]
             out.print(Text(f"  {mark} {title}: {check.detail}", style=style), soft_wrap=True)
+        if form:  # what every result is asked goes on one line
+            out.print(Text("  ✓ " + " · ".join(form), style="dim"), soft_wrap=True)
+        if run.doubts:
+            gap = "" if self.language == "zh" else " "
+            why = gap.join(doubt.text(self.language) for doubt in run.doubts)
+            told = self.say("card.not_verified", why=why)
+            out.print(Text(f"  {told}", style="yellow"), soft_wrap=True)
         for result in run.results:
             for text in (result.stdout, result.stderr if result.status != "ok" else ""):
                 if text.strip():
@@ -174,6 +195,16 @@ class Terminal:
         for name, path in paths.items():
             out.print(Text(f"  {name}", style="cyan"), Text(str(path)), soft_wrap=True)
         self.console.print(Text(self._facts(run, timings), style="dim"), soft_wrap=True)
+
+    def cleaned(self, done: Cleaned, code: str) -> None:
+        """Say what was cleaned away, or would be."""
+        self.note(
+            code,
+            count=done.artifacts,
+            runs=done.runs,
+            size=shown_size(done.bytes),
+            used=shown_size(done.used),
+        )
 
     def _facts(self, run: Run, timings: Timings) -> str:
         facts = [self.say(f"status.{run.status.value}")]
@@ -235,9 +266,12 @@ class Terminal:
         estimates: Mapping[str, Estimate] | None = None,
         whole_code: bool = False,
         parent: tuple[Plan, Mapping[str, Value]] | None = None,
+        risk: Risk | None = None,
+        bare: bool = False,
     ) -> RenderableType:
         """Return the plan as a person reads it before saying yes; where it came from another plan,
-        with what is different: first what it may touch, then the code."""
+        with what is different: first what it may touch, then the code. In red where ``bare`` or the
+        risk says that it runs without a sandbox."""
         language = self.language
         spoken = plan.spoken(values, language)
         parts: list[RenderableType] = [
@@ -251,11 +285,26 @@ class Terminal:
             parts += [Text(), *self._step(number, step, whole_code)]
         if parent is not None:
             parts += [Text(), *self._changes(*parent, plan, values)]
-        parts += [Text(), Text(self._needs(plan)), Text(self._estimate(estimates or {}))]
+        parts += [Text(), self._needs(plan)]
+        if risk is not None:
+            parts.append(self._risk(risk))
+            bare = bare or any(reason.says.code == "risk.bare" for reason in risk.reasons)
+        parts.append(Text(self._estimate(estimates or {})))
         origin = self.say(f"origin.{plan.origin}")
         # Text, as a plan's own words are no markup.
         title = Text.assemble((plan.title.text(language, spoken), "bold"), f"  ({origin})")
-        return Panel(Group(*parts), title=title, title_align="left", subtitle=plan.digest[:12])
+        if bare:
+            parts.insert(0, Text(self.say("card.bare"), style="bold red"))
+        border = "red" if bare else "none"
+        return Panel(
+            Group(*parts), title=title, title_align="left", subtitle=plan.digest[:12],
+            border_style=border,
+        )  # fmt: skip
+
+    def _risk(self, risk: Risk) -> Text:
+        style = {"low": "green", "medium": "yellow", "high": "bold red"}[risk.level]
+        level = self.say(f"risk.level_{risk.level}")
+        return Text(self.say("risk.line", level=level, why=risk.text(self.language)), style=style)
 
     def _changes(
         self, old: Plan, old_values: Mapping[str, Value], plan: Plan, values: Mapping[str, Value]
@@ -274,9 +323,15 @@ class Terminal:
             parts.append(Syntax("\n".join(section.lines), "diff", word_wrap=True))
         return parts
 
-    def explain(self, plan: Plan, values: Mapping[str, Value]) -> RenderableType:
+    def explain(
+        self, plan: Plan, values: Mapping[str, Value], *, risk: Risk | None = None
+    ) -> RenderableType:
         """Return everything about a plan: whole code, limits, checks, what approval means."""
-        lines: list[RenderableType] = [self.card(plan, values, whole_code=True)]
+        lines: list[RenderableType] = [self.card(plan, values, whole_code=True, risk=risk)]
+        for reason in risk.reasons if risk is not None else ():
+            level = self.say(f"risk.level_{reason.level}")
+            why = reason.says.text(self.language)
+            lines.append(Text(self.say("risk.reason", level=level, why=why)))
         for step in plan.steps:
             limits = step.limits
             lines.append(
@@ -329,7 +384,7 @@ class Terminal:
 
         lines = step.code.rstrip().splitlines()
         shown = lines if whole else lines[:CODE_LINES]
-        language = "python" if step.language == "python" else "rust"
+        language = "rust" if step.language == "wgsl" else step.language
         code: list[RenderableType] = [
             Syntax("\n".join(shown), language, line_numbers=True, word_wrap=True)
         ]
@@ -337,11 +392,19 @@ class Terminal:
             code.append(Text(self.say("card.more_lines", count=len(lines) - len(shown))))
         return [head, *code]
 
-    def _needs(self, plan: Plan) -> str:
+    def _needs(self, plan: Plan) -> Text:
         wide = sorted(plan.needs - {"gpu"})
+        if others := strangers(plan):
+            told = [
+                self.say("card.stranger", executor=name, package=package)
+                for name, package in sorted(others.items())
+            ]
+            if wide:
+                told.append(self.say("card.needs", needs=", ".join(wide)))
+            return Text("\n".join(told), style="yellow")
         if not wide:
-            return self.say("card.needs_gpu" if "gpu" in plan.needs else "card.needs_nothing")
-        return self.say("card.needs", needs=", ".join(wide))
+            return Text(self.say("card.needs_gpu" if "gpu" in plan.needs else "card.needs_nothing"))
+        return Text(self.say("card.needs", needs=", ".join(wide)))
 
     def _estimate(self, estimates: Mapping[str, Estimate]) -> str:
         seconds = [e.seconds for e in estimates.values() if e.seconds is not None]
@@ -358,3 +421,11 @@ class Terminal:
         if len(seconds) < len(estimates):
             known.append(self.say("card.time_unknown"))
         return self.say("card.estimate", text=" · ".join(known))
+
+
+def shown_size(number: int) -> str:
+    """Return bytes as a person reads them: ``1.23 GB``."""
+    for letter, factor in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= factor:
+            return f"{number / factor:.3g} {letter}B"
+    return f"{number} B"

@@ -24,6 +24,9 @@ Need = Literal["gpu", "network", "read_files", "write_files"]
 Origin = Literal["recipe", "composed", "generated", "edited"]
 Badge = Literal["verified", "plausible", "unchecked", "failed"]
 Isolation = Literal["none", "process", "sandbox", "container", "remote"]
+Mode = Literal["ask", "risky", "machine", "plan"]
+"""When a person is asked: about every new plan, about risky ones, about what reaches beyond the
+sandbox; ``plan``: nothing runs at all."""
 Json = Any  # a JSON value; pydantic's JsonValue is recursive and costs 30 ms at import
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -178,6 +181,12 @@ class Limits(Frozen):
     artifact_bytes: int = Field(default=256 * 1024**2, ge=1024)
     """All artifacts and scratch files of the step together."""
 
+    def at_most(self, other: Limits) -> Limits:
+        """Return the lower of both, each."""
+        pairs = {name: getattr(other, name) for name in Limits.model_fields}
+        lower = {name: min(getattr(self, name), most) for name, most in pairs.items()}
+        return Limits.model_validate(lower)
+
 
 class Quantity(Frozen):
     """A computed value with its unit."""
@@ -194,6 +203,8 @@ class Check(Frozen):
     kind: Literal["generic", "physical", "oracle"] = "generic"
     status: Literal["passed", "failed", "unknown"]
     detail: str = ""
+    given: bool = False
+    """What it compares with came with the plan: no more than its author's word."""
 
 
 class Estimate(Frozen):

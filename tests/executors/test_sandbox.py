@@ -7,9 +7,12 @@ import csv
 import io
 import json
 import os
+import sys
 import textwrap
 import time
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy
@@ -18,6 +21,7 @@ from PIL import Image
 
 from intentos.errors import StoreError
 from intentos.events import OutputWritten, ProgressMade
+from intentos.executors.samples import python
 from intentos.executors.sandbox import SandboxExecutor
 from intentos.plan import Step
 from intentos.run import StepResult, StepStatus
@@ -25,7 +29,6 @@ from intentos.testing import (
     PATIENCE,
     ExecutorContract,
     Recorder,
-    Samples,
     assert_explained,
     until,
 )
@@ -48,31 +51,58 @@ assert sum(name.isdigit() for name in os.listdir("/proc")) == 2, os.listdir("/pr
 """
 
 
-class TestSandbox(ExecutorContract):
-    samples = Samples(
-        language="python",
-        hello="print('hello')",
-        fails="print('so far')\nraise ValueError('no')",
-        sleeps=SLEEPS,
-        makes_file="save('note', 'done')",
-        floods="for i in range(100_000): print('water', i)",
-        meets=MEETS,
-        reads_file=lambda path: f"print(open({str(path)!r}).read())",
-        connects=lambda port: f"import socket; socket.create_connection(('127.0.0.1', {port}))",
-    )
+@pytest.fixture(scope="module")
+def template() -> Iterator[SandboxExecutor]:
+    """Return an executor with a warm template, which all tests share."""
+    executor = SandboxExecutor()
 
-    @pytest.fixture
-    def executor(self) -> SandboxExecutor:
+    async def ready() -> bool:
+        await executor.warm()
+        return await executor.ready()
+
+    assert asyncio.run(ready()), executor.why_cold
+    yield executor
+    asyncio.run(executor.cool())
+
+
+@pytest.fixture(params=["cold", "warm"])
+def executor(request: pytest.FixtureRequest) -> SandboxExecutor:
+    """Return the executor as one-shot commands have it, and as programs that stay do."""
+    if request.param == "cold":
         return SandboxExecutor()
+    warm: SandboxExecutor = request.getfixturevalue("template")
+    return warm
+
+
+class TestSandbox(ExecutorContract):
+    samples = replace(python(), sleeps=SLEEPS, meets=MEETS)
+
+    @pytest.fixture(params=["cold", "warm"])
+    def executor(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> SandboxExecutor:
+        if request.param == "cold":
+            return SandboxExecutor()
+        # The child that waits for the next step would be counted as one that was left.
+        monkeypatch.setattr("intentos.executors.template.FORK_AHEAD", False)
+        warm: SandboxExecutor = request.getfixturevalue("template")
+        return warm
+
+
+@dataclass
+class Place(Recorder):
+    """A recorder that knows where the steps run."""
+
+    executor: SandboxExecutor = field(default_factory=SandboxExecutor)
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
-    return Recorder(tmp_path)
+def recorder(tmp_path: Path, executor: SandboxExecutor) -> Place:
+    return Place(tmp_path, executor=executor)
 
 
 async def run(
-    recorder: Recorder,
+    recorder: Place,
     code: str,
     *,
     values: dict[str, Value] | None = None,
@@ -80,7 +110,6 @@ async def run(
     seed: int = 7,
     **limits: float,
 ) -> StepResult:
-    executor = SandboxExecutor()
     step = Step(id="step", language="python", code=textwrap.dedent(code))
     context = recorder.context(
         values=values,
@@ -89,7 +118,7 @@ async def run(
         limits=Limits.model_validate({"wall_time": 60} | limits),
         step_id="step",
     )
-    result = await executor.execute(step, context)
+    result = await recorder.executor.execute(step, context)
     assert list(context.workdir.iterdir()) == []
     return result
 
@@ -104,7 +133,7 @@ def problem(result: StepResult, code: str) -> dict[str, object]:
 # What code can do.
 
 
-async def test_a_persons_formula_is_read_not_run(recorder: Recorder) -> None:
+async def test_a_persons_formula_is_read_not_run(recorder: Place) -> None:
     code = """
 f = formula(parameters["f"], "x", a=2.0)
 report("there", f(3.0))
@@ -117,7 +146,7 @@ save("curve", f(__import__("numpy").linspace(0, 1, 5)))
     assert "no part of a formula" in hostile.stderr or "not known" in hostile.stderr
 
 
-async def test_code_computes_with_its_parameters(recorder: Recorder) -> None:
+async def test_code_computes_with_its_parameters(recorder: Place) -> None:
     code = """
         report("primes", sum(all(n % d for d in range(2, int(n**0.5) + 1))
                              for n in range(2, parameters["below"])))
@@ -130,18 +159,18 @@ async def test_code_computes_with_its_parameters(recorder: Recorder) -> None:
     assert result.device.startswith("Python 3.")
 
 
-async def test_arguments_of_the_step_come_before_the_plans_values(recorder: Recorder) -> None:
+async def test_arguments_of_the_step_come_before_the_plans_values(recorder: Place) -> None:
     step = Step(
         id="step",
         language="python",
         code="report('sum', parameters['a'] + parameters['b'][0])",
         arguments={"a": "$cars", "b": [30, "x"]},
     )
-    result = await SandboxExecutor().execute(step, recorder.context(values={"cars": 12}))
+    result = await recorder.executor.execute(step, recorder.context(values={"cars": 12}))
     assert result.values["sum"].value == 42
 
 
-async def test_numbers_come_out_as_they_are(recorder: Recorder) -> None:
+async def test_numbers_come_out_as_they_are(recorder: Place) -> None:
     code = """
         import numpy
         report("exact", 3**500)
@@ -174,7 +203,7 @@ async def test_numbers_come_out_as_they_are(recorder: Recorder) -> None:
     ],
 )
 async def test_what_cannot_be_handed_out_is_said_clearly(
-    recorder: Recorder, call: str, said: str
+    recorder: Place, call: str, said: str
 ) -> None:
     result = await run(recorder, f"print(1)\n{call}")
     assert result.status is StepStatus.FAILED
@@ -184,7 +213,7 @@ async def test_what_cannot_be_handed_out_is_said_clearly(
     assert recorder.saved == {}
 
 
-async def test_every_kind_of_thing_is_saved_in_its_own_format(recorder: Recorder) -> None:
+async def test_every_kind_of_thing_is_saved_in_its_own_format(recorder: Place) -> None:
     code = """
         import numpy
         from PIL import Image
@@ -218,7 +247,7 @@ async def test_every_kind_of_thing_is_saved_in_its_own_format(recorder: Recorder
 
 
 async def test_a_figure_that_nobody_saved_is_saved_with_its_chinese_text(
-    recorder: Recorder,
+    recorder: Place,
 ) -> None:
     code = """
         import matplotlib.pyplot as plt, warnings
@@ -239,7 +268,7 @@ async def test_a_figure_that_nobody_saved_is_saved_with_its_chinese_text(
     assert Image.open(io.BytesIO(recorder.saved["kept.png"][0])).size == (960, 720)
 
 
-async def test_frames_become_a_film(recorder: Recorder) -> None:
+async def test_frames_become_a_film(recorder: Place) -> None:
     code = """
         import numpy
         frames = numpy.zeros((40, 32, 48, 3), "uint8")
@@ -256,19 +285,19 @@ async def test_frames_become_a_film(recorder: Recorder) -> None:
     assert recorder.saved["moving.mp4"][1] == "video/mp4"
 
 
-async def test_an_earlier_steps_file_is_read_by_name(recorder: Recorder, tmp_path: Path) -> None:
+async def test_an_earlier_steps_file_is_read_by_name(recorder: Place, tmp_path: Path) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text("1,2,3")
     path.chmod(0o600)  # as the store leaves it
     code = "report('sum', sum(map(int, open(inputs['numbers']).read().split(','))))"
-    result = await SandboxExecutor().execute(
+    result = await recorder.executor.execute(
         Step(id="step", language="python", code=code),
         recorder.context(inputs={"numbers": path}),
     )
     assert result.values["sum"].value == 6
 
 
-async def test_output_and_progress_are_told_while_the_code_runs(recorder: Recorder) -> None:
+async def test_output_and_progress_are_told_while_the_code_runs(recorder: Place) -> None:
     code = """
         import time, sys
         print("first")
@@ -288,23 +317,37 @@ async def test_output_and_progress_are_told_while_the_code_runs(recorder: Record
     assert told in recorder.events
 
 
-async def test_the_same_seed_gives_the_same_numbers(recorder: Recorder) -> None:
+async def test_the_same_seed_gives_the_same_numbers(recorder: Place) -> None:
     code = """
         import random, numpy
         report("python", random.random())
         report("legacy", numpy.random.rand())
         report("modern", numpy.random.default_rng().random())
         report("other", numpy.random.default_rng().random())
-        report("hash", hash("text"))
     """
     first, again = await run(recorder, code, seed=1), await run(recorder, code, seed=1)
     other = await run(recorder, code, seed=2)
     assert first.values == again.values
-    assert len({value.value for value in first.values.values()}) == 5
+    assert len({value.value for value in first.values.values()}) == 4
     assert all(first.values[name] != other.values[name] for name in first.values)
 
 
-async def test_processes_of_ones_own_can_be_used(recorder: Recorder) -> None:
+async def test_sets_have_one_order_for_every_seed(recorder: Place) -> None:
+    code = "report('order', ' '.join({'a', 'bc', 'def', 'ghi', 'j'})); report('hash', hash('text'))"
+    values = [(await run(recorder, code, seed=seed)).values for seed in (1, 2)]
+    elsewhere = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "print(hash('text'))",
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await elsewhere.communicate()
+    assert values[0] == values[1]
+    assert values[0]["hash"].value == int(said)
+
+
+async def test_processes_of_ones_own_can_be_used(recorder: Place) -> None:
     code = """
         from concurrent.futures import ProcessPoolExecutor
         def square(x): return x * x
@@ -318,7 +361,7 @@ async def test_processes_of_ones_own_can_be_used(recorder: Recorder) -> None:
 # What happens to code that tries more.
 
 
-async def test_failing_code_is_told_by_line(recorder: Recorder) -> None:
+async def test_failing_code_is_told_by_line(recorder: Place) -> None:
     result = await run(recorder, "save('kept', 'text')\nx = 0\nprint(1 / x)")
     arguments = problem(result, "sandbox.exception")
     assert arguments["line"] == 3
@@ -329,7 +372,7 @@ async def test_failing_code_is_told_by_line(recorder: Recorder) -> None:
     assert result.artifacts[0].name == "kept.txt"
 
 
-async def test_broken_syntax_is_told_by_line(recorder: Recorder) -> None:
+async def test_broken_syntax_is_told_by_line(recorder: Place) -> None:
     assert problem(await run(recorder, "x = 1\ndef f(\n"), "sandbox.exception")["line"] == 2
 
 
@@ -355,7 +398,7 @@ async def test_broken_syntax_is_told_by_line(recorder: Recorder) -> None:
         ("import sys\nsys.exit('enough')", "sandbox.exit"),
     ],
 )  # fmt: skip
-async def test_hostile_code_fails_with_a_reason(recorder: Recorder, code: str, reason: str) -> None:
+async def test_hostile_code_fails_with_a_reason(recorder: Place, code: str, reason: str) -> None:
     result = await run(recorder, code)
     assert result.status is StepStatus.FAILED
     assert problem(result, reason)["line"] == 2
@@ -377,7 +420,7 @@ async def test_hostile_code_fails_with_a_reason(recorder: Recorder, code: str, r
     ],
 )  # fmt: skip
 async def test_code_that_breaks_the_whole_is_stopped(
-    recorder: Recorder, code: str, reason: str
+    recorder: Place, code: str, reason: str
 ) -> None:
     result = await run(recorder, code)
     assert result.status is StepStatus.FAILED
@@ -385,7 +428,7 @@ async def test_code_that_breaks_the_whole_is_stopped(
     assert result.values == {}
 
 
-async def test_a_fork_bomb_that_never_gives_up_runs_out_of_time(recorder: Recorder) -> None:
+async def test_a_fork_bomb_that_never_gives_up_runs_out_of_time(recorder: Place) -> None:
     code = """
         import os
         print(os.readlink("/proc/self/ns/pid"), flush=True)
@@ -403,7 +446,7 @@ async def test_a_fork_bomb_that_never_gives_up_runs_out_of_time(recorder: Record
     assert members(namespace) == []
 
 
-async def test_canceling_leaves_no_process_of_its_namespace(recorder: Recorder) -> None:
+async def test_canceling_leaves_no_process_of_its_namespace(recorder: Place) -> None:
     code = """
         import os, time
         print(os.readlink("/proc/self/ns/pid"), flush=True)
@@ -426,7 +469,7 @@ async def test_canceling_leaves_no_process_of_its_namespace(recorder: Recorder) 
     assert members(namespace) == []
 
 
-async def test_code_is_a_user_that_nobody_else_is_without_rights(recorder: Recorder) -> None:
+async def test_code_is_a_user_that_nobody_else_is_without_rights(recorder: Place) -> None:
     code = """
         import os
         status = dict(line.split(":\\t", 1) for line in open("/proc/self/status"))
@@ -448,7 +491,7 @@ async def test_code_is_a_user_that_nobody_else_is_without_rights(recorder: Recor
     assert set(values["root"].split()) <= {"dev", "etc", "intentos", "lib", "lib64", "proc", "usr"}
 
 
-async def test_new_namespaces_cannot_be_made(recorder: Recorder) -> None:
+async def test_new_namespaces_cannot_be_made(recorder: Place) -> None:
     code = """
         import ctypes, os
         libc = ctypes.CDLL(None, use_errno=True)
@@ -461,7 +504,7 @@ async def test_new_namespaces_cannot_be_made(recorder: Recorder) -> None:
     assert values == {"unshare": -1, "error": 1, "mount": -1, "memfd": -1}
 
 
-async def test_a_disk_that_cannot_be_written_is_no_fault_of_the_code(recorder: Recorder) -> None:
+async def test_a_disk_that_cannot_be_written_is_no_fault_of_the_code(recorder: Place) -> None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -474,7 +517,7 @@ async def test_a_disk_that_cannot_be_written_is_no_fault_of_the_code(recorder: R
     assert recorder.saved == {}
 
 
-async def test_a_forked_child_cannot_speak_for_the_step(recorder: Recorder) -> None:
+async def test_a_forked_child_cannot_speak_for_the_step(recorder: Place) -> None:
     code = """
         import os
         child = os.fork()
@@ -511,7 +554,7 @@ def _decimal(number: int) -> bytes:
 
 
 async def test_exact_and_symbolic_numbers_and_short_lists_can_be_reported(
-    recorder: Recorder,
+    recorder: Place,
 ) -> None:
     code = """
 from decimal import Decimal
@@ -543,7 +586,7 @@ report("array", np.arange(3))
 
 
 @pytest.mark.parametrize("thing", ["[[1, 2]]", "list(range(2000))", "object()", "[float('nan')]"])
-async def test_what_is_no_number_is_told(recorder: Recorder, thing: str) -> None:
+async def test_what_is_no_number_is_told(recorder: Place, thing: str) -> None:
     result = await run(recorder, f"report('x', {thing})")
     assert result.status == "failed"
     assert result.error is not None

@@ -90,7 +90,9 @@ async def test_the_twin_leaves_what_the_gpu_leaves(recorder: Recorder, tmp_path:
         assert (one.dtype, one.shape) == (two.dtype, two.shape)
         assert np.array_equal(one, two)
     assert mine.values == theirs.values
-    assert [(c.name, c.status) for c in mine.checks] == [(c.name, c.status) for c in theirs.checks]
+    assert [(c.name, c.status) for c in mine.checks] == [
+        (c.name, c.status) for c in theirs.checks if c.name != "gpu_and_numpy"
+    ]
     assert "failed" not in [c.status for c in mine.checks]
     with Image.open(io.BytesIO(recorder.saved["film.gif"][0])) as gif:
         assert getattr(gif, "n_frames", 1) == 6

@@ -309,7 +309,9 @@ async def test_a_judge_that_stumbles_is_a_failed_check_and_the_result_stays(
     result = await executor.execute(step, recorder.context())
     assert result.status is StepStatus.OK
     assert result.artifacts
-    assert [(c.name, c.status) for c in result.checks] == [("judged", "failed")]
+    # What else is judged needs no judge of the kernel's.
+    judged = {c.name: c.status for c in result.checks}
+    assert judged == {"judged": "failed", "gpu_and_numpy": "passed"}
     assert "division by zero" in result.checks[0].detail
 
 
@@ -337,7 +339,7 @@ async def test_a_warm_executor_has_a_fresh_worker_ready_for_every_step(
     assert (await executor.execute(moving(3), recorder.context())).status is StepStatus.OK
 
 
-async def test_canceling_while_the_film_is_made_leaves_nothing(
+async def test_canceling_while_the_film_is_made_leaves_no_process_and_a_quick_film(
     executor: WebGPUExecutor, recorder: Recorder
 ) -> None:
     noise = """@compute @workgroup_size(8, 8) fn draw(@builtin(global_invocation_id) id: vec3u) {
@@ -371,7 +373,7 @@ async def test_canceling_while_the_film_is_made_leaves_nothing(
     assert time.monotonic() - begun < 5
     assert descendants() == before
     assert processes(context.workdir) == set()
-    assert recorder.saved == {}
+    assert recorder.saved.keys() <= {"stopped.png", "stopped.mp4"}  # as far as there was time
 
 
 @on_linux
