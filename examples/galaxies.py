@@ -1,4 +1,4 @@
-"""Two galaxies of 20,000 stars meet: every star pulls at every other, and long tails are torn out.
+"""Two galaxies of 10,000 stars meet: every star pulls at every other, and long tails are torn out.
 
 Run it with ``python examples/galaxies.py [--out FOLDER]``. It leaves a film (``galaxies.mp4``) and
 the moment of the finest tails (``galaxies.png``), and prints how well energy and momentum were
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from studio import studio
 
-STARS = 20_000
+STARS = 10_000
 FRAMES = 150
 FINEST = 0.40
 """Share of the film after which the tails are long and still bright."""

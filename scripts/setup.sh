@@ -17,7 +17,7 @@ case "${1:-}" in
   *) echo "usage: scripts/setup.sh [--dev]" >&2; exit 2 ;;
 esac
 
-need_kilobytes=5000000 # .venv 0.8, uv's cache 0.6, compiling 0.5, model 1.1 twice while it is joined
+need_kilobytes=5000000 # .venv 1.1, uv's cache 0.6, compiling 0.5, model 1.1 twice while it is joined
 
 # ---- words ------------------------------------------------------------------------------------
 
@@ -67,6 +67,8 @@ has() { # is this thing here?
       any libvulkan.so.1 /usr/lib /usr/lib64 ;;
     font) any '*cjk*' /usr/share/fonts /usr/local/share/fonts ;;
     certificates) [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] ;;
+    engine) command -v dockerd >/dev/null ;;
+    speaker) command -v flite >/dev/null ;;
     browser) command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
       command -v google-chrome >/dev/null ;;
   esac
@@ -79,6 +81,8 @@ package() { # manager, thing
     apt:sandbox | dnf:sandbox | pacman:sandbox) echo bubblewrap ;;
     apt:vulkan) echo mesa-vulkan-drivers libvulkan1 ;;
     apt:font) echo fonts-noto-cjk ;;
+    apt:engine) echo docker.io ;;
+    apt:speaker) echo flite ;;
     apt:browser) . /etc/os-release; if [ "$ID" = ubuntu ]; then echo chromium-browser; else echo chromium; fi ;;
     *:certificates) echo ca-certificates ;;
     dnf:python) echo python3.12 ;;
@@ -120,6 +124,12 @@ system_packages() {
   local things=(python compiler) missing=() thing
   if [ "$(uname -s)" = Linux ]; then things+=(sandbox vulkan font certificates); fi
   if [ -n "$dev" ]; then things+=(browser); fi
+  # Somebody who speaks to the tests of speech; where there is no apt they are told why they skip.
+  if [ -n "$dev" ] && command -v apt-get >/dev/null; then things+=(speaker); fi
+  # The tests start a Docker engine of their own, which takes root; others are told why they skip.
+  if [ -n "$dev" ] && [ "$(uname -s)$(id -u)" = Linux0 ] && command -v apt-get >/dev/null; then
+    things+=(engine)
+  fi
   for thing in "${things[@]}"; do has "$thing" || missing+=("$thing"); done
   if [ ${#missing[@]} = 0 ]; then return; fi
 
@@ -188,7 +198,7 @@ sync() {
   # llama-cpp-python is compiled for the very CPU, and uv's cache would hand such a wheel to
   # another CPU: it is left out here and installed from a cache that knows the CPU. Without --dev
   # nothing is removed, so that a demo does not undo what the tests installed.
-  local options=(--frozen --extra local --no-install-package llama-cpp-python)
+  local options=(--frozen --extra local --extra docker --extra voice --no-install-package llama-cpp-python)
   if [ -z "$dev" ]; then options+=(--no-dev --inexact); else options+=(--extra bench); fi
   "$uv" sync "${options[@]}" >&2 || fetch_failed "uv sync"
 }
@@ -222,4 +232,8 @@ sync
 install_llama
 say "Fetching the language model (1.1 GB, once)" "正在获取语言模型（1.1 GB，只需一次）"
 .venv/bin/intentos models pull >&2 # its own message and exit code
+if [ -n "$dev" ]; then # others are asked in the window, the first time they speak
+  say "Fetching the speech model (145 MB, once)" "正在获取语音模型（145 MB，只需一次）"
+  .venv/bin/intentos models pull whisper-base >&2
+fi
 say "Everything is in place." "一切就绪。"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from intentos import config
 from intentos.config import Settings
+from intentos.contract import descendants
 from intentos.registry import Registry
+
+from .wheel import build
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +32,24 @@ def settings(home: Path) -> Settings:
     return config.load()
 
 
+@pytest.fixture
+def born() -> Callable[[], set[int]]:
+    """Return what tells the processes that this test has started and that live.
+
+    Earlier tests of the same pytest may have left some on purpose: a browser that a whole file
+    shares, a sandbox template that waits for the next step.
+    """
+    before = descendants()
+    return lambda: descendants() - before
+
+
 @pytest.fixture(scope="session")
 def registry() -> Registry:
     """Return what is installed."""
     return Registry()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel of this source tree."""
+    return build(tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist"))

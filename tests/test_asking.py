@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 
+import pytest
 from rich.console import Console
 
 from intentos.events import FrameDrawn
-from intentos.plan import Plan, Step
+from intentos.plan import Approval, Plan, Step
+from intentos.report import Timings
+from intentos.risk import Circumstances, Place, Risk, assess
+from intentos.run import Run, RunStatus
 from intentos.terminal import Terminal
-from intentos.types import Estimate, Value
+from intentos.types import Estimate, Intent, Limits, Value, now
 
 from .parts import plan_of
 
@@ -27,11 +31,14 @@ def shown(
     *,
     estimates: Mapping[str, Estimate] | None = None,
     parent: tuple[Plan, Mapping[str, Value]] | None = None,
+    risk: Risk | None = None,
+    colours: bool = False,
 ) -> str:
     """Return the card as text."""
     terminal = Terminal("zh" if language == "zh" else "en")
     out = io.StringIO()
-    Console(file=out, width=120).print(terminal.card(plan, {}, estimates=estimates, parent=parent))
+    console = Console(file=out, width=120, force_terminal=colours, color_system="standard")
+    console.print(terminal.card(plan, {}, estimates=estimates, parent=parent, risk=risk))
     return out.getvalue()
 
 
@@ -88,3 +95,41 @@ def test_while_frames_are_drawn_the_time_left_is_told_to_a_person_only() -> None
     terminal.console = Console(file=io.StringIO(), force_terminal=True)
     terminal._first_frame = (0, 0.0)
     assert "还要约" in terminal._left(50, 101)
+
+
+RED = "\x1b[1;31m"
+
+
+def test_the_card_says_how_risky_it_is_and_why() -> None:
+    risky = plan("import subprocess", limits=Limits(memory_bytes=2**34))
+    sandbox = Circumstances(places={"compute": Place(executor="e", isolation="sandbox")})
+    risk = assess(risky, sandbox)
+    card = shown(risky, risk=risk, colours=True)
+    assert RED + "Risk: high — step compute imports subprocess" in card
+    assert "没有沙箱" not in card
+    assert "16 GB" not in card  # the gravest alone; x shows the rest
+    explained = io.StringIO()
+    Console(file=explained, width=120).print(Terminal("zh").explain(risky, {}, risk=risk))
+    assert "风险（中）：步骤 compute 最多可用 16 GB 内存" in explained.getvalue()
+
+
+def test_without_a_sandbox_the_card_is_red() -> None:
+    bare = Circumstances(places={"compute": Place(executor="e", isolation="process")})
+    risk = assess(plan("pass"), bare)
+    card = shown(plan("pass"), risk=risk, colours=True)
+    assert RED + "⚠ WITHOUT A SANDBOX" in card
+    assert "\x1b[31m╭" in card  # the frame as well
+    assert "⚠ 没有沙箱" in shown(plan("pass"), "zh", risk=risk)
+    assert "SANDBOX" not in shown(plan("pass"), risk=assess(plan("pass"), Circumstances()))
+
+
+def test_the_result_of_such_a_run_is_red_too(capsys: pytest.CaptureFixture[str]) -> None:
+    bare = Approval(plan_digest="0" * 64, decision="approve", by="test", bare=("compute",))
+    run = Run(
+        id="r", intent=Intent(text="x", language="en"), plan=plan("pass"), approval=bare,
+        status=RunStatus.COMPLETED, created_at=now(),
+    )  # fmt: skip
+    Terminal("en").result(run, {}, Timings())
+    assert "⚠ Allowed to run without a sandbox (--unsafe-no-sandbox): compute" in (
+        capsys.readouterr().out
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from intentos.bench import finding, kernels, record, rows
+from intentos.bench import finding, kernels, record, rows, sandbox
 from intentos.bench.row import Arrays, Rival, Row
 from intentos.bench.rows import life
 from intentos.bench.timing import seconds_per_round
@@ -87,3 +88,32 @@ def test_search_by_itself_finds_what_people_who_know_no_recipe_wish(home: object
     assert result["taken_right"] >= 0.88 * result["held"]
     assert result["taken_wrong"] <= 0.06 * result["held"]
     assert result["unheld_taken"] <= 0.3 * result["unheld"]
+
+
+def test_the_walls_cost_what_was_promised_or_it_is_told() -> None:
+    def times(p50: float, p99: float) -> dict[str, dict[str, float]]:
+        return {what: {"p50": p50, "p99": p99} for what in ("first_line", "step")}
+
+    good: dict[str, Any] = {
+        "one_at_a_time": {
+            "warm": times(9, 30),
+            "cold": times(410, 500),
+            "subprocess": times(360, 400),
+        },
+        "back_to_back": {"warm": times(9, 30)},
+        "left": {"problems": []},
+    }
+    assert sandbox.missed(good) == []
+    slow = good | {
+        "back_to_back": {"warm": times(9, 61)},
+        "one_at_a_time": good["one_at_a_time"] | {"cold": times(412, 500)},
+        "left": {"problems": ["1 processes"]},
+    }
+    said = sandbox.missed(slow)
+    assert [line.split(":")[0] for line in said] == [
+        "warm, back to back, first_line",
+        "warm, back to back, step",
+        "cold",
+        "left behind",
+    ]
+    assert sandbox.spread([0.001 * n for n in range(1, 101)])["p99"] == 99

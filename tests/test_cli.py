@@ -160,7 +160,7 @@ def test_an_earlier_runs_folder_is_replaced(tmp_path: Path) -> None:
 
 def test_the_persons_language_is_spoken() -> None:
     done = intentos("ask", "", env={**os.environ, "LC_ALL": "zh_CN.UTF-8"})
-    assert "您还没有说任何内容" in done.stderr or "Nothing" in done.stderr
+    assert "你还没有说任何内容" in done.stderr or "Nothing" in done.stderr
     chinese = intentos("ask", "一千以内有多少个素数", "--model", "none", "--yes", "--json")
     assert chinese.returncode == 0, chinese.stderr
     assert "素数共有 168 个" in one_object(chinese)["answer"]

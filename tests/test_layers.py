@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "planners": {"core", "gpu_kernels", "planners"},
     "executors": {"core", "gpu_kernels", "executors"},
     "ui": {"core", "ui"},
-    "bench": {"core", "planners", "executors", "gpu_kernels", "bench"},
+    "bench": {"core", "planners", "executors", "gpu_kernels", "ui", "bench"},
 }
 
 

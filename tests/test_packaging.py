@@ -6,8 +6,6 @@ import ast
 import importlib.util
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tomllib
 import zipfile
@@ -18,42 +16,13 @@ from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-MAPPED = ("planners", "executors", "gpu_kernels", "ui", "bench")
+from .wheel import MAPPED, ROOT, run, shipped, uv
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 HEAVY = (
     "litellm pydantic_ai nicegui llama_cpp wgpu docker nats numpy matplotlib scipy imageio "
     "imageio_ffmpeg httpx PIL"
 ).split()
-
-
-def shipped() -> dict[str, Path]:
-    """Return every file that the wheel must hold: name in the wheel → file in the tree."""
-    found = {}
-    for folder in ("intentos", *MAPPED):
-        for path in (ROOT / folder).rglob("*"):
-            if path.is_dir() or path.suffix == ".pyc":
-                continue
-            if (ROOT / "bench" / "results") in path.parents:
-                continue  # what was measured here is of no use elsewhere
-            if any(parent.is_symlink() for parent in (path, *path.parents)):
-                continue
-            inside = path.relative_to(ROOT).as_posix()
-            found[inside if folder == "intentos" else f"intentos/{inside}"] = path
-    return found
-
-
-def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """Return what a command printed; its errors are shown when it fails."""
-    done = subprocess.run(
-        list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
-
-
-def uv(*arguments: str | Path, cwd: Path = ROOT) -> str:
-    return run(Path(sys.executable).with_name("uv"), *arguments, cwd=cwd)
 
 
 def core_modules() -> list[str]:
@@ -122,25 +91,6 @@ def test_the_lock_is_in_step_with_the_dependencies() -> None:
 
 
 # ---- the wheel ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel, built by way of the source archive, from a copy that has nothing else."""
-    copy = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy)
-    for folder in ("intentos", *MAPPED):
-        shutil.copytree(
-            ROOT / folder,
-            copy / folder,
-            symlinks=True,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
-    out = tmp_path_factory.mktemp("dist")
-    uv("build", "--quiet", "--out-dir", out, cwd=copy)
-    (wheel,) = out.glob("*.whl")
-    return wheel
 
 
 def test_the_wheel_holds_every_file_and_nothing_else(built: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from intentos.errors import ExecutorUnavailable, NotApproved
+from intentos.errors import ExecutorUnavailable, NotApproved, WrongSystem
 from intentos.plan import Step
-from intentos.policy import choose_executor, refuse_needs, why
+from intentos.policy import choose_executor, is_replaced, refuse_needs, why
 from intentos.types import Isolation
 
 from .parts import HandRegistry, InstantExecutor, plan_of
@@ -17,6 +17,7 @@ def executor(
     isolation_: Isolation,
     *,
     broken: bool = False,
+    refuses: ExecutorUnavailable | None = None,
     language: str = "python",
     substitute_: bool = False,
 ) -> InstantExecutor:
@@ -29,6 +30,8 @@ def executor(
         substitute = substitute_
 
         def check(self) -> None:
+            if refuses is not None:
+                raise refuses
             if broken:
                 raise ExecutorUnavailable("test.broken", name=name_)
 
@@ -43,6 +46,31 @@ def test_the_most_isolated_that_works_is_chosen() -> None:
     assert choose_executor(STEP, HandRegistry(docker, sandbox)) is sandbox
     gone = executor("sandbox", "sandbox", broken=True)
     assert choose_executor(STEP, HandRegistry(docker, gone)) is docker
+
+
+def test_python_is_refused_with_the_remedy_that_could_help_here() -> None:
+    sandbox = executor("sandbox", "sandbox", refuses=WrongSystem("sandbox.not_linux", system="X"))
+    docker = executor("docker", "container", refuses=ExecutorUnavailable("docker.no_image"))
+    gpu = executor("webgpu", "process", language="kernel")
+    registry = HandRegistry(sandbox, docker, gpu)
+    with pytest.raises(ExecutorUnavailable, match="intentos executors build docker"):
+        choose_executor(STEP, registry)
+    assert choose_executor(Step(id="s", language="kernel", code="traffic"), registry) is gpu
+    with pytest.raises(WrongSystem):
+        choose_executor(STEP, HandRegistry(sandbox, gpu))
+    assert choose_executor(STEP, HandRegistry(sandbox, executor("docker", "container"))).name == (
+        "docker"
+    )
+
+
+def test_what_others_run_as_safely_is_not_missed() -> None:
+    docker, sandbox = executor("docker", "container"), executor("sandbox", "sandbox")
+    assert is_replaced(docker, [sandbox])
+    assert is_replaced(sandbox, [docker])
+    assert not is_replaced(docker, [executor("bare", "process")])
+    gpu = executor("webgpu", "process", language="kernel")
+    twin = executor("numpy", "process", language="kernel", substitute_=True)
+    assert not is_replaced(gpu, [twin, sandbox])
 
 
 def test_a_pinned_executor_is_not_replaced() -> None:
@@ -66,6 +94,15 @@ def test_python_takes_isolation_or_an_explicit_risk() -> None:
     with pytest.raises(NotApproved):
         choose_executor(STEP, bare)
     assert choose_executor(STEP, bare, unsafe_no_sandbox=True).name == "bare"
+
+
+def test_how_to_get_a_sandbox_is_told_before_how_to_do_without_one() -> None:
+    registry = HandRegistry(
+        executor("sandbox", "sandbox", broken=True), executor("bare", "process")
+    )
+    with pytest.raises(ExecutorUnavailable, match="sandbox"):
+        choose_executor(STEP, registry)
+    assert choose_executor(STEP, registry, unsafe_no_sandbox=True).name == "bare"
 
 
 def test_the_first_reason_is_told_when_nothing_works() -> None:

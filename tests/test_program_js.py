@@ -719,6 +719,58 @@ def test_present_without_leaving_the_gpu() -> None:
     assert shown == wanted
 
 
+TRAIL = """
+@compute @workgroup_size(1) fn go() { state[0] += 1.0; }
+@compute @workgroup_size(8, 8) fn leave(@builtin(global_invocation_id) id: vec3u) {
+  let i = id.y * uniforms.width + id.x;
+  trail[i] += state[0];
+  pixels[i] = u32(trail[i]) | (uniforms.step << 8u) | 0xff000000u;
+}"""
+
+
+def test_a_moment_between_two_frames_changes_nothing_that_comes(browser: Chromium) -> None:
+    """Not even where a drawing leaves a trail that the next one goes on from."""
+    trail = load(
+        {
+            "source": TRAIL,
+            "buffers": [
+                {"name": "pixels", "type": "u32", "length": SIDE * SIDE},
+                {"name": "state", "type": "f32", "length": 1},
+                {"name": "trail", "type": "f32", "length": SIDE * SIDE},
+            ],
+            "step": [{"entry": "go", "dispatch": [1, 1, 1]}],
+            "draw": [{"entry": "leave", "dispatch": [SIDE // 8, SIDE // 8, 1]}],
+            "steps_per_frame": 4,
+            "probes": [{"buffer": "state", "name": "rounds"}],
+            "width": SIDE,
+            "height": SIDE,
+        }
+    )
+    script = """async ([program, moments]) => {
+      const player = await intentos.ProgramPlayer.create(program);
+      await player.start();
+      const frames = [], between = [];
+      for (let i = 0; i < 3; i++) {
+        for (const ahead of moments) {
+          await player.between(ahead);
+          between.push((await player.readPixels())[1]); // the rounds done
+        }
+        await player.frame();
+        frames.push(text(await player.readPixels()));
+      }
+      const { probes, rounds } = player;
+      player.destroy();
+      return { frames, between, probes, rounds };
+    }"""
+    plain = browser.evaluate(script, [data_of(trail), []])
+    gliding = browser.evaluate(script, [data_of(trail), [0, 0.5, 0.3, 1]])
+    assert gliding["between"] == [0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12]
+    assert plain.pop("between") == []
+    del gliding["between"]
+    assert gliding == plain
+    assert len(set(plain["frames"])) == 3
+
+
 # --- the helper itself ---------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from intentos.errors import ExecutorUnavailable, InvalidPlan, NotFound, PluginError
+from intentos.executors.sandbox import SandboxExecutor
 from intentos.plan import Step
 from intentos.registry import OWN_DISTRIBUTION, PluginWarning, Registry
 from intentos.types import sha256
@@ -32,7 +33,15 @@ def install(site: Path, package: str, entry: str, code: str) -> None:
     write(info / "entry_points.txt", f"[intentos.executors]\n{entry} = {module}:Executor\n")
 
 
-WORKS = "class Executor:\n    name = 'abacus'\n    languages = frozenset({'beads'})\n"
+WORKS = """
+class Executor:
+    name = 'abacus'
+    languages = frozenset({'beads'})
+    isolation = 'process'
+    def check(self): ...
+    def estimate(self, step, values): ...
+    async def execute(self, step, context): ...
+"""
 
 
 def test_built_ins_come_in_by_the_same_door() -> None:
@@ -59,8 +68,13 @@ def test_a_strangers_executor_is_found(site: Path) -> None:
 def test_two_packages_with_one_name_are_an_error_that_names_both(site: Path) -> None:
     install(site, "intentos-abacus", "abacus", WORKS)
     install(site, "better-abacus", "abacus", WORKS)
+    registry = Registry()
+    with pytest.warns(PluginWarning, match="intentos-abacus and better-abacus|better-abacus and"):
+        found = registry.executors()
+    assert "abacus" not in found
+    assert "sandbox" in found  # everything else goes on
     with pytest.raises(PluginError) as error:
-        Registry().executors()
+        registry.executor("abacus")
     assert "intentos-abacus" in str(error.value)
     assert "better-abacus" in str(error.value)
     assert Registry(plugins=False).executor("sandbox").name == "sandbox"
@@ -70,6 +84,9 @@ def test_a_strangers_executor_cannot_take_a_built_in_name(site: Path) -> None:
     install(site, "evil-sandbox", "sandbox", WORKS)
     with pytest.raises(PluginError, match="evil-sandbox"):
         Registry().executor("sandbox")
+    with pytest.warns(PluginWarning, match="evil-sandbox"):
+        found = Registry().executors()
+    assert isinstance(found["sandbox"], SandboxExecutor)
 
 
 @pytest.mark.parametrize("code", ["import no_such_module", "syntax error", "raise SystemError"])

@@ -50,6 +50,17 @@ async def test_the_object_has_all_its_fields(settings: Settings, store: Store) -
         "parameters artifacts checks timings executor where error runs".split()
     )
     assert found["values"]["x"] == {"value": 3.0, "unit": ""}
+    assert [doubt["code"] for doubt in found["doubts"]] == [
+        "doubt.only_generic",
+        "doubt.unaccounted",
+    ]
+    assert "independent" in found["doubts"][0]["message"]
+    assert [(c["name"], c["title"]) for c in found["checks"]] == [
+        ("numbers_finite", "Every number is finite")
+    ]
+    chinese = report(run, paths=paths, timings=Timings(), runs=[run.id], language="zh")
+    assert chinese["checks"][0]["title"] == "所有数值都是有限的"
+    assert "没有独立的证据" in chinese["doubts"][0]["message"]
     assert found["plan"] == run.plan.digest  # type: ignore[union-attr]
     assert found["timings"] == {
         "plan_s": None,

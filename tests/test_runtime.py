@@ -245,8 +245,7 @@ async def test_without_a_sandbox_nothing_is_tried_before_it_is_approved(house: H
         return Proposal(plan=plan_of("say done"))
 
     house.planner = FixedPlanner(propose)
-    house.settings = house.settings.model_copy(update={"unsafe_no_sandbox": True})
-    assert (await house.run()).status is RunStatus.COMPLETED
+    assert (await house.run(unsafe_no_sandbox=True)).status is RunStatus.COMPLETED
 
 
 async def test_cancel_keeps_what_was_finished(house: House) -> None:

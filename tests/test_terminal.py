@@ -101,6 +101,38 @@ def test_no_runs_nothing() -> None:
     assert statuses() == ["rejected"]
 
 
+def test_an_empty_answer_means_no() -> None:
+    with person(*PRIMES) as someone:
+        assert someone.sees(QUESTION)
+        assert "Risk: low" in someone.seen
+        someone.types("\n")
+        assert someone.leaves() == 3
+    assert statuses() == ["rejected"]
+
+
+def test_always_shows_the_rule_before_it_is_kept() -> None:
+    with person(*PRIMES) as someone:
+        assert someone.sees(QUESTION)
+        for answer in ("\n", "n\n"):  # what is not agreed to is not kept, and the question stays
+            someone.types("a\n")
+            assert someone.sees("Keep this rule")
+            for part in ("Always, without asking", "prime_count", "30 s and 1024 MB"):
+                assert part in someone.seen, part
+            someone.types(answer)
+            assert someone.sees(QUESTION)
+        someone.types("a\n")
+        assert someone.sees("Keep this rule")
+        someone.types("y\n")
+        assert someone.sees("168 prime numbers")
+        assert someone.leaves() == 0
+    (rule,) = json.loads(intentos("approvals", "--json").stdout)["rules"]
+    done = intentos(*PRIMES)
+    assert done.returncode == 0
+    assert rule["id"] in done.stderr
+    assert intentos("approvals", "forget", rule["id"]).returncode == 0
+    assert intentos(*PRIMES).returncode == 3
+
+
 def test_explain_shows_limits_checks_and_what_yes_means() -> None:
     with person(*PRIMES) as someone:
         assert someone.sees(QUESTION)
