@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from intentos.plan import Step
 from intentos.presence import Presence, present
 from intentos.protocols import StepContext
 from intentos.run import StepResult
+from intentos.scratch import scratch_folder
 from intentos.types import Artifact, Estimate, Isolation, Json, Limits, Value, Words, now
 
 from . import docker_container, docker_engine, docker_files, docker_image, docker_leftovers, verdict
@@ -118,13 +118,13 @@ class DockerExecutor:
 
     async def _probe(self) -> None:
         """Start a container that does nothing."""
-        with tempfile.TemporaryDirectory(prefix="intentos-") as folder:
+        with scratch_folder() as folder:
             context = StepContext(
                 values={},
                 live=frozenset(),
                 seed=0,
                 inputs={},
-                workdir=Path(folder),
+                workdir=folder,
                 limits=Limits(wall_time=60),
                 emit=lambda _: None,
                 save=_refuse,

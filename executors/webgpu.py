@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from intentos.config import load as load_settings
 from intentos.errors import ExecutorUnavailable, InvalidProgram
 from intentos.program import GpuProgram
+from intentos.scratch import scratch_folder
 from intentos.types import Limits, Value
 
 from . import vulkan
@@ -75,9 +75,9 @@ class WebGPUExecutor(FrameExecutor):
         if program.memory_bytes > limits.memory_bytes:
             wanted, limit = program.memory_bytes, limits.memory_bytes
             raise InvalidProgram("gpu.memory", wanted=wanted, limit=limit)
-        with TemporaryDirectory(prefix="intentos-", ignore_cleanup_errors=True) as name:
-            async with self._worker(Path(name)) as worker:
-                playing = Playing(worker, Path(name, "frame.rgba"), self._silence)
+        with scratch_folder() as folder:
+            async with self._worker(folder) as worker:
+                playing = Playing(worker, folder / "frame.rgba", self._silence)
                 await playing.begin(program, values=values, seed=seed, arrays=arrays)
                 if self._spare is not None:  # the next wish is not to wait until this one ends
                     await self._spare.refill()

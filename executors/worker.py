@@ -9,15 +9,15 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from intentos import errors
 from intentos.errors import ExecutorError, IntentOSError, StoreError
 from intentos.run import StepStatus
+from intentos.scratch import scratch_folder
 from intentos.types import Problem
 
 from . import child
@@ -162,7 +162,8 @@ class Spare:
         self._adapter = adapter
         self._walls = walls
         self._worker: Worker | None = None
-        self._folder = TemporaryDirectory(prefix="intentos-", ignore_cleanup_errors=True)
+        self._folder: Path | None = None
+        self._made = ExitStack()
 
     async def refill(self) -> None:
         """Start a worker if none is waiting."""
@@ -170,7 +171,9 @@ class Spare:
             self._worker.forget()
             self._worker = None
         if self._worker is None:
-            worker = Worker(self._work, self._adapter, Path(self._folder.name), self._walls)
+            if self._folder is None:
+                self._folder = self._made.enter_context(scratch_folder())
+            worker = Worker(self._work, self._adapter, self._folder, self._walls)
             self._worker = await worker.__aenter__()
 
     def take(self) -> Worker | None:
@@ -186,7 +189,8 @@ class Spare:
         worker, self._worker = self._worker, None
         if worker is not None:
             await worker.__aexit__(None, None, None)
-        self._folder.cleanup()
+        self._folder = None
+        self._made.close()
 
 
 def worker_command(work: str, adapter: str) -> list[str]:

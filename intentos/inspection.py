@@ -10,11 +10,9 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from pathlib import Path
 from typing import Literal
 
 from intentos.contract import Bench, Promise, Untried, adopt_orphans
@@ -22,6 +20,7 @@ from intentos.errors import IntentOSError
 from intentos.guest import bare
 from intentos.promises import PROMISES
 from intentos.registry import Registry
+from intentos.scratch import scratch_folder
 from intentos.types import Frozen
 
 ALLOWANCE = 180.0
@@ -123,10 +122,10 @@ def main(name: str, at: int) -> None:
     adopt_orphans()
     registry = Registry(plugins=os.environ.get("INTENTOS_PLUGINS") != "false")
     for promise in PROMISES[at:]:
-        with tempfile.TemporaryDirectory(prefix="intentos-", ignore_cleanup_errors=True) as folder:
+        with scratch_folder() as folder:
             os.chdir(folder)
             executor = bare(registry.executor(name))
-            bench = Bench(executor, registry.samples(name), Path(folder, "steps"))
+            bench = Bench(executor, registry.samples(name), folder / "steps")
             # A loop for each, as each test has one of its own.
             verdict = asyncio.run(judge(promise, bench))
             os.chdir("/")

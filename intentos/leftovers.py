@@ -19,7 +19,7 @@ from intentos import presence
 from intentos.artifact_files import TEMPORARY, ArtifactFiles
 from intentos.config import Settings
 from intentos.queue import burying, held
-from intentos.scratch import abandoned_folders, bury_folder
+from intentos.scratch import abandoned_scratch, bury_scratch
 from intentos.types import Frozen
 
 
@@ -28,7 +28,7 @@ class Leftover(Frozen):
 
     kind: Literal["process", "folder", "scratch", "file", "lock"]
     path: Path
-    """Of a process: its folder in ``/proc``."""
+    """Of a process its folder in ``/proc``, of a scratch folder its lock."""
     sign: str = ""
     """Of a process: what it bears."""
 
@@ -40,7 +40,7 @@ class Leftover(Frozen):
             case "folder":
                 shutil.rmtree(self.path, ignore_errors=True)
             case "scratch":
-                bury_folder(self.path)
+                bury_scratch(self.path)
             case "file":
                 with suppress(OSError):
                     self.path.unlink()
@@ -101,7 +101,7 @@ def _folders(settings: Settings, dead: Collection[str]) -> Iterator[Leftover]:
         lock = settings.locks / "runs" / f"{path.name}.lock"
         if owner in dead if tilde else not (lock.exists() and held(lock)):
             yield Leftover(kind="folder", path=path)
-    for path in abandoned_folders():
+    for path in abandoned_scratch():
         yield Leftover(kind="scratch", path=path)
 
 

@@ -21,7 +21,7 @@ from intentos.config import Settings
 from intentos.errors import StoreError
 from intentos.events import ArtifactSaved, DurableEvent, RunFinished, durable
 from intentos.run import RunStatus
-from intentos.scratch import abandoned_folders, bury_folder, scratch_folder
+from intentos.scratch import abandoned_scratch, bury_scratch, scratch_folder
 from intentos.store import Store
 
 from .test_store import begin
@@ -180,8 +180,11 @@ def test_bytes_are_on_the_disk_before_their_name_and_the_name_before_the_event(
 
 @linux
 def test_what_a_killed_program_left_is_gone_at_the_next_start(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What other tests' killed programs left in the common temporary folder is not this one's.
+    (own := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
     owner = start(CHILD, out := tmp_path / "out")
     child = int(out.read_text())
     store = Store(settings)
@@ -337,11 +340,47 @@ with scratch_folder():
     (stranger := tmp_path / "intentos-docker").mkdir()
     os.utime(stranger, (0, 0))
     with scratch_folder() as own:
-        assert list(abandoned_folders()) == []  # all of them are in use
+        mine = own.with_name(own.name.rpartition("-")[0] + ".lock")
+        assert mine.exists()
+        assert list(abandoned_scratch()) == []  # all of them are in use
         kill(owner)
-        (left,) = abandoned_folders()
-        assert left not in (own.parent, stranger)
-        for folder in (left, own.parent):
-            bury_folder(folder)
-        assert not left.exists()
-        assert own.exists()  # somebody holds it, whoever thinks otherwise
+        (left,) = abandoned_scratch()
+        assert left != mine
+        for lock in (left, mine):
+            bury_scratch(lock)
+        # Somebody holds it, whoever thinks otherwise; nothing is left of the other.
+        assert set(tmp_path.iterdir()) == {stranger, own, mine, tmp_path / "out"}
+    assert set(tmp_path.iterdir()) == {stranger, tmp_path / "out"}
+
+
+def test_a_scratch_folder_is_found_however_early_its_owner_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = f"""
+import os, signal, sys, tempfile
+from pathlib import Path
+from intentos.queue import held  # what the folder needs is there before anything is counted
+from intentos.scratch import scratch_folder
+tempfile.tempdir = {str(tmp_path)!r}
+left = int(sys.argv[1])
+def count(event, arguments):
+    global left
+    if event in ("open", "os.mkdir", "os.remove", "os.rmdir", "fcntl.flock"):
+        if {str(tmp_path)!r} in str(arguments) or event == "fcntl.flock":
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(count)
+with scratch_folder() as folder:
+    Path(folder, "file").write_text("x")
+"""
+    for moment in range(1, 30):
+        ended = subprocess.run([sys.executable, "-c", code, str(moment)], check=False)
+        for lock in abandoned_scratch():
+            bury_scratch(lock)
+        assert list(tmp_path.iterdir()) == [], moment
+        if ended.returncode == 0:
+            break
+    assert ended.returncode == 0
+    assert moment > 5
