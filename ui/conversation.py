@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager, suppress
 
 from nicegui import background_tasks, ui
 
@@ -87,7 +87,8 @@ class Conversation:
 
     async def _begin(self, begun: Awaitable[str]) -> bool:
         try:
-            run_id = await begun
+            with self._addressed():
+                run_id = await begun
         except IntentOSError as error:
             self._page.warn(error.text(self._page.language))
             return False
@@ -100,14 +101,15 @@ class Conversation:
         What is said about a plan that waits takes that plan's place.
         """
         desk = self._page.desk
-        run_id = await desk.ask(
-            wish.text,
-            conversation=self.id,
-            on=wish.on,
-            attachments=wish.attachments,
-            spoken=wish.spoken,
-            mode=wish.mode,
-        )
+        with self._addressed():
+            run_id = await desk.ask(
+                wish.text,
+                conversation=self.id,
+                on=wish.on,
+                attachments=wish.attachments,
+                spoken=wish.spoken,
+                mode=wish.mode,
+            )
         self._begun(run_id)
         if wish.on is not None and desk.turn(wish.on).question is not None:
             with suppress(IntentOSError):  # somebody has answered it meanwhile
@@ -115,20 +117,37 @@ class Conversation:
 
     async def open_plan(self, data: bytes, name: str, files: tuple[Attachment, ...]) -> None:
         """Ask about a plan that somebody shared; raises as :func:`open_plan`."""
-        run_id = await open_plan(
-            self._page.desk,
-            data,
-            name,
-            conversation=self.id,
-            language=self._page.language,
-            attachments=files,
-        )
+        with self._addressed():
+            run_id = await open_plan(
+                self._page.desk,
+                data,
+                name,
+                conversation=self.id,
+                language=self._page.language,
+                attachments=files,
+            )
         self._begun(run_id)
 
+    @contextmanager
+    def _addressed(self) -> Iterator[None]:
+        """Give the tab the conversation's address before anything of it begins: whoever reloads,
+        or loses the server, in whatever moment, comes back to it."""
+        self._move(f"/c/{self.id}", self.id)
+        try:
+            yield
+        except BaseException:
+            if not self._views:  # nothing has begun
+                self._move("/", "")
+            raise
+
+    def _move(self, address: str, drafts: str) -> None:
+        if not self._room.is_deleted:
+            ui.navigate.history.replace(address)
+            self.composer.belongs_to(drafts)
+
     def _begun(self, run_id: str) -> None:
-        ui.navigate.history.replace(f"/c/{self.id}")
-        self.composer.belongs_to(self.id)
-        self._show(run_id)
+        if not self._room.is_deleted:
+            self._show(run_id)
 
     def _show(self, run_id: str) -> None:
         if run_id in self._views:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
+import pytest
 from nicegui import ui
 from nicegui.testing import User
 
@@ -34,6 +36,41 @@ async def attach(user: User, path: Path) -> None:
         files = {"file": (path.name, file)}
         answer = await user.http_client.post(str(upload.props["url"]), files=files)
     assert answer.status_code == 200
+
+
+async def test_the_address_is_the_conversations_before_anything_is_asked(
+    user: User, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    replace = ui.navigate.history.replace
+
+    def tell(address: str) -> None:
+        told.append(address)
+        replace(address)
+
+    monkeypatch.setattr(ui.navigate.history, "replace", tell)
+    may, ask = asyncio.Event(), desk.ask
+
+    async def slow(*wish: Any, **more: Any) -> str:
+        await may.wait()
+        return await ask(*wish, **more)
+
+    monkeypatch.setattr(desk, "ask", slow)
+    await user.open("/")
+    say(user, "x" * (MAX_INTENT_CHARACTERS + 1))
+    may.set()
+    await user.should_see("at most 20000 can be understood", retries=20)
+    assert told[-1] == "/"  # nothing has begun
+    may.clear()
+    say(user, "draw a rotating heart")
+    async with asyncio.timeout(10):
+        while not told[-1].startswith("/c/"):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert desk.talks() == []
+    may.set()
+    await user.should_see(marker="plan", retries=100)
+    (talk,) = desk.talks()
+    assert told[-1] == f"/c/{talk.id}"
 
 
 async def test_a_wish_is_sent_once_and_what_is_refused_stays_to_be_mended(

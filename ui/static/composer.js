@@ -279,6 +279,16 @@ document.addEventListener("drop", (event) => {
 
 const met = new WeakSet();
 
+// What was written before a conversation began belongs to it from then on.
+const moves = new MutationObserver((changes) => {
+  for (const { target, oldValue } of changes) {
+    const [from, to] = [DRAFT + oldValue, DRAFT + target.dataset.conversation];
+    if (from === to) continue;
+    store.write(to, fieldOf(target)?.value);
+    store.write(from, "");
+  }
+});
+
 setInterval(() => {
   for (const composer of document.querySelectorAll(".composer[data-conversation]")) {
     const field = fieldOf(composer);
@@ -286,8 +296,9 @@ setInterval(() => {
     const key = DRAFT + composer.dataset.conversation;
     if (!met.has(field)) {
       met.add(field);
-      const draft = store.read(key);
-      if (draft && !field.value) put(field, draft);
+      moves.observe(composer, { attributeFilter: ["data-conversation"], attributeOldValue: true });
+      const draft = store.read(key), sent = told(composer, "said")?.at(-1);
+      if (draft && !field.value && draft.trim() !== sent) put(field, draft);
       if (matchMedia("(pointer: fine)").matches && document.activeElement === document.body) field.focus();
     } else if ((store.read(key) ?? "") !== field.value) store.write(key, field.value);
   }
