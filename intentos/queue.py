@@ -67,11 +67,15 @@ def file_lock(path: Path) -> FileLock:
     return FileLock(path, thread_local=False)
 
 
-def held(path: Path) -> bool:
-    """Return whether some living process holds the lock on ``path``."""
+def held(path: Path, patience: float = 0.0) -> bool:
+    """Return whether some living process holds the lock on ``path``.
+
+    Looking takes the lock for an instant, so that of two who look at once each may take the other
+    for its holder. ``patience``: seconds after which it is no instant.
+    """
     lock = file_lock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience, poll_interval=POLL_SECONDS / 10)
     except Timeout:
         return True
     lock.release()

@@ -43,6 +43,8 @@ ENDING = frozenset({"run_finished", "run_interrupted"})
 ANSWERS = frozenset({"plan_approved", "plan_rejected"})
 
 
+LOOKING_SECONDS = 0.1
+"""How long somebody else who looks whether a run is owned may hold its lock."""
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
@@ -186,7 +188,7 @@ class Store:
     def owned(self, run_id: str) -> bool:
         """Return whether a living process owns the run."""
         path = self._lock_path(run_id)
-        return path.exists() and held(path)
+        return path.exists() and held(path, LOOKING_SECONDS)
 
     def plan(self, id: str) -> tuple[Plan, dict[str, Value]] | None:
         """Return the plan of that id with the values it was last proposed with, if there is one."""

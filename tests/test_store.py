@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from intentos.config import Settings
 from intentos.errors import NotFound, StoreError
 from intentos.events import ArtifactSaved, PlanApproved, RunFinished, RunStarted
 from intentos.plan import Approval
+from intentos.queue import held
 from intentos.run import RunStatus
 from intentos.store import Store
 from intentos.types import Intent, new_id, sha256
@@ -142,6 +144,28 @@ def test_only_a_run_whose_owner_is_gone_is_interrupted(store: Store, settings: S
     assert store.run("alive").status is RunStatus.INTERRUPTED
     assert not (settings.work / "alive").exists()
     assert store.sweep() == []
+
+
+def test_who_only_looks_at_a_run_is_not_taken_for_its_owner(
+    store: Store, settings: Settings
+) -> None:
+    left = settings.locks / "runs" / "left.lock"
+    left.touch()
+    enough = threading.Event()
+
+    def look() -> None:
+        while not enough.is_set():
+            held(left)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        assert not any(store.owned("left") for _ in range(300))
+    finally:
+        enough.set()
+        looker.join()
+    with store.owning("left"):
+        assert store.owned("left")
 
 
 def test_a_store_of_a_newer_program_is_refused(settings: Settings) -> None:
