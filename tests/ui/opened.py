@@ -6,11 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tests.chromium import FLAGS, find_chromium
 
@@ -33,40 +36,48 @@ class Opened:
 
     owner: str
     guests: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
+
+    @property
+    def port(self) -> int:
+        """Where the owner's door is."""
+        return urlsplit(self.owner).port or 0
 
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.kill()
-        self.process.communicate(timeout=60)
+        self.process.wait(60)
 
 
 @contextmanager
 def opened(home: Path, *arguments: str, **environment: str) -> Iterator[Opened]:
-    """Open a window over a state folder, without a language model, and close it in the end."""
+    """Open a window over a state folder, without a language model, and close it in the end.
+
+    What it says goes to a file, so that it never waits for a reader, and to this process's own
+    error stream afterwards.
+    """
     command = [sys.executable, "-m", "intentos", "--no-browser", *arguments]
     if "--port" not in arguments:
         command += ["--port", "0"]
     settings = {"INTENTOS_HOME": str(home), "INTENTOS_MODEL": "none", "INTENTOS_LANGUAGE": "auto"}
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **settings, **environment},
-    )
-    try:
-        assert process.stderr is not None
-        told = ""
-        links: list[str] = []
-        while len(links) < 1 + ("--guests" in arguments):
-            line = process.stderr.readline()
-            assert line, told
-            told += line
-            links = re.findall(r"https?://[^\s（(]+", told)
-        yield Opened(links[0], links[1] if len(links) > 1 else "", process)
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    with tempfile.NamedTemporaryFile() as said:
+        process = subprocess.Popen(
+            command, stderr=said, env={**os.environ, **settings, **environment}
+        )
+        try:
+            links: list[str] = []
+            wanted = 1 + ("--guests" in arguments)
+            while len(links) < wanted:
+                over = process.poll() is not None
+                told = Path(said.name).read_text("utf-8")
+                links = re.findall(r"https?://[^\s（(]+(?=[\s（(])", told)
+                assert len(links) >= wanted or not over, told
+                time.sleep(0.02)
+            yield Opened(links[0], links[1] if len(links) > 1 else "", process)
+        finally:
+            process.terminate()
+            process.wait(60)
+            sys.stderr.write(Path(said.name).read_text("utf-8"))
 
 
 @contextmanager

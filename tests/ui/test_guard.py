@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -19,56 +15,31 @@ from websockets.typing import Origin
 
 from intentos.ui.guard import known_host, policy
 
+from .opened import Opened, opened
+
 SOCKET = "_nicegui_ws/socket.io/?EIO=4&transport=websocket"
 
 
-@dataclass
-class Opened:
-    """A window that was opened by the command line."""
-
-    owner: str
-    guests: str
-
-    @property
-    def port(self) -> int:
-        return httpx.URL(self.owner).port or 0
-
-
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """Open a window with a door for guests, and close it in the end."""
     home = tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-m", "intentos", "--no-browser", "--port", "0", "--guests"]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "INTENTOS_HOME": str(home), "INTENTOS_LANGUAGE": "en"},
-    )
-    assert process.stderr is not None
-    told = ""
-    while "Guests" not in told:
-        line = process.stderr.readline()
-        assert line, told
-        told += line
-    links = re.findall(r"https?://\S+", told)
-    yield Opened(*links[:2])
-    process.terminate()
-    process.communicate(timeout=60)
+    with opened(home, "--guests", INTENTOS_LANGUAGE="en") as one:
+        yield one
 
 
 @pytest.fixture
-def guest(opened: Opened) -> Iterator[httpx.Client]:
+def guest(window: Opened) -> Iterator[httpx.Client]:
     """Return a guest who has opened the link."""
     with httpx.Client(verify=False, follow_redirects=True) as client:
-        page = client.get(opened.guests)
+        page = client.get(window.guests)
         assert page.status_code == 200
         assert "key=" not in str(page.url)
         yield client
 
 
-def test_the_owners_page_answers_with_a_policy_whose_scripts_bear_its_nonce(opened: Opened) -> None:
-    first, second = httpx.get(opened.owner), httpx.get(opened.owner)
+def test_the_owners_page_answers_with_a_policy_whose_scripts_bear_its_nonce(window: Opened) -> None:
+    first, second = httpx.get(window.owner), httpx.get(window.owner)
     nonce = re.search(r"'nonce-([\w-]+)'", first.headers["content-security-policy"])
     assert nonce is not None
     scripts = re.findall(r"<script[^>]*>", first.text)
@@ -94,24 +65,24 @@ def test_the_owners_page_answers_with_a_policy_whose_scripts_bear_its_nonce(open
     ],
 )
 def test_other_names_and_other_sites_are_turned_away(
-    opened: Opened, headers: dict[str, str], status: int
+    window: Opened, headers: dict[str, str], status: int
 ) -> None:
-    filled = {name: value.replace("{port}", str(opened.port)) for name, value in headers.items()}
-    assert httpx.get(opened.owner, headers=filled).status_code == status
+    filled = {name: value.replace("{port}", str(window.port)) for name, value in headers.items()}
+    assert httpx.get(window.owner, headers=filled).status_code == status
 
 
-def test_a_websocket_of_another_sites_page_is_turned_away(opened: Opened) -> None:
-    address = opened.owner.replace("http", "ws", 1) + SOCKET
-    with connect(address, origin=Origin(opened.owner.rstrip("/"))) as own:
+def test_a_websocket_of_another_sites_page_is_turned_away(window: Opened) -> None:
+    address = window.owner.replace("http", "ws", 1) + SOCKET
+    with connect(address, origin=Origin(window.owner.rstrip("/"))) as own:
         assert own.recv(10)
     with pytest.raises(InvalidStatus):
         connect(address, origin=Origin("http://evil.example"))
 
 
 def test_guests_need_their_key_which_is_then_no_longer_in_the_address(
-    opened: Opened, guest: httpx.Client
+    window: Opened, guest: httpx.Client
 ) -> None:
-    address = httpx.URL(opened.guests)
+    address = httpx.URL(window.guests)
     wrong = [address.copy_with(query=None), address.copy_set_param("key", "x" * 22)]
     with httpx.Client(verify=False) as stranger:
         for url in wrong:
@@ -135,24 +106,24 @@ def test_guests_need_their_key_which_is_then_no_longer_in_the_address(
     ],
 )
 def test_guests_get_nothing_but_what_is_shown(
-    opened: Opened, guest: httpx.Client, path: str
+    window: Opened, guest: httpx.Client, path: str
 ) -> None:
-    address = httpx.URL(opened.guests).copy_with(query=None)
+    address = httpx.URL(window.guests).copy_with(query=None)
     for method in ("GET", "POST"):
         assert guest.request(method, address.join(path)).status_code == 403
 
 
-def test_a_guest_without_a_key_gets_no_websocket(opened: Opened) -> None:
-    address = str(httpx.URL(opened.guests).copy_with(query=None)).replace("https", "wss", 1)
+def test_a_guest_without_a_key_gets_no_websocket(window: Opened) -> None:
+    address = str(httpx.URL(window.guests).copy_with(query=None)).replace("https", "wss", 1)
     anyone = ssl.create_default_context()
     anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
     with pytest.raises(InvalidStatus):
         connect(address + SOCKET, ssl=anyone)
 
 
-def test_a_body_without_end_is_cut_off(opened: Opened) -> None:
-    with socket.create_connection(("127.0.0.1", opened.port), 10) as sock:
-        head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{opened.port}\r\n"
+def test_a_body_without_end_is_cut_off(window: Opened) -> None:
+    with socket.create_connection(("127.0.0.1", window.port), 10) as sock:
+        head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{window.port}\r\n"
         sock.sendall(f"{head}Content-Length: {10**12}\r\n\r\n".encode())
         assert sock.recv(100).startswith(b"HTTP/1.1 413")
 
