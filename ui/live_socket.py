@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
@@ -28,6 +29,8 @@ from .viewer import Viewer
 
 LAST_SECONDS = 5.0
 """For the last frame of a run that is over to be shown."""
+COMING_SECONDS = 4.0
+"""Between two words that the first frame is still to come; a browser gives up without."""
 REFUSED, NORMAL = 1008, 1000
 PLAIN = {
     "X-Content-Type-Options": "nosniff",
@@ -131,12 +134,14 @@ async def _until_one_ends(
 ) -> None:
     """Listen and show at once until one of them ends; then nothing of either is left."""
     tasks = [asyncio.create_task(hearing), asyncio.create_task(showing)]
+    beside = asyncio.create_task(_say_it_comes(viewer))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
+        for task in (*tasks, beside):
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait([beside])
     errors = [one for one in results if isinstance(one, Exception)]
     expected = (IntentOSError, WebSocketDisconnect, TimeoutError)
     bug = next((one for one in errors if not isinstance(one, expected)), None)
@@ -158,6 +163,16 @@ async def _until_one_ends(
         pass  # it has gone meanwhile
     if bug is not None:
         raise bug
+
+
+async def _say_it_comes(viewer: Viewer) -> None:
+    """Say now and then that the first frame is still to come, as long as it is."""
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):  # gone: found out by listening
+        while True:
+            await asyncio.sleep(COMING_SECONDS)
+            if viewer.shown:
+                return
+            await viewer.say("coming")
 
 
 async def _only_take(viewer: Viewer) -> None:

@@ -110,6 +110,8 @@ class Viewer:
         self._room.set()
         self._speaking = asyncio.Lock()
         self._bad = 0
+        self.shown = False
+        """Whether a frame has been sent."""
 
     async def hear(self, idle: float) -> Said:
         """Return the next message but ``taken``; one that is not understood is answered.
@@ -150,6 +152,7 @@ class Viewer:
     async def show(self, frame: bytes) -> None:
         """Send a frame that has its place."""
         async with self._speaking, asyncio.timeout(SENDING_SECONDS):
+            self.shown = True
             await self._socket.send_bytes(frame)
 
     async def say(self, kind: str, **data: Any) -> None:

@@ -92,6 +92,10 @@ class Session:
     most_untaken: int = 0
     refuse: bool = False
     end_after: int | None = None
+    held: bool = False
+    """No frame comes while this is so."""
+    coming: bool = False
+    """Says meanwhile that one will."""
     error: str = ""
     sockets: list[WebSocket] = field(default_factory=list)
 
@@ -254,6 +258,13 @@ class StageServer:
         session, index, level, playing, due, mine = self.session, 0, 0.0, True, 0, 0
         position = first
         try:
+            while session.held and not gone.is_set():
+                if session.coming:
+                    await socket.send_json({"kind": "coming"})
+                await asyncio.sleep(0.1)
+            if session.end_after == 0:
+                await socket.send_json({"kind": "end"})
+                await gone.wait()
             while not gone.is_set():
                 drew = False
                 while position < len(session.heard):

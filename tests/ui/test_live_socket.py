@@ -20,14 +20,14 @@ from intentos.executors.webgpu import WebGPUExecutor
 from intentos.live import MODEL_SECONDS
 from intentos.queue import turn
 from intentos.types import sha256
-from intentos.ui import live_show, run_frames
+from intentos.ui import live_show, live_socket, run_frames
 from intentos.ui import viewer as viewer_module
 from intentos.ui.picture import packed
 from tests.executors.frame_steps import moving
 from tests.live_runs import run_of, walking
 from tests.test_playable import reading
 
-from .live_server import Browser, Server, serving
+from .live_server import Browser, Passed, Server, serving
 
 Born = Callable[[], set[int]]
 Gone = Callable[[], Awaitable[float]]
@@ -248,6 +248,26 @@ async def test_the_language_model_goes_before_a_view_on_the_processor(
             for _ in range(3):
                 await browser.frame()
             assert time.monotonic() - started > 2 * MODEL_SECONDS
+
+
+async def test_a_view_that_waits_for_a_run_says_that_it_comes(
+    server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_socket, "COMING_SECONDS", 0.1)
+    async with turn(settings, "gpu", lambda event: None), server.playing(run_of()) as browser:
+        for _ in range(3):
+            assert await browser.message("coming") == {"kind": "coming"}
+    run = server.desk.hold(run_of())
+    server.desk.going[run] = Passed()  # and has drawn nothing yet
+    async with server.browser(f"/api/frames/{run}") as browser:
+        for _ in range(3):
+            assert await browser.next() == {"kind": "coming"}
+    async with server.playing(run_of()) as browser:
+        await browser.frame()
+        browser.said.clear()
+        for _ in range(5):
+            await browser.quiet(0.2)
+        assert all(said["kind"] != "coming" for said in browser.said)
 
 
 async def test_a_view_that_nobody_watches_ends(

@@ -620,6 +620,80 @@ def test_the_last_frame_stays_until_the_film_is_there(plain: Browser) -> None:
         page.wait("stage.kind === 'film'")
 
 
+def test_a_run_that_goes_on_is_seen_itself_and_then_played(plain: Browser) -> None:
+    with plain.page() as page:
+        session = plain.server.session
+        session.end_after = 20
+        page.mount(program=program(), socketUrl="/live", framesUrl="/frames", film="/film.mp4")
+        assert page.js("stage.kind") == "frames"
+        assert session.paths == ["/frames"]  # nothing else asks for the GPU that the run has
+        page.js("""() => {
+          window.gaps = [];
+          const look = () => {
+            if (!at('a').querySelector('.stage-picture > canvas')?.width) gaps.push('no picture');
+            if (!document.querySelector('.stage-cover').hidden) gaps.push('covered');
+          };
+          const all = { childList: true, subtree: true, attributes: true };
+          new MutationObserver(look).observe(at('a'), all);
+        }""")
+        page.wait("stage.kind === 'server' && stage.index > 3")
+        assert session.paths == ["/frames", "/live"]
+        assert page.js("gaps") == []  # its last picture stayed until the next one was there
+
+
+def test_a_run_whose_only_frame_is_its_last_gives_way_to_its_film(plain: Browser) -> None:
+    with plain.page() as page:
+        plain.server.session.end_after = 1
+        page.mount(framesUrl="/frames", film="/film.mp4")
+        page.wait("stage.kind === 'film'")
+
+
+def test_a_film_that_comes_while_the_frames_are_waited_for_is_shown(plain: Browser) -> None:
+    with plain.page() as page:
+        session = plain.server.session
+        session.held, session.end_after = True, 0
+        page.js("mount({ framesUrl: '/frames' })")
+        page.wait("document.querySelector('.stage-cover--loading')")
+        while not session.sockets:
+            page.js("new Promise((go) => setTimeout(go, 20))")
+        page.js("stage.update({ run: 'r-1', framesUrl: null, film: '/film.mp4' })")
+        session.held = False
+        page.wait("stage.kind === 'film'", seconds=5)  # told, not found out by waiting
+
+
+HURRY = """() => {
+  const wait = window.setTimeout;
+  window.setTimeout = (act, time, ...more) => wait(act, time > 5000 ? time / 10 : time, ...more);
+}"""
+
+
+@pytest.mark.parametrize("options", [{"socketUrl": "/live"}, {"framesUrl": "/frames"}])
+def test_a_view_is_waited_for_while_the_server_says_that_it_comes(
+    plain: Browser, options: dict[str, str]
+) -> None:
+    with plain.page() as page:
+        session = plain.server.session
+        session.held = session.coming = True
+        page.js(HURRY)
+        page.js("(options) => mount(options)", {"program": program(), **options})
+        page.js("new Promise((go) => setTimeout(go, 3000))")  # twice the patience with silence
+        assert page.js("stage.kind === null && !document.querySelector('.stage-cover--failed')")
+        session.held = False
+        page.wait("stage.index > 3")
+        session.held, session.coming = True, False
+        page.js("mount({ socketUrl: '/live' })")
+        page.wait("shows('.stage-cover--failed')")
+
+
+def test_the_film_is_shown_while_the_server_cannot_draw_yet(plain: Browser) -> None:
+    with plain.page() as page:
+        session = plain.server.session
+        session.held = session.coming = True
+        page.js(HURRY)
+        page.mount(program=program(), socketUrl="/live", film="/film.mp4")
+        assert page.js("stage.kind") == "film"
+
+
 def test_a_session_that_the_server_ended_begins_again_when_it_is_played(plain: Browser) -> None:
     with plain.page() as page:
         session = plain.server.session

@@ -48,7 +48,7 @@ export class Stage {
   #pace = new Pace(); #view; #stop = new AbortController(); #undo = []; #gone = false;
   #turn = 0; #tried = new Set(); #note = ""; #loaded = null; #parameters; #started = false;
   #saver = null; #leaveTimer = 0; #shownAt = []; #knobbed = null;
-  #open = null;
+  #open = null; #last = null; // whose last picture stays until the next source has one
 
   constructor(container, options) {
     this.#container = container;
@@ -178,6 +178,7 @@ export class Stage {
     Object.assign(this.#options, options);
     if (film) {
       this.#tried.delete("film");
+      if (this.#pending) this.#pending.patient = false; // there is something else to show
       if (this.kind === "frames" && this.#tried.has("frames")) this.#fallQuietly();
       if (!this.source && this.#turn && !this.#pending) this.#begin();
     }
@@ -225,6 +226,7 @@ export class Stage {
     this.#pace.remove(this);
     this.source?.destroy();
     this.source = null;
+    this.#letGo();
     this.#charts?.destroy();
     this.#controls?.destroy();
     this.#root.remove();
@@ -406,7 +408,7 @@ export class Stage {
 
   async #begin() {
     const turn = ++this.#turn;
-    this.#controls?.loading(say(this.#words, "loading"));
+    if (!this.#last) this.#controls?.loading(say(this.#words, "loading"));
     if (!this.#options.program && this.#options.programUrl && !this.#loaded) {
       try {
         const answer = await fetch(this.#options.programUrl);
@@ -418,9 +420,12 @@ export class Stage {
       }
       if (turn !== this.#turn) return;
     }
-    const options = { ...this.#loaded, ...withoutEmpty(this.#options) };
-    if (options.program && webGpuIsMissing()) this.#note = say(this.#words, "no_webgpu");
-    for (const kind of kindsOf(options).filter((one) => !this.#tried.has(one))) {
+    const now = () => ({ ...this.#loaded, ...withoutEmpty(this.#options) });
+    if (now().program && webGpuIsMissing()) this.#note = say(this.#words, "no_webgpu");
+    for (;;) {
+      const options = now(); // while a source was tried in vain, a film may have come
+      const [kind, ...others] = kindsOf(options).filter((one) => !this.#tried.has(one));
+      if (!kind) return this.#fail();
       const source = makeSource(kind, options, {
         parameters: this.#parameters, playing: this.#pace.playing, speed: this.#pace.speed,
       });
@@ -433,6 +438,7 @@ export class Stage {
       };
       source.onrestart = () => this.restarted();
       source.onstate = (state, text) => this.#heard(source, state, text);
+      source.patient = kind === "frames" || !others.length;
       this.#chart(options.program);
       try {
         this.#pending = source;
@@ -446,10 +452,8 @@ export class Stage {
         if (this.#pending === source) this.#pending = null;
       }
       if (turn !== this.#turn) return source.destroy();
-      this.#adopt(source, options);
-      return;
+      return this.#adopt(source, options);
     }
-    this.#fail();
   }
 
   #pending = null;
@@ -470,6 +474,7 @@ export class Stage {
       source.element.setAttribute("aria-label", this.#name);
     } else if (source.element instanceof HTMLImageElement) source.element.alt = this.#name;
     this.#picture.replaceChildren(source.element);
+    this.#letGo();
     this.#picture.dataset.source = source.kind;
     this.#fit();
     this.#controls?.uncover();
@@ -481,6 +486,12 @@ export class Stage {
     this.shown();
     this.#pace.wake();
     this.#open(source.kind);
+    if (source.ended) this.#heard(source, "end", ""); // before it was looked at
+  }
+
+  #letGo() {
+    this.#last?.destroy();
+    this.#last = null;
   }
 
   #offered(source) {
@@ -516,6 +527,11 @@ export class Stage {
   }
 
   #fail() {
+    if (this.#last) { // its last picture is better than none
+      this.source = this.#last;
+      this.#last = null;
+      return;
+    }
     const text = this.#note || say(this.#words, "nothing");
     this.#note = "";
     this.#controls?.tell("");
@@ -534,7 +550,8 @@ export class Stage {
     if (this.source !== source) return;
     if (state === "end" && source.kind === "frames") {
       this.#tried.add("frames");
-      if (this.#options.film) this.#fallQuietly(); // else the last frame stays until it is there
+      const { film, socketUrl } = this.#options;
+      if (film || socketUrl) this.#fallQuietly(); // else the last frame stays until it is there
     } else if (state === "end") {
       this.#pace.pause();
       this.#controls?.tell(text || say(this.#words, "ended"));
@@ -542,12 +559,12 @@ export class Stage {
     else this.#controls?.tell(state === "away" ? say(this.#words, "reconnecting") : "");
   }
 
-  // The run is done: its film follows its frames.
+  // The run is done: the server's live view or its film follows its frames.
   #fallQuietly() {
-    const { source } = this;
+    this.#letGo();
+    this.#last = this.source;
     this.source = null;
     this.#note = "";
-    source.destroy();
     this.#begin();
   }
 

@@ -6,7 +6,7 @@
 
 const HEADER = 16;
 const FORMATS = { 1: "image/jpeg", 2: "image/webp", 3: "image/png" };
-const OPEN_MS = 15_000; // until the first frame
+const OPEN_MS = 15_000; // until the first frame, or until a word that it is still to come
 const TRIES = 5; // to come back, before the next source has its turn
 const FIRST_WAIT = 400, LONGEST_WAIT = 8_000; // milliseconds
 const VIEW_MS = 30; // at most one view is sent in this time
@@ -25,6 +25,7 @@ export class SocketSource {
   onframe = () => {};
   onstate = () => {}; // "away" while it tries to come back, "back", "end"
   onrestart = () => {};
+  patient = false; // waits for its first frame as long as the server says that it is to come
 
   #url; #job; #socket = null; #gone = false; #ended = false; #tries = 0; #timer = 0;
   #playing; #speed = 1; #view = {}; #viewTimer = 0; #viewed = {}; #decoding = Promise.resolve();
@@ -46,9 +47,19 @@ export class SocketSource {
   open() {
     return new Promise((resolve, reject) => {
       this.#opened = { resolve, reject };
-      this.#hello = setTimeout(() => this.#fail(`${OPEN_MS} ms`), OPEN_MS);
+      this.#wait();
       this.#connect();
     });
+  }
+
+  // The server has said that there will be no more frames.
+  get ended() {
+    return this.#ended;
+  }
+
+  #wait() {
+    clearTimeout(this.#hello);
+    this.#hello = setTimeout(() => this.#fail(`${OPEN_MS} ms`), OPEN_MS);
   }
 
   play() {
@@ -177,6 +188,7 @@ export class SocketSource {
     } catch {
       return this.#fail("not JSON"); // no server of ours
     }
+    if (this.#opened && this.patient) this.#wait();
     switch (message.kind) {
       case "ready":
         this.#problem = "";
@@ -193,7 +205,10 @@ export class SocketSource {
         break;
       case "end":
         this.#ended = true;
-        this.onstate("end", this.#problem);
+        this.#decoding = this.#decoding.then(() => { // a last frame may have come just before
+          if (this.#opened) this.#fail(this.#problem || "end");
+          else this.onstate("end", this.#problem);
+        });
     }
   }
 

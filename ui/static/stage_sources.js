@@ -9,12 +9,13 @@ import { usedByProgram } from "./stage_view.js";
 const SEED = "20260101";
 const ALL_VIEW = new Set(["yaw", "pitch", "distance", "zoom", "pan", "pointer"]);
 
-// The kinds that the options allow: gpu, server, frames, film.
+// The kinds that the options allow, best first. While a run goes on it has the server's GPU, and a
+// live view there would only wait for it and slow it down: its own frames come before.
 export function kindsOf({ program, socketUrl, framesUrl, film }) {
   const kinds = [];
   if (program && !webGpuIsMissing()) kinds.push("gpu");
-  if (socketUrl) kinds.push("server");
   if (framesUrl) kinds.push("frames");
+  if (socketUrl) kinds.push("server");
   if (film) kinds.push("film");
   return kinds;
 }
