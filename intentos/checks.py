@@ -11,6 +11,7 @@ from intentos.evidence import can_fail, is_independent, is_undefined
 from intentos.formula import evaluate, names_in
 from intentos.messages import message
 from intentos.plan import CheckSpec, Plan
+from intentos.quantity_names import quantity_name
 from intentos.run import StepResult
 from intentos.types import Badge, Check, Quantity, Value
 
@@ -66,10 +67,11 @@ def answer(
     if sentence:
         return sentence
     stop, colon = ("；", "：") if language == "zh" else ("; ", ": ")
-    return stop.join(
-        f"{name}{colon}{plain(quantity.value)}{' ' if quantity.unit else ''}{quantity.unit}"
-        for name, quantity in quantities.items()
-    )
+    told = []
+    for name, quantity in quantities.items():
+        measure = f"{plain(quantity.value)} {quantity.unit}".rstrip()
+        told.append(f"{quantity_name(name, language, plan)}{colon}{measure}")
+    return stop.join(told)
 
 
 def presented(

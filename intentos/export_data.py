@@ -6,13 +6,17 @@ import csv
 import io
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from intentos.errors import IntentOSError
 from intentos.export import Work
 from intentos.playable import playable, playable_steps
+from intentos.program import Probe
+from intentos.registry import Registry
+from intentos.run import Run
+from intentos.store import Store
 from intentos.types import Artifact, Json, Quantity
 
 SERIES = "series.csv"
@@ -32,15 +36,16 @@ def write_csv(work: Work, target: Path) -> None:
     tables = work.artifacts(*_CSV)
     if not tables:
         target.write_text(numbers_table(work.run.quantities), "utf-8-sig")
-    elif tables[-1].name == SERIES and _from_probes(work, tables[-1]):
-        _with_units(work.path(tables[-1]), target, probe_units(work))
+    elif is_series(work.run, tables[-1]):
+        probes = probes_of(work.run, work.registry, work.store)
+        _with_units(work.path(tables[-1]), target, probes)
     else:
         shutil.copyfile(work.path(tables[-1]), target)
 
 
 def numbers_table(quantities: dict[str, Quantity]) -> str:
     """Return quantities as CSV: one column each, its unit in the header; lists go down."""
-    columns = {_titled(n, q.unit): q.value for n, q in quantities.items()}
+    columns = {titled(n, q.unit): q.value for n, q in quantities.items()}
     lists = {name: v if isinstance(v, list | tuple) else [v] for name, v in columns.items()}
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -50,19 +55,21 @@ def numbers_table(quantities: dict[str, Quantity]) -> str:
     return text.getvalue()
 
 
-def probe_units(work: Work) -> dict[str, str]:
-    """Return probe → unit of the run's programs, as far as they can still be built."""
-    units: dict[str, str] = {}
-    for step in playable_steps(work.run):
-        with suppress(IntentOSError):  # another version of it by now: no units then
-            program = playable(work.run, step, work.registry, work.store).program
-            units |= {probe.name: probe.unit for probe in program.probes if probe.unit}
-    return units
+def is_series(run: Run, table: Artifact) -> bool:
+    """Return whether a table holds what a GPU step's probes saw, and not somebody's own columns."""
+    steps = run.plan.steps if run.plan is not None else ()
+    drawn = any(s.id == table.step_id and s.language in ("kernel", "wgsl") for s in steps)
+    return drawn and table.name == SERIES
 
 
-def with_units(names: Sequence[str], units: Mapping[str, str]) -> list[str]:
-    """Return a table's header with each column's unit, as far as it is known."""
-    return [_titled(name, units.get(name, "")) for name in names]
+def probes_of(run: Run, registry: Registry, store: Store) -> dict[str, Probe]:
+    """Return the probes of the run's programs by name, as far as those can still be built."""
+    found: dict[str, Probe] = {}
+    for step in playable_steps(run):
+        with suppress(IntentOSError):  # another version of it by now: no probes then
+            program = playable(run, step, registry, store).program
+            found |= {probe.name: probe for probe in program.probes}
+    return found
 
 
 def fits_npz(work: Work) -> bool:
@@ -100,20 +107,16 @@ def _add_members(archive: zipfile.ZipFile, path: Path, stem: str) -> None:
         archive.write(path, f"{stem}.npz")  # no archive that could be opened: as it is
 
 
-def _from_probes(work: Work, table: Artifact) -> bool:
-    plan = work.run.plan
-    steps = plan.steps if plan is not None else ()
-    return any(s.id == table.step_id and s.language in ("kernel", "wgsl") for s in steps)
-
-
-def _with_units(source: Path, target: Path, units: dict[str, str]) -> None:
+def _with_units(source: Path, target: Path, probes: Mapping[str, Probe]) -> None:
     with source.open("r", encoding="utf-8") as table, target.open("w", encoding="utf-8-sig") as out:
         names = table.readline().rstrip("\n").split(",")
-        out.write(",".join(with_units(names, units)) + "\n")
+        heads = (titled(n, probes[n].unit) if n in probes else n for n in names)
+        out.write(",".join(heads) + "\n")
         shutil.copyfileobj(table, out)
 
 
-def _titled(name: str, unit: str) -> str:
+def titled(name: str, unit: str) -> str:
+    """Return a column's title: its name with the unit behind it, if it has one."""
     return f"{name} [{unit}]" if unit else name
 
 

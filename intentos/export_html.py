@@ -15,7 +15,7 @@ from pathlib import Path
 
 from intentos.errors import IntentOSError, UsageError
 from intentos.export import Work, file_name
-from intentos.export_data import SERIES, probe_units, with_units
+from intentos.export_data import SERIES, is_series, probes_of, titled
 from intentos.export_page import (
     both,
     files,
@@ -36,6 +36,7 @@ from intentos.export_plan import share
 from intentos.inline_script import inlined
 from intentos.messages import catalogue
 from intentos.playable import Playable, playable, playable_steps
+from intentos.quantity_names import column_name
 from intentos.report import last_named, lost
 from intentos.types import Artifact, Json
 
@@ -223,11 +224,22 @@ def _tables(work: Work) -> str:
     parts = []
     for artifact in _there(work, {"text/csv"})[:MOST_TABLES]:
         found = read_table(work.path(artifact))
-        if found is not None and artifact.name == SERIES:
-            found = found._replace(head=with_units(found.head, probe_units(work)))
         if found is not None:
-            parts.append(table(artifact, found, open_=artifact.name != SERIES))
+            heads = _heads(work, artifact, found.head)
+            parts.append(table(artifact, found, heads, open_=artifact.name != SERIES))
     return "".join(parts)
+
+
+def _heads(work: Work, artifact: Artifact, names: list[str]) -> list[tuple[str, str]]:
+    """Return what the columns are called in English and Chinese, each with its unit."""
+    seen = is_series(work.run, artifact)
+    probes = probes_of(work.run, work.registry, work.store) if seen else None
+
+    def head(name: str, language: str) -> str:
+        unit = probes[name].unit if probes and name in probes else ""
+        return titled(column_name(name, language, work.run.plan, probes), unit)
+
+    return [(head(name, "en"), head(name, "zh")) for name in names]
 
 
 def _sounds(work: Work) -> str:

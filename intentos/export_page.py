@@ -21,6 +21,7 @@ from intentos.documents import write_document
 from intentos.messages import message
 from intentos.parameters import Parameter
 from intentos.plan import Step
+from intentos.quantity_names import quantity_words
 from intentos.run import Run, RunStatus, StepResult
 from intentos.types import Artifact, Check, Json, Value, Words
 
@@ -175,16 +176,22 @@ def read_table(path: Path) -> Table | None:
     return Table(head, rows, count) if head else None
 
 
-def table(artifact: Artifact, found: Table, *, open_: bool) -> str:
-    """Return a table as HTML: its first rows and columns, and how many there are."""
-    head, rows = found.head[:COLUMNS], [row[:COLUMNS] for row in found.rows]
+def table(
+    artifact: Artifact, found: Table, heads: Sequence[tuple[str, str]], *, open_: bool
+) -> str:
+    """Return a table as HTML: its first rows and columns, and how many there are.
+
+    ``heads``: what each column is called in English and in Chinese.
+    """
+    head, rows = heads[:COLUMNS], [row[:COLUMNS] for row in found.rows]
     numeric = [all(_is_number(row[i]) for row in rows if i < len(row)) for i in range(len(head))]
     align = [' class="number"' if number else "" for number in numeric]
-    heads = "".join(
-        f"<th{a} scope='col'>{_cut(cell)}</th>" for a, cell in zip(align, head, strict=True)
+    titles = "".join(
+        f"<th{a} scope='col'>{both(_cut(en), _cut(zh))}</th>"
+        for a, (en, zh) in zip(align, head, strict=True)
     )
     body = "".join(
-        "<tr>" + "".join(f"<td{a}>{_cut(c)}</td>" for a, c in zip(align, row, strict=False))
+        "<tr>" + "".join(f"<td{a}>{text(_cut(c))}</td>" for a, c in zip(align, row, strict=False))
         + "</tr>"
         for row in rows
     )  # fmt: skip
@@ -195,7 +202,7 @@ def table(artifact: Artifact, found: Table, *, open_: bool) -> str:
         f"<details{' open' if open_ else ''}><summary>{text(artifact.name)} "
         f'<span class="muted">{note}</span></summary>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{text(artifact.name)}">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div></details>"
+        f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div></details>"
     )
 
 
@@ -251,15 +258,13 @@ def _answer(run: Run) -> str:
 
 def _numbers(run: Run) -> str:
     tiles = []
-    labels = {p.name: p.label for p in run.plan.parameters} if run.plan is not None else {}
     for name, quantity in run.quantities.items():
         value = quantity.value
         if isinstance(value, str) and value and value in run.answer:
             continue  # the answer has said it
         unit = f' <span class="unit">{text(quantity.unit)}</span>' if quantity.unit else ""
-        words = labels.get(name)
-        label = both(words.en or words.zh, words.zh or words.en) if words else ""
-        label = label or text(name.replace("_", " "))
+        words = quantity_words(name, run.plan)
+        label = both(words.en, words.zh)
         tiles.append(f"<div><dt>{label}</dt><dd>{_plain(value)}{unit}</dd></div>")
     return f'<dl class="numbers">{"".join(tiles)}</dl>' if tiles else ""
 
@@ -385,7 +390,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _cut(cell: str) -> str:
-    return text(cell if len(cell) <= CELL else cell[:CELL] + "…")
+    return cell if len(cell) <= CELL else cell[:CELL] + "…"
 
 
 def _size(count: int) -> str:

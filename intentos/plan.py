@@ -19,6 +19,7 @@ from intentos.types import (
     Name,
     Need,
     Origin,
+    QuantityName,
     Sha256,
     Value,
     Words,
@@ -119,6 +120,8 @@ class Plan(Frozen):
     checks: tuple[CheckSpec, ...] = ()
     answer: Words = Words()
     """Template of the answer sentence over values and parameters."""
+    labels: dict[QuantityName, Words] = Field({}, max_length=500)
+    """What the numbers, series and columns that it reports are called, for people."""
     origin: Origin
     recipe: str | None = None
     planner: str = ""
@@ -172,7 +175,7 @@ class Plan(Frozen):
         """The fingerprint of what acts: an approval names it, and any other plan differs in it.
 
         Covers steps with code hashes and arguments, parameter names, kinds, ranges and choices,
-        needs, limits and checks; not words, language, origin, model or default values. Of
+        needs, limits and checks; not words, labels, language, origin, model or default values. Of
         attachments it covers what they are called and must be, not what is in them.
         """
         acts: dict[str, Json] = {

@@ -44,7 +44,7 @@ def dump_plan(plan: Plan, values: Mapping[str, Value]) -> str:
     ordered: dict[str, Any] = {"schema": SCHEMA, "digest": plan.digest}
     ordered |= {key: data[key] for key in first if key in data}
     ordered["values"] = dict(values)
-    last = ("attachments", "parameters", "steps", "checks")
+    last = ("attachments", "parameters", "steps", "checks", "labels")
     meta = ("id", "origin", "recipe", "planner", "model", "parent")
     ordered |= {key: data[key] for key in (*last, *meta) if key in data}
     return write_document(ordered)

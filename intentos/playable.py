@@ -21,6 +21,7 @@ from intentos.input_arrays import InputArrays
 from intentos.parameters import Parameter
 from intentos.plan import Plan, Step
 from intentos.program import GpuProgram
+from intentos.quantity_names import with_names
 from intentos.registry import Registry
 from intentos.run import Run
 from intentos.scratch import scratch_folder
@@ -114,7 +115,7 @@ def playable(run: Run, step_id: str, registry: Registry, store: Store) -> Playab
     return Playable(
         run=run.id,
         step=step_id,
-        program=work.program,
+        program=with_names(work.program, run.plan),
         values=values,
         knobs={p.name: p for p in run.plan.parameters if p.name in open_ & names},
         seed=run.seed,

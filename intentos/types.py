@@ -30,6 +30,8 @@ sandbox; ``plan``: nothing runs at all."""
 Json = Any  # a JSON value; pydantic's JsonValue is recursive and costs 30 ms at import
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+QuantityName = Annotated[str, Field(pattern=r"^\w{1,64}$")]
+"""What code calls a number that it reports, or a column of a table."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 MAX_INTENT_CHARACTERS = 20_000

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from intentos.errors import PlanningError
 from intentos.plan import RUN, Plan, Step
 from intentos.protocols import Proposal, Table
+from intentos.quantity_names import quantity_words
 from intentos.types import Json, Language, Value, Words, language_of
 
 _BACK = re.compile(
@@ -43,6 +45,7 @@ _COMPARE = re.compile(
     r"|有什么(?:不同|区别|差别)",
     re.IGNORECASE,
 )
+_PLAIN = re.compile(r"\w+")
 _CODE = """
 import numpy as np
 from PIL import Image, ImageSequence, ImageDraw, ImageFont
@@ -121,6 +124,7 @@ def compare(text: str, table: Table) -> Proposal | None:
     for key, side in (("before", before), ("now", table)):
         if (picture := _picture(side)) is not None:
             inputs[key] = f"{RUN}{side.run}/{picture}"
+    both = _numbers(before, table)
     step = Step(
         id="compare",
         title=Words(en="Put them side by side", zh="并排对照"),
@@ -128,7 +132,7 @@ def compare(text: str, table: Table) -> Proposal | None:
         code=_CODE.lstrip(),
         arguments={
             "sides": _sides(before, table, language_of(text)),
-            "numbers": _numbers(before, table),
+            "numbers": both,
         },
         inputs=inputs if len(inputs) == 2 else {},
     )
@@ -147,6 +151,7 @@ def compare(text: str, table: Table) -> Proposal | None:
             en=f"Before ({before_en}): {told['before']} Now ({now_en}): {told['now']}",
             zh=f"之前（{before_zh}）：{told['before']}现在（{now_zh}）：{told['now']}",
         ),
+        labels=_labels(both, table.plan),
         origin="composed",
         planner="default",
         parent=table.plan.id,
@@ -191,6 +196,16 @@ def _numbers(before: Table, now: Table) -> dict[str, Json]:
         if all(isinstance(v, int | float) and not isinstance(v, bool) for v in pair):
             found[name[:50]] = [*pair, quantity.unit]
     return dict(list(found.items())[:24])
+
+
+def _labels(names: Iterable[str], plan: Plan) -> dict[str, Words]:
+    """Return what the numbers of both runs are called, as the code names them."""
+    found: dict[str, Words] = {}
+    for name in filter(_PLAIN.fullmatch, names):
+        words = quantity_words(name, plan)
+        found[f"{name}_before"] = Words(en=f"{words.en} (before)", zh=f"{words.zh}（之前）")
+        found[f"{name}_now"] = Words(en=f"{words.en} (now)", zh=f"{words.zh}（现在）")
+    return found
 
 
 def _plain(value: Value) -> str:

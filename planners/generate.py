@@ -17,6 +17,7 @@ from intentos.messages import placeholders
 from intentos.parameters import Parameter
 from intentos.plan import ATTACHMENT, Assumption, Plan, Slot, Step
 from intentos.protocols import PlanningContext, Proposal
+from intentos.quantity_names import quantity_name
 from intentos.run import StepResult, StepStatus
 from intentos.types import Attachment, Intent, Json, Language, Limits, Quantity, Value, Words
 
@@ -346,7 +347,7 @@ def _list(
     for name in names:
         unit = results[name].unit if name in results else ""
         unit = " " + unit.replace("{", "(").replace("}", ")") if unit else ""
-        parts.append(f"{name.replace('_', ' ')}{colon}{{{name}{forms.get(name, '')}}}{unit}")
+        parts.append(f"{quantity_name(name, language)}{colon}{{{name}{forms.get(name, '')}}}{unit}")
     return stop.join(parts)
 
 

@@ -169,6 +169,7 @@ class Law(Frozen):
                 }
             ],
             "answer": {"en": "{sentence}", "zh": "{sentence}"},
+            "labels": {extra.name: extra.label.model_dump() for extra in self.also},
         }
         return data
 

@@ -20,7 +20,7 @@ from intentos.messages import placeholders
 from intentos.parameters import Parameter
 from intentos.plan import Assumption, CheckSpec, Plan, Slot, Step
 from intentos.registry import Registry
-from intentos.types import Frozen, Json, Name, Origin, Value, Words, sha256
+from intentos.types import Frozen, Json, Name, Origin, QuantityName, Value, Words, sha256
 
 from . import law
 from .law import Book, laws_folder
@@ -84,6 +84,8 @@ class Recipe(Frozen):
     checks: tuple[CheckSpec, ...] = ()
     answer: Words = Words()
     """Sentence over computed values and parameters, such as ``{mean_speed:.1f} km/h``."""
+    labels: Mapping[QuantityName, Words] = {}
+    """What the numbers, series and columns that it reports are called, for people."""
     test: dict[Name, Value] = {}
     """Values that make it small: ``recipes check`` and the tests run it with them."""
     samples: dict[Name, str] = {}
@@ -139,6 +141,7 @@ class Recipe(Frozen):
             steps=self.steps,
             checks=self.checks,
             answer=Words(**self.answer.model_dump()),
+            labels={name: Words(**words.model_dump()) for name, words in self.labels.items()},
             origin=self.origin,
             recipe=self.id,
             planner="default",
@@ -154,6 +157,7 @@ class HouseRecipe(Recipe):
     phrasings: ManyPhrasings
     interpretation: BothWords
     answer: BothWords
+    labels: Mapping[QuantityName, BothWords] = {}
     origin: Literal["recipe"] = "recipe"
     base: None = None
     saved: None = None

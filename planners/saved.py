@@ -88,6 +88,7 @@ def recipe_of(
         "steps": plan.steps,
         "checks": plan.checks,
         "answer": plan.answer,
+        "labels": plan.labels,
         "test": test or _less_work(plan, run),
         "samples": origin.samples if origin is not None else {},
         "origin": plan.origin,

@@ -117,6 +117,12 @@ checks:
 answer:
   en: "{share:.2%} of the throws gave {wanted}; theory says {exact:.2%}."
   zh: "{share:.2%} 的投掷得到 {wanted}；理论值是 {exact:.2%}。"
+# What people see over the numbers in the place of their names.
+# 显示在各个数上方的名称。
+labels:
+  share: {en: Share that gave the sum, zh: 出现该点数和的比例}
+  exact: {en: Share by theory, zh: 理论比例}
+  counted: {en: Throws counted, zh: 数到的次数}
 # Small values: `recipes check` runs it with these, and once more for each knob turned.
 # 小的取值：检查时用它们运行，再把每个旋钮各转一次。
 test: {throws: 2000}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -170,6 +171,28 @@ def test_what_probes_saw_gets_their_units(
     # A person's own table of that name stays what it is.
     path = export(work({"series.csv": series}), "csv", tmp_path)
     assert path.read_bytes() == series
+
+
+def test_a_page_calls_numbers_and_columns_in_both_languages(
+    work: Callable[..., Work], registry: Registry, tmp_path: Path
+) -> None:
+    step = Step(id="s1", language="kernel", code="traffic", arguments={"frames": 4})
+    own = {"cars": Words(en="Cars now", zh="现有车辆")}
+    plan = registry.pin(plan_of(steps=(step,))).model_copy(update={"labels": own})
+    yes = Approval(plan_digest=plan.digest, decision="approve", by="test")
+    files = {"series.csv": b"frame,cars,mean_speed\n0,60.0,0.0\n", "own.csv": b"energy\n1\n"}
+    numbers = {"mean_speed": Quantity(value=3.5, unit="km/h"), "cars": Quantity(value=60)}
+    job = work(files, plan=plan, approval=yes, numbers=numbers)
+    page = export(job, "html", tmp_path).read_text("utf-8")
+    for en, zh in (("Mean speed", "平均速度"), ("Cars now", "现有车辆")):
+        assert f'<dt><span lang="en">{en}</span><span lang="zh-Hans">{zh}</span></dt>' in page
+    heads = re.findall(r"<th [^>]*scope='col'>(.*?)</th>", page)
+    assert heads == [
+        '<span lang="en">Frame</span><span lang="zh-Hans">画面</span>',
+        '<span lang="en">Cars now</span><span lang="zh-Hans">现有车辆</span>',
+        '<span lang="en">mean speed [km/h]</span><span lang="zh-Hans">平均车速 [km/h]</span>',
+        "<span>energy</span>",  # a table that only happens to have such a column
+    ]
 
 
 def test_arrays_become_one_archive(work: Callable[..., Work], tmp_path: Path) -> None:

@@ -52,6 +52,19 @@ def test_live_parameters_stay_open_and_the_others_are_there_too(
     assert sent["arrays"] == {}
 
 
+def test_live_charts_are_called_as_the_plan_calls_its_numbers(
+    registry: Registry, store: Store
+) -> None:
+    (probe,) = playable(run_of(), "move", registry, store).program.probes
+    assert (probe.label_en, probe.label_zh) == ("double", "double")  # nobody has named it
+    run = run_of()
+    assert run.plan is not None
+    plan = run.plan.model_copy(update={"labels": {"double": Words(en="Twice", zh="两倍")}})
+    found = playable(run.model_copy(update={"plan": plan}), "move", registry, store)
+    (sent,) = found.as_json(str)["program"]["probes"]
+    assert (sent["name"], sent["label_en"], sent["label_zh"]) == ("double", "Twice", "两倍")
+
+
 def test_a_kernels_live_argument_becomes_a_knob_and_the_rest_is_built_in(
     registry: Registry, store: Store
 ) -> None:

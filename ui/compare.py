@@ -11,12 +11,13 @@ from nicegui import ui
 
 from intentos.checks import plain
 from intentos.diff import Section, Side, compare
+from intentos.quantity_names import quantity_name
 from intentos.run import Run
 from intentos.stage import stage_words
 from intentos.types import Json, Language, Quantity
 
 from .buttons import button, fold
-from .numbers import called, shown
+from .numbers import shown
 from .output_views import film_option, live_options, view
 from .outputs import Output, outputs
 from .page import Page
@@ -59,14 +60,15 @@ def parameter_rows(left: Run, right: Run, language: Language) -> list[Row]:
     return [*rows, Row("", str(left.seed), str(right.seed))]
 
 
-def number_rows(left: Run, right: Run) -> list[Row]:
+def number_rows(left: Run, right: Run, language: Language) -> list[Row]:
     """Return every computed number in both runs, and by how much it changed."""
     before, after = left.quantities, right.quantities
-    return [
-        Row(called(name), _text(before.get(name)), _text(after.get(name)),
-            change(before.get(name), after.get(name)))
-        for name in [*before, *(name for name in after if name not in before)]
-    ]  # fmt: skip
+    rows = []
+    for name in [*before, *(name for name in after if name not in before)]:
+        a, b = before.get(name), after.get(name)
+        called = quantity_name(name, language, right.plan if b is not None else left.plan)
+        rows.append(Row(called, _text(a), _text(b), change(a, b)))
+    return rows
 
 
 def change(before: Quantity | None, after: Quantity | None) -> str:
@@ -102,7 +104,7 @@ class Comparison:
         parameters[-1] = Row(page.say("window_result.seed"), seed.left, seed.right)
         with ui.element("div").classes("compare-tables"):
             self._table("parameters", parameters)
-            self._table("numbers", number_rows(left, right))
+            self._table("numbers", number_rows(left, right, page.language))
             self._programs()
 
     def _pictures(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from nicegui import ui
 
 from intentos.plan import Plan
+from intentos.quantity_names import quantity_name
 from intentos.types import Json, Quantity
 
 from .buttons import copy_props
@@ -39,15 +40,6 @@ def shown(value: Json) -> str:
         case dict():
             return json.dumps(value, ensure_ascii=False)[:400]
     return str(value)[:400]
-
-
-def called(name: str, plan: Plan | None = None, language: str = "en") -> str:
-    """Return a value's name as words: those of the plan's parameter that is called so, else its
-    own."""
-    for parameter in plan.parameters if plan is not None else ():
-        if parameter.name == name and (label := parameter.label.text(language)):
-            return label
-    return name.replace("_", " ")
 
 
 def numbers(
@@ -86,7 +78,7 @@ def _number(page: Page, name: str, quantity: Quantity, plan: Plan | None) -> ui.
     whole = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = shown(value)
     unit = page.unit(quantity.unit)
-    title = called(name, plan, page.language)
+    title = quantity_name(name, page.language, plan)
     told = page.say("window_result.copy", what=f"{title} = {text} {unit}".strip())
     tile = ui.element("button").classes("tile")
     with copy_props(tile, whole, told, page.say("window_result.copied")).mark(f"number-{name}"):

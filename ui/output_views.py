@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ from typing import Any, TypeVar
 from nicegui import background_tasks, ui
 
 from intentos.errors import IntentOSError
+from intentos.export_data import is_series, probes_of
+from intentos.quantity_names import column_name
 from intentos.run import Run
 from intentos.stage import stage_words
 from intentos.terminal import shown_size
@@ -89,7 +92,8 @@ def view(page: Page, run: Run, output: Output) -> None:
     elif output.kind == "sound":
         _sound(artifact)
     elif output.kind == "table":
-        _read(page, artifact, read_csv, lambda table: _table(page, table))
+        named = partial(_named, page, run, artifact)
+        _read(page, artifact, named, lambda table: _table(page, table))
     elif output.kind == "array":
         _read(page, artifact, read_array, lambda found: _array(page, artifact, found))
     elif output.kind == "text":
@@ -166,6 +170,15 @@ def _table(page: Page, table: Table) -> None:
     place = ui.element("div").classes("stage-data")
 
     switch("chart")
+
+
+def _named(page: Page, run: Run, artifact: Artifact, path: Path) -> Table:
+    """Read a table, with its columns called as people call them; builds the program of a series."""
+    table = read_csv(path)
+    seen = is_series(run, artifact)
+    probes = probes_of(run, page.desk.registry, page.desk.store) if seen else None
+    names = (column_name(name, page.language, run.plan, probes) for name in table.columns)
+    return replace(table, columns=tuple(names))
 
 
 def _switch(page: Page, name: str, pressed: Callable[[], None]) -> ui.element:

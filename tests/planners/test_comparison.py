@@ -10,7 +10,7 @@ from intentos.plan import Plan
 from intentos.planners.comparison import back, compare
 from intentos.protocols import Table
 from intentos.run import Run, RunStatus
-from intentos.types import Intent, Quantity, Value, now
+from intentos.types import Intent, Quantity, Value, Words, now
 
 from .plans import HEART, TRAFFIC
 
@@ -120,3 +120,7 @@ def test_numbers_that_both_have_are_put_side_by_side() -> None:
     proposal = compare("compare both", second)
     assert proposal is not None
     assert proposal.plan.steps[0].arguments["numbers"] == {"speed": [40.0, 12.5, "km/h"]}
+    assert proposal.plan.labels == {
+        "speed_before": Words(en="Speed (before)", zh="速度（之前）"),
+        "speed_now": Words(en="Speed (now)", zh="速度（现在）"),
+    }

@@ -17,6 +17,7 @@ from intentos.errors import InvalidPlan
 from intentos.planners.law import FIND, laws_folder
 from intentos.planners.library import Library, Recipe, read_recipes
 from intentos.policy import ApproveAll
+from intentos.quantity_names import has_name
 from intentos.registry import Registry
 from intentos.run import RunStatus
 from intentos.runtime import Runtime
@@ -101,12 +102,15 @@ def test_a_broken_law_is_named(tmp_path: Path, old: str, new: str, message: str)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_law_of_the_house_is_solved_in_every_direction(path: Path) -> None:
+def test_every_law_of_the_house_is_solved_in_every_direction(
+    path: Path, registry: Registry
+) -> None:
     from matplotlib.mathtext import MathTextParser
 
     parser: Any = MathTextParser("path")
     for recipe in read_recipes(path):
         knobs = {p.name: p for p in recipe.parameters}
+        plan = recipe.plan(registry)
         assert len(recipe.phrasings.en) >= 5 <= len(recipe.phrasings.zh), recipe.id
         for name in knobs[FIND].choices:
             for language in ("en", "zh"):
@@ -116,6 +120,7 @@ def test_every_law_of_the_house_is_solved_in_every_direction(path: Path) -> None
                 )
                 assert found["off_by"] < 1e-6, recipe.id
                 assert found["sentence"].endswith("。" if language == "zh" else "."), recipe.id
+                assert [n for n in found if not has_name(n, plan)] == [], recipe.id
         code = recipe.steps[0].code
         parser.parse(f"${formula_of(code)}$")
 

@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 from intentos.checks import answer, judge
 from intentos.config import Settings
 from intentos.formula import names_in
+from intentos.gpu_step import LANGUAGES, prepare
+from intentos.input_arrays import InputArrays
+from intentos.messages import placeholders
 from intentos.parameters import Parameter
 from intentos.plan import CheckSpec, Plan
 from intentos.planners.library import Recipe, builtin_folder, read_recipe
 from intentos.policy import ApproveAll
+from intentos.quantity_names import has_name, quantity_words
 from intentos.registry import Registry
 from intentos.report import export
 from intentos.run import Run, RunStatus
@@ -32,6 +36,7 @@ LOOKS: dict[str, NDArray[np.float32]] = {}
 RECIPES = sorted(path.stem for path in builtin_folder().glob("*.yaml"))
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 LATIN = re.compile(r"[A-Za-z]")
+REPORTED = re.compile(r"""\breport\(["'](\w+)["'],""")
 
 
 @cache
@@ -115,9 +120,32 @@ async def test_it_runs_answers_and_judges(
         assert all(text and "{" not in text for text in texts), texts
     assert moving_or_drawn(settings.home / "shown")
     LOOKS[name] = look(settings.home / "shown")
+    assert [number for number in run.quantities if not has_name(number, plan)] == []
     assert plan.checks
     assert {check.status for check in judge(plan, run.values, run.quantities)} == {"passed"}
     assert [spec.name for spec in plan.checks if not can_fail(spec, plan, run)] == []
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_number_is_called_something_in_both_languages(
+    name: str, registry: Registry, tmp_path: Path
+) -> None:
+    recipe = recipe_of(name)
+    plan = recipe.plan(registry)
+    told = {number for step in recipe.steps for number in REPORTED.findall(step.code)}
+    told |= placeholders(recipe.answer.en) - plan.defaults.keys()
+    told |= {number for spec in recipe.checks for number in names_in(spec.expect)}
+    assert [number for number in sorted(told) if not has_name(number, plan)] == []
+    for number in told:
+        words = quantity_words(number, plan)
+        assert LATIN.search(words.en), (number, words)
+        assert CHINESE.search(words.zh), (number, words)
+    values = plan.accept(recipe.test)
+    drawn = [step for step in plan.steps if step.language in LANGUAGES and not step.inputs]
+    for step in drawn:
+        program = prepare(step, values, frozenset(), InputArrays({}, tmp_path), registry).program
+        charts = [p.name for p in program.probes if not (p.label_en and p.label_zh)]
+        assert [chart for chart in charts if not has_name(chart, plan)] == []
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -21,7 +21,7 @@ from intentos.protocols import PlanningContext, Table
 from intentos.registry import Registry
 from intentos.run import Run, RunStatus
 from intentos.store import Store
-from intentos.types import Intent, Value, language_of, new_id
+from intentos.types import Intent, Value, Words, language_of, new_id
 
 MADE_UP = """import numpy as np
 limit = parameters["limit"]
@@ -134,6 +134,7 @@ def made_up(registry: Registry) -> Plan:
                         "default": 100, "minimum": 0, "work": True}],
         "steps": [{"id": "compute", "language": "python", "code": MADE_UP}],
         "assumptions": [{"text": {"en": "", "zh": "你说的数字“7”没有用到。"}}],
+        "labels": {"total": {"zh": "自然数之和"}},
         "origin": "generated",
         "model": "small",
     }  # fmt: skip
@@ -150,6 +151,7 @@ async def test_what_a_model_wrote_stays_what_it_was(
     assert proposal.plan.model == "small"
     assert proposal.plan.assumptions == ()
     assert proposal.plan.defaults == {"limit": 5000}
+    assert proposal.plan.labels == {"total": Words(zh="自然数之和")}
     assert proposal.plan.recipe is not None
     # A file that claims to be this recipe is not thereby from the library.
     assert not planner.recipes.holds(proposal.plan.recipe, proposal.plan.digest)

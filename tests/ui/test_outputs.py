@@ -12,8 +12,9 @@ import pytest
 from nicegui import ui
 from nicegui.testing import User
 
+from intentos.plan import Step
 from intentos.store import Store
-from intentos.types import Quantity
+from intentos.types import Quantity, Words
 from intentos.ui.desk import Desk
 from intentos.ui.outputs import film_of, outputs, still_of
 from intentos.ui.tables import (
@@ -223,6 +224,30 @@ def keys_of(value: object) -> list[str]:
     if isinstance(value, list):
         return [key for item in value for key in keys_of(item)]
     return []
+
+
+async def test_columns_are_called_in_the_persons_language(user: User, desk: Desk) -> None:
+    step = Step(id="work", language="kernel", code="traffic", arguments={"frames": 4})
+    own = {"stopped": Words(en="Standing still", zh="停着的车")}
+    plan = desk.registry.pin(plan_of().model_copy(update={"steps": (step,), "labels": own}))
+    files = {
+        "series.csv": (b"frame,mean_speed,stopped\n0,1.0,0.5\n1,2.0,0.4\n", "text/csv"),
+        "own.csv": (b"energy,stopped\n1,2\n2,1\n", "text/csv"),
+    }
+    record(desk.store, plan=plan, files=files)
+    user.http_client.headers["accept-language"] = "zh"
+    await user.open(f"/c/{TALK}")
+    for name, heads in {
+        "series.csv": ["画面", "平均车速", "停着的车"],
+        "own.csv": ["energy", "停着的车"],
+    }.items():
+        user.find(marker=f"tab-{name}").click()
+        await user.should_see(marker="chart", retries=30)
+        user.find(marker="as-table").click()
+        await user.should_see(marker="grid", retries=30)
+        (grid,) = user.find(marker="grid").elements
+        assert isinstance(grid, ui.aggrid)
+        assert [c["headerName"] for c in grid.options["columnDefs"]] == heads
 
 
 async def test_every_kind_has_its_place_on_the_stage(user: User, desk: Desk) -> None:

@@ -101,6 +101,20 @@ async def test_a_result_tells_what_came_out_and_why_it_is_believed(user: User, d
     assert "Only the last 20,000 characters" in log
 
 
+async def test_numbers_are_called_in_the_persons_language(user: User, desk: Desk) -> None:
+    own = {"bounces": Words(en="Bounces until it rests", zh="静止前的弹跳次数")}
+    plan = plan_of().model_copy(update={"labels": own})
+    numbers = {"mean": Quantity(value=3.5), "bounces": Quantity(value=7)}
+    record(desk.store, plan=plan, numbers=numbers, answer="7")
+    user.http_client.headers["accept-language"] = "zh"
+    await user.open(f"/c/{TALK}")
+    await user.should_see(marker="number-bounces")
+    told = text_of(only(user, "result"))
+    assert "静止前的弹跳次数" in told
+    assert "平均值" in told
+    assert "mean" not in told
+
+
 async def test_what_did_not_work_says_what_to_do(user: User, desk: Desk) -> None:
     error = Problem(code="store.no_run", arguments={"name": "x"})
     common = {"plan": plan_of(), "error": error, "stderr": "Traceback: it broke"}

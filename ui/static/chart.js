@@ -24,7 +24,8 @@ export class ChartStrip {
     this.#words = words;
     this.element.className = "stage-charts";
     this.#charts = probes.map((probe) => new Chart({
-      title: (language === "zh" ? probe.label_zh : probe.label_en) || probe.label_en || probe.name,
+      title: (language === "zh" ? probe.label_zh : probe.label_en) || probe.label_en
+        || probe.name.replaceAll("_", " "),
       unit: probe.unit, name: probe.name, words, language,
     }));
     this.#more = document.createElement("button");
