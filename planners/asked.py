@@ -13,11 +13,12 @@ from intentos.protocols import Table
 from intentos.types import Value, Words
 
 from . import numbers
-from .evidence import occurrences
+from .evidence import COPULA, Spans, occurrences, words_of
 from .fitting import unit_of
 from .law import FIND
 from .linking import give_rest, link
 from .links import Links
+from .mention import Mention
 from .units import named, read_unit
 
 _UNSAID = 1.0
@@ -26,6 +27,8 @@ _GUESSED = 0.5
 _UNUSUAL = 0.45
 """What speaks against a quantity being the open one: others are not said, numbers are left or only
 guessed, or it is not what the law mostly asks for."""
+_CLAIMED = 1.0
+"""What speaks against a quantity being the open one that a number is said of: 影子8米."""
 _CONSTANT = 1.5
 """What speaks against a constant being open that nobody asks for: gravity is known."""
 _MOST = 2.0
@@ -99,6 +102,7 @@ def link_asked(
     if find is None:
         return link(text, parameters, context=context, title=title, phrasings=phrasings)
     readings: list[tuple[float, Links]] = []
+    spans = words_of(numbers.normal(text), parameters)
     failure: ValueOutOfRange | None = None
     for name in find.choices:
         open_one = next(p for p in parameters if p.name == name)
@@ -117,12 +121,25 @@ def link_asked(
         asked = asks(text, open_one, find.choice_aliases.get(name, ()))
         cost += _UNUSUAL * (name != find.default) - asked
         cost += _CONSTANT * (name in constants and asked < 1)
+        cost += _CLAIMED * _claimed(links, spans, name)
         links.values[FIND] = name
         readings.append((cost, links))
     if not readings:
         assert failure is not None
         raise failure
     return min(readings, key=lambda reading: reading[0])[1]
+
+
+def _claimed(links: Links, spans: Spans, name: str) -> bool:
+    """Return whether a number that went to another quantity is said of that of the name."""
+
+    def leads(one: str, mention: Mention) -> bool:
+        return any(
+            end <= mention.start and not generic and COPULA.fullmatch(links.plain[end : mention.start])
+            for _, end, generic, _ in spans[one]
+        )
+
+    return any(leads(name, m) and not leads(other, m) for other, m in links.taken.items())
 
 
 def unsaid(

@@ -38,6 +38,7 @@ from .letters import letter, unquoted
 from .links import Links
 from .mention import Mention
 from .multiples import multiplied
+from .percents import rates_of_change
 from .radii import halved_or_doubled
 from .said import Said
 from .units import Unit, named
@@ -78,6 +79,8 @@ def link(
     mentions = numbers.read(text)
     if absolute:
         mentions = [shares.plain_percent(m) for m in mentions]
+    else:
+        mentions = rates_of_change(plain, mentions, parameters)
     mentions = [m for m in mentions if m.kind != "factor" or context]
     mentions = referred(plain, mentions)
     mentions = inherited(plain, mentions)

@@ -313,7 +313,7 @@ def _factors(text: str, parameters: Sequence[Parameter], links: Links) -> None:
     plain = numbers.normal(text)
     taken = {m.start for m in links.taken.values()}
     for mention in (m for m in numbers.read(links.plain) if m.kind == "factor"):
-        if mention.start in taken:
+        if any(mention.start <= start < mention.end for start in taken):
             continue  # "a quarter of its carbon" is a value and multiplies none
         if accounting.is_a_name(plain, mention, parameters, links):
             continue
