@@ -135,7 +135,9 @@ def _claimed(links: Links, spans: Spans, name: str) -> bool:
 
     def leads(one: str, mention: Mention) -> bool:
         return any(
-            end <= mention.start and not generic and COPULA.fullmatch(links.plain[end : mention.start])
+            end <= mention.start
+            and not generic
+            and COPULA.fullmatch(links.plain[end : mention.start])
             for _, end, generic, _ in spans[one]
         )
 

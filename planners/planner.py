@@ -17,6 +17,7 @@ from intentos.types import Intent
 
 from . import (
     attached,
+    chains,
     change,
     comparison,
     compose,
@@ -43,6 +44,8 @@ OTHER = 0.6
 """Search score from which a recipe may be meant although something is on the table."""
 NAMED = 3
 """How many of the nearest recipes are named where nothing fits."""
+_CHAIN = 3
+"""Amounts of a chain that is taken where a recipe is only likely: so many seldom fit by chance."""
 
 
 class DefaultPlanner:
@@ -123,6 +126,9 @@ class DefaultPlanner:
         if not hits or hits[0].chance < recall.CERTAIN:
             if (steady := rates.rate(intent.text, self._registry, surely=True)) is not None:
                 return _with(spent, steady)
+        if not hits or hits[0].chance < recall.CERTAIN:
+            if (chain := chains.chain(intent.text, self._registry, fewest=_CHAIN)) is not None:
+                return _with(spent, chain)
         if strange := strangers(intent.text):
             # A part of a formula is another formula: no recipe may have what is left of it.
             if self._no_model(context):
@@ -142,6 +148,8 @@ class DefaultPlanner:
             return _with(spent, recalled)
         if (steady := rates.rate(intent.text, self._registry)) is not None:
             return _with(spent + used, steady)
+        if (chain := chains.chain(intent.text, self._registry)) is not None:
+            return _with(spent + used, chain)
         composed, more = await self._composed(intent, context)
         spent += used + more
         if composed is not None:
