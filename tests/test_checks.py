@@ -70,6 +70,14 @@ def test_the_answer_holds_the_numbers(template: Words, language: str, expected: 
     assert answer(plan, {}, quantities, language) == expected
 
 
+def test_an_answer_without_a_template_calls_the_numbers_in_the_persons_language() -> None:
+    plan = plan_of("say hi", labels={"stops": Words(en="Stops", zh="停车次数")})
+    speed = Quantity(value=42.5, unit="km/h")
+    quantities = {"mean_speed": speed, "stops": Quantity(value=3)}
+    assert answer(plan, {}, quantities, "zh") == "平均速度：42.5 km/h；停车次数：3"
+    assert answer(plan, {}, quantities, "en") == "Mean speed: 42.5 km/h; Stops: 3"
+
+
 def test_what_fails_its_checks_is_told_as_a_failure() -> None:
     title = Words(en="Energy is kept", zh="能量守恒")
     bad = Check(name="energy", title=title, kind="physical", status="failed")
