@@ -47,6 +47,7 @@ class Row:
 def parameter_rows(left: Run, right: Run, language: Language) -> list[Row]:
     """Return every parameter with its value in both runs, and the seed."""
     found: dict[str, list[str]] = {}
+    amounts: dict[str, list[Quantity | None]] = {}
     labels: dict[str, str] = {}
     for side, run in enumerate((left, right)):
         for parameter in run.plan.parameters if run.plan is not None else ():
@@ -56,7 +57,13 @@ def parameter_rows(left: Run, right: Run, language: Language) -> list[Row]:
             text = f"{plain(value)} {parameter.unit}".strip()
             labels.setdefault(parameter.name, parameter.label.text(language) or parameter.name)
             found.setdefault(parameter.name, ["—", "—"])[side] = text
-    rows = [Row(labels[name], *texts) for name, texts in found.items()]
+            if parameter.kind in ("number", "integer"):
+                amount = Quantity(value=run.values[parameter.name], unit=parameter.unit)
+                amounts.setdefault(parameter.name, [None, None])[side] = amount
+    rows = [
+        Row(labels[name], a, b, change(*amounts.get(name, (None, None))))
+        for name, (a, b) in found.items()
+    ]
     return [*rows, Row("", str(left.seed), str(right.seed))]
 
 

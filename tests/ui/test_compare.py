@@ -36,6 +36,9 @@ def test_runs_of_one_plan_differ_in_values_and_numbers(settings: object) -> None
     )  # fmt: skip
     speed = next(row for row in parameter_rows(left, right, "zh") if not row.same)
     assert (speed.name, speed.left, speed.right) == ("速度", "1 m/s", "2.5 m/s")
+    assert speed.change == "+1.5 (+150 %)"
+    assert parameter_rows(left, left, "zh")[0].change == ""
+    assert parameter_rows(left, right, "en")[-1].change == ""  # a seed is no amount
     mean, more = number_rows(left, right, "en")
     assert [row.name for row in number_rows(left, right, "zh")] == ["平均值", "more"]
     assert (mean.left, mean.right, mean.change) == ("1 m", "1.5 m", "+0.5 (+50 %)")
