@@ -131,7 +131,7 @@ class RunFinished(_Durable):
 
 
 class RunInterrupted(_Durable):
-    """The process that owned the run is gone; found by a later one."""
+    """The process that owned the run is gone: told as it went, or found by a later one."""
 
     kind: Literal["run_interrupted"] = "run_interrupted"
 

@@ -30,6 +30,7 @@ from intentos.events import (
     PlanProposed,
     PlanRejected,
     RunFinished,
+    RunInterrupted,
     RunStarted,
     StepFinished,
     StepStarted,
@@ -106,6 +107,8 @@ class Execution:
         self._approver = approver
         self._propose = propose
         self._jury = jury
+        self.leaving = False
+        """The program that owns the run ends: what stops it now interrupts it, nobody canceled."""
         self._accounted = False
         self._vouched = False
         self._parent_run: str | None = None
@@ -176,10 +179,14 @@ class Execution:
             return RunFinished(run_id=self.run_id, status=RunStatus.REJECTED)
         return await self._execute(*approved)
 
-    async def _guarded(self, work: Callable[[], Awaitable[RunFinished]]) -> RunFinished:
+    async def _guarded(
+        self, work: Callable[[], Awaitable[RunFinished]]
+    ) -> RunFinished | RunInterrupted:
         try:
             return await work()
         except asyncio.CancelledError:
+            if self.leaving:
+                return RunInterrupted(run_id=self.run_id)
             return RunFinished(run_id=self.run_id, status=RunStatus.CANCELED)
         except NotApproved as error:
             problem = error.problem()

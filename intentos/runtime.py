@@ -81,6 +81,11 @@ class Runtime:
                 self._warm.append(executor)
                 await executor.warm()
 
+    def leave(self) -> None:
+        """Say that this program ends: what it stops from now on is interrupted, not canceled."""
+        for run in self._runs.values():
+            run.leaving = True
+
     async def close(self) -> None:
         """Cancel what runs and end all workers."""
         for run_id in list(self._tasks):

@@ -16,6 +16,7 @@ from intentos.events import (
     PlanApproved,
     PlanProposed,
     RunFinished,
+    RunInterrupted,
     StepStarted,
     TokenWritten,
     TrialRan,
@@ -259,6 +260,22 @@ async def test_cancel_keeps_what_was_finished(house: House) -> None:
     assert run.status is RunStatus.CANCELED
     assert [a.name for a in run.artifacts] == ["a.txt"]
     assert not (house.settings.work / run.id).exists()
+
+
+async def test_the_end_of_the_program_interrupts_what_runs_and_keeps_what_was_finished(
+    house: House,
+) -> None:
+    events: list[Event] = []
+    async for event in house.events(plan_of("save a.txt A", "wait 60")):
+        events.append(event)
+        if isinstance(event, StepStarted) and event.step_id == "s2":
+            house.runtime.leave()
+            asyncio.get_running_loop().create_task(house.runtime.close())
+    assert isinstance(events[-1], RunInterrupted)
+    run = fold_of(house.store, events)
+    assert run.status is RunStatus.INTERRUPTED
+    assert [a.name for a in run.artifacts] == ["a.txt"]
+    assert house.store.sweep() == []  # it has its end
 
 
 async def test_leaving_the_stream_cancels_the_run(house: House) -> None:

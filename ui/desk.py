@@ -99,7 +99,7 @@ class Desk:
         self.machines = Machines(lambda: self.settings, models)
 
     async def close(self) -> None:
-        """Stop what runs and end all workers; questions stay in the store."""
+        """Interrupt what runs and end all workers; questions stay in the store."""
         await self.fetching.close()
         await self.machines.close()
         await self._workshop.do(self._runs.close)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from intentos.config import Settings
-from intentos.events import Event, FrameDrawn, ProbeRead, RunFinished
+from intentos.events import Event, FrameDrawn, ProbeRead, RunFinished, RunInterrupted
 from intentos.registry import Registry
 from intentos.run import Run
 from intentos.store import Store
@@ -150,7 +150,7 @@ class RunFrames:
             case ProbeRead():
                 self._probe_count += 1
                 self._probes.append((self._probe_count, event))
-            case RunFinished():
+            case RunFinished() | RunInterrupted():
                 self.over = True
             case _:
                 return

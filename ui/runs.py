@@ -88,7 +88,8 @@ class Runs:
         self._beside(self._get_ready())
 
     async def close(self) -> None:
-        """Stop what runs and end all workers; questions stay in the store."""
+        """Interrupt what runs and end all workers; questions stay in the store."""
+        self.runtime.leave()
         waiting = [task for run, task in self._tasks.items() if self.questions.open(run)]
         others = [task for task in self._tasks.values() if task not in waiting]
         self.questions.leave()

@@ -249,6 +249,26 @@ def test_a_restarted_server_finds_the_question_where_it_was(plain: Browser, tmp_
                 expect(me.result().locator(".answer")).to_contain_text("28")
 
 
+def test_a_run_that_the_closing_server_interrupted_is_one_press_away(
+    plain: Browser, tmp_path: Path
+) -> None:
+    with opened(tmp_path) as before, tab(plain, locale="en-US") as page:
+        page.goto(before.owner)
+        me = Person(page, "en")
+        me.wish("two galaxies colliding with 8000 stars")
+        me.plan().locator("[data-action=run]").click()
+        page.locator(".part.progress .progress").wait_for()
+        before.process.terminate()
+        before.process.wait(60)
+        with opened(tmp_path, "--port", str(before.port)):
+            page.goto(page.url)
+            expect(me.result()).to_contain_text(me.said("window_result.ended_interrupted"))
+            me.button("window_result.run_again").click()
+            page.locator(".part.progress .progress").wait_for()
+            page.keyboard.press("Escape")
+            expect(me.result(2)).to_contain_text(me.said("window_result.ended_canceled"))
+
+
 def test_a_reload_right_after_enter_loses_nothing(window: Opened, plain: Browser) -> None:
     with tab(plain, locale="en-US") as page:
         page.goto(window.owner)
