@@ -13,7 +13,7 @@ from .fitting import accepts, unit_of
 from .formulas import written
 from .links import Links
 from .mention import Mention
-from .moments import CLOCK, DATE
+from .moments import CLOCK, DATE, between
 from .units import Unit, by_name, named
 
 AND = re.compile(
@@ -349,9 +349,7 @@ def hours_between(
     if len(clocks) == 2 and not _UNTIL.fullmatch(text[clocks[0].end : clocks[1].start]):
         # "the bus leaves at 8:10 …, I at 8:25": only what lies between them can be of use.
         first, second = clocks
-        apart = second.number - first.number
-        apart += 0 if apart > 0 else 12 if apart > -12 else 24
-        span = replace(second, value=apart, unit=by_name()["h"])
+        span = replace(second, value=between(first.number, second.number), unit=by_name()["h"])
         return [span if m is second else m for m in mentions if m is not first]
     found: list[Mention] = []
     for mention in mentions:
@@ -361,8 +359,7 @@ def hours_between(
             and before.unit == mention.unit == CLOCK
             and _UNTIL.fullmatch(text[before.end : mention.start])
         ):
-            later = mention.number - before.number
-            later += 0 if later > 0 else 12 if later > -12 else 24
+            later = between(before.number, mention.number)
             said = text[before.start : mention.end]
             unit = by_name()["h"]
             found[-1] = replace(before, value=later, end=mention.end, text=said, unit=unit)

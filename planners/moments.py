@@ -207,3 +207,9 @@ def _past(match: re.Match[str]) -> float | None:
     if (later or groups.get("part") in _LATER) and said < 12:
         said += 12
     return said % 24
+
+
+def between(first: float, second: float) -> float:
+    """Return the hours from one time of day to the next other one: 12点到1点 is an hour."""
+    apart = second - first
+    return apart if apart > 0 else apart + (12 if apart > -12 else 24)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -31,6 +31,7 @@ from . import (
     refusal,
     revise,
     saved,
+    schedule,
 )
 from .formulas import strangers
 from .library import Library, Recipe
@@ -123,6 +124,8 @@ class DefaultPlanner:
                         raise
         if (converted := conversion.conversion(intent.text, self._registry)) is not None:
             return _with(spent, converted)
+        if (scheduled := self._scheduled(intent.text, hits)) is not None:
+            return _with(spent, scheduled)
         if not hits or hits[0].chance < recall.CERTAIN:
             if (steady := rates.rate(intent.text, self._registry, surely=True)) is not None:
                 return _with(spent, steady)
@@ -155,6 +158,16 @@ class DefaultPlanner:
         if composed is not None:
             return _with(spent, composed)
         return _with(spent, await self._generated(intent, context, hits))
+
+    def _scheduled(self, text: str, hits: Sequence[Hit]) -> Proposal | None:
+        """Return the plan of a wish about times of day, unless it is surely another recipe."""
+        sure = bool(hits) and hits[0].chance >= recall.CERTAIN
+        if sure and hits[0].recipe.id != schedule.RECIPE:
+            return None
+        if (values := schedule.schedule(text)) is None:
+            return None
+        plan = self.library.get(schedule.RECIPE).plan(self._registry)
+        return Proposal(plan=plan, values=values, accounted=False)
 
     async def _refused(self, intent: Intent, context: PlanningContext, chance: float) -> int:
         """Return the tokens it took to see that a program may answer; raises PlanningError."""
