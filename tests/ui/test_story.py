@@ -285,6 +285,24 @@ def test_a_reload_right_after_enter_loses_nothing(window: Opened, plain: Browser
         expect(page.locator(".composer textarea")).to_have_value("")
 
 
+def test_moving_pictures_rest_while_somebody_writes_or_is_elsewhere(
+    window: Opened, plain: Browser
+) -> None:
+    moving = "[...document.querySelectorAll('.lib-six img')].filter((one) =>"
+    moving += " one.currentSrc.includes('living')).length === {}"
+    with tab(plain, locale="en-US") as page:
+        page.goto(window.owner)
+        page.wait_for_function(moving.format(6))
+        page.locator(".composer textarea").fill("x")
+        page.wait_for_function(moving.format(0))
+        page.locator(".composer textarea").fill("")
+        page.wait_for_function(moving.format(6))
+        page.evaluate("document.hasFocus = () => false; dispatchEvent(new Event('blur'))")
+        page.wait_for_function(moving.format(0))
+        page.evaluate("delete document.hasFocus; dispatchEvent(new Event('focus'))")
+        page.wait_for_function(moving.format(6))
+
+
 def test_ten_seconds_without_a_network_lose_nothing(window: Opened, plain: Browser) -> None:
     with tab(plain, locale="en-US") as page:
         page.goto(window.owner)

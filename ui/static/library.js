@@ -1,6 +1,18 @@
-/* Arrow keys go from card to card; Tab goes from one group of cards to the next. */
+/* Arrow keys go from card to card; Tab goes from one group of cards to the next. Moving pictures
+   rest while somebody writes, and where the window is not at hand: each takes part of a core. */
 
 const CARDS = ".lib-card";
+const LESS_MOTION = "(prefers-reduced-motion: reduce)";
+
+function rest() {
+  const written = [...document.querySelectorAll(".composer textarea")].some((field) => field.value);
+  const still = written || document.hidden || !document.hasFocus();
+  for (const source of document.querySelectorAll(".lib-six source")) {
+    source.media = still ? "all" : LESS_MOTION;
+  }
+}
+
+for (const kind of ["input", "focus", "blur", "visibilitychange"]) addEventListener(kind, rest, true);
 
 document.addEventListener("focusin", (event) => {
   const card = event.target.closest?.(CARDS);
