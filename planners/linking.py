@@ -41,6 +41,7 @@ from .multiples import multiplied
 from .percents import rates_of_change
 from .radii import halved_or_doubled
 from .said import Said
+from .today import today
 from .units import Unit, named
 from .written import blank_formulas, half_given, quoted_text
 
@@ -88,6 +89,7 @@ def link(
     mentions = halved_or_doubled(plain, mentions, parameters)
     mentions = unitless(mentions, parameters)
     mentions = moments(mentions, parameters, links)
+    today(plain, parameters, links)
     mentions = watery(plain + context, mentions, parameters)
     mentions = progressions(plain, mentions, parameters, links)
     mentions = ranges(plain, mentions, parameters, links)

@@ -1,0 +1,76 @@
+"""Today as one of two dates: "born on 12 March 1990, how many days old", "days until Christmas"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from intentos.parameters import Parameter
+from intentos.types import Value
+
+from .links import Links
+from .moments import DATE
+
+_PARTS = ("year", "month", "day")
+_SINCE = re.compile(
+    r"\b(?:today|now|so far|since|am i|is (?:he|she|it)|are (?:we|you|they)"
+    r"|have (?:i|we|passed|gone))\b"
+    r"|到今[天日]?|至今|如今|现在|今天|多大|多少岁|已经|过去了",
+    re.IGNORECASE,
+)
+_UNTIL = re.compile(
+    r"\b(?:until|till|to go|left|away|before|from (?:today|now)|sleeps to)\b"
+    r"|还有|还剩|距离?|离|之前|倒计时|从(?:今天|现在)",
+    re.IGNORECASE,
+)
+
+
+_FEASTS = (
+    (re.compile(r"\bchristmas\b(?! eve)|圣诞节?(?!前夜)", re.IGNORECASE), 12, 25),
+    (re.compile(r"\bchristmas eve\b|平安夜", re.IGNORECASE), 12, 24),
+    (re.compile(r"\bnew year(?:'s day)?\b(?!'s eve)|元旦|新年", re.IGNORECASE), 1, 1),
+    (re.compile(r"\bnew year's eve\b|跨年夜", re.IGNORECASE), 12, 31),
+    (re.compile(r"\bhallowe'?en\b|万圣节", re.IGNORECASE), 10, 31),
+    (re.compile(r"\bvalentine'?s?(?: day)?\b|情人节", re.IGNORECASE), 2, 14),
+    (re.compile(r"国庆节?"), 10, 1),
+    (re.compile(r"劳动节|五一节"), 5, 1),
+    (re.compile(r"儿童节|六一节"), 6, 1),
+)
+"""Days that have a name, and the same date every year."""
+
+
+def today(text: str, parameters: Sequence[Parameter], links: Links) -> None:
+    """Make today the other date, where a plan has two, one is said, and the text speaks of now."""
+    names = {parameter.name: parameter for parameter in parameters}
+    first, last = ([f"{which}_{part}" for part in _PARTS] for which in ("from", "to"))
+    if not {*first, *last} <= names.keys() or links.values.keys() & {*last}:
+        return
+    ahead = _UNTIL.search(text) is not None
+    now = date.today()
+    there = _there(text, [links.values.get(name) for name in first], links, ahead, now)
+    if there is None or not (ahead or _SINCE.search(text)):
+        return
+    here = (now.year, now.month, now.day)
+    begins, ends = (here, there) if ahead else (there, here)
+    for name, value in zip([*first, *last], [*begins, *ends], strict=True):
+        links.values[name] = names[name].accept(value)
+        links.told.add(name)
+
+
+def _there(
+    text: str, said: Sequence[Value | None], links: Links, ahead: bool, now: date
+) -> tuple[int, int, int] | None:
+    """Return the date that is said or named; without a year the nearest one in that direction."""
+    year, month, day = (None if part is None else int(part) for part in said)
+    if month is None or day is None:
+        feast = next((one for one in _FEASTS if one[0].search(text)), None)
+        if feast is None:
+            return None
+        _, month, day = feast
+    elif any(mention.unit == DATE for mention in links.guessed):
+        year = None
+    if year is None:
+        behind = (month, day) < (now.month, now.day)
+        year = now.year + (1 if ahead and behind else 0 if ahead or behind else -1)
+    return year, month, day
