@@ -64,7 +64,7 @@ async def test_what_cannot_be_is_told_and_not_written(user: User, desk: Desk, ho
         await user.should_see("A number from 0 to 9223372036854775807, please.", retries=WAIT)
     user.find(marker="seed").clear().type("42").trigger("keydown.enter")
     await _until(lambda: desk.settings.seed == 42)
-    assert desk._runs.runtime._settings.seed == 42
+    await _until(lambda: desk._runs.runtime._settings.seed == 42)  # it lives in another thread
     await user.should_not_see("A number from 0 to")
     user.find(marker="disk_budget").clear().type("2.5").trigger("blur")
     await _until(lambda: config.load().disk_budget == 2.5)

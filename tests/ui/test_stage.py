@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -513,6 +513,15 @@ def test_a_hostile_program_is_shown_as_text(gpu: Browser) -> None:
 # --- without WebGPU ------------------------------------------------------------------------------
 
 
+def heard(page: Page, what: Callable[[], bool]) -> None:
+    """Wait until the server has heard something."""
+    for _ in range(1000):
+        if what():
+            return
+        page.js("new Promise((go) => setTimeout(go, 20))")
+    raise AssertionError("the server has not heard of it")
+
+
 def playing(plain: Browser, page: Page) -> Session:
     page.mount(program=program(), socketUrl="/live", film="/film.mp4", language="en")
     page.wait("stage.kind === 'server' && stage.index > 5")
@@ -570,6 +579,7 @@ def test_a_cut_connection_comes_back_as_it_was(plain: Browser) -> None:
         }""")
         page.run(session.sockets[-1].close(1011))
         page.wait("said.some((line) => line.includes('come back'))")
+        heard(page, lambda: session.kinds().count("play") == 2)
         page.wait("stage.kind === 'server' && stage.index > 5 && !shows('.stage-line')")
         assert len(session.sockets) == 2
         assert session.last("play")["parameters"] == {"level": 1}
@@ -654,8 +664,7 @@ def test_a_film_that_comes_while_the_frames_are_waited_for_is_shown(plain: Brows
         session.held, session.end_after = True, 0
         page.js("mount({ framesUrl: '/frames' })")
         page.wait("document.querySelector('.stage-cover--loading')")
-        while not session.sockets:
-            page.js("new Promise((go) => setTimeout(go, 20))")
+        heard(page, lambda: bool(session.sockets))
         page.js("stage.update({ run: 'r-1', framesUrl: null, film: '/film.mp4' })")
         session.held = False
         page.wait("stage.kind === 'film'", seconds=5)  # told, not found out by waiting
