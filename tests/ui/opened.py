@@ -76,7 +76,11 @@ def opened(home: Path, *arguments: str, **environment: str) -> Iterator[Opened]:
             yield Opened(links[0], links[1] if len(links) > 1 else "", process)
         finally:
             process.terminate()
-            process.wait(60)
+            try:
+                process.wait(60)
+            finally:  # one that does not end is told, and not left behind
+                process.kill()
+                process.wait()
             sys.stderr.write(Path(said.name).read_text("utf-8"))
 
 
