@@ -440,6 +440,7 @@ def main(called_at: float) -> None:
         cli_keep,
         cli_listen,
         cli_look,
+        cli_mesh,
         cli_preferences,
         cli_replay,
         cli_window,
@@ -458,6 +459,7 @@ def main(called_at: float) -> None:
     app.add_typer(cli_preferences.app, name="preferences")
     cli_approvals.register(app)
     cli_listen.register(app)
+    cli_mesh.register(app)
     warnings.showwarning = _show_warning
     try:
         app()
