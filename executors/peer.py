@@ -55,6 +55,23 @@ class PeerExecutor:
         """Return that nothing is known: it depends on whose machine it will be."""
         return Estimate(where="peer")
 
+    async def room(self, step: Step) -> int:
+        """Return how many places nodes have free that could run such a step.
+
+        Raises:
+            ExecutorUnavailable: the hub does not answer.
+        """
+        async with self._connected() as line:
+            peers = (await line.ask(what="peers")).peers
+        free = 0
+        for peer in peers:
+            offer = peer.offer
+            if peer.state != "free" or offer is None or step.language not in offer.languages:
+                continue
+            if step.language != "kernel" or offer.kernels.get(step.code) == step.code_hash:
+                free += peer.slots - peer.running
+        return free
+
     async def execute(self, step: Step, context: StepContext) -> StepResult:
         """Run the step on some node, and bring home what it left.
 

@@ -34,6 +34,7 @@ from intentos.conversation import (
     make_intent,
 )
 from intentos.errors import IntentOSError, StoreError, UsageError
+from intentos.placement import Where
 from intentos.plan import Plan
 from intentos.plan_file import dump_plan, read_plan
 from intentos.policy import ApproveAll, AskNobody
@@ -86,6 +87,9 @@ Unsafe = Annotated[
         help="Let this call's Python run with nothing to hold it in, where no sandbox works.",
     ),
 ]
+WhereName = Annotated[
+    str, typer.Option("--where", help="auto, here or peer: may steps go to other machines?")
+]
 Jury = Annotated[bool, typer.Option("--jury", help="Let several programs vote on a number.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 ModelName = Annotated[
@@ -114,12 +118,14 @@ def ask(
     jury: Jury = False,
     mode: ModeName = None,
     unsafe_no_sandbox: Unsafe = False,
+    where: WhereName = "here",
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Understand a wish, show the plan, run it and show what came out."""
     call = Call(language=language_of(text), json_=json_, out=out)
     options = call.guard(lambda: make_options(set_, seed, allow, model, mode))
+    options.where = call.guard(lambda: where_of(where))
     options.unsafe_no_sandbox = unsafe_no_sandbox
     options.jury = jury
     options.send = call.guard(lambda: _sendable(send))
@@ -148,6 +154,7 @@ def run(
     seed: Seed = None,
     mode: ModeName = None,
     unsafe_no_sandbox: Unsafe = False,
+    where: WhereName = "here",
     out: Out = None,
     json_: Json = False,
 ) -> None:
@@ -155,6 +162,7 @@ def run(
     call = Call(language=None, json_=json_, out=out)
     found = call.guard(lambda: read_plan(plan))
     options = call.guard(lambda: make_options(set_, seed, allow, None, mode))
+    options.where = call.guard(lambda: where_of(where))
     options.unsafe_no_sandbox = unsafe_no_sandbox
     options.chosen = frozenset(options.values)
     options.values = {**found.values, **options.values}
@@ -187,12 +195,14 @@ def rerun(
     seed: Seed = None,
     mode: ModeName = None,
     unsafe_no_sandbox: Unsafe = False,
+    where: WhereName = "here",
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Run a plan once more with other values; no model is used."""
     call = Call(language=None, json_=json_, out=out)
     options = call.guard(lambda: make_options(set_, seed, allow, None, mode))
+    options.where = call.guard(lambda: where_of(where))
     options.unsafe_no_sandbox = unsafe_no_sandbox
 
     async def work(conversation: Conversation) -> Run:
@@ -501,6 +511,14 @@ def make_options(
         model=model,
         mode=None if mode is None else modes[mode],
     )
+
+
+def where_of(text: str) -> Where:
+    """Return where steps may run; raises UsageError for an unknown word."""
+    known: dict[str, Where] = {word: word for word in get_args(Where)}
+    if text not in known:
+        raise UsageError("placement.unknown", where=text[:40], known=", ".join(known))
+    return known[text]
 
 
 def needs(allow: str) -> frozenset[Need]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-import logging
 import signal
 import socket
 import sys
@@ -342,8 +341,6 @@ def _call(json_: bool = False) -> tuple[Terminal, Settings]:
     terminal = Terminal(cli.system_language())
     settings = cli.guard(terminal, config.load, json_=json_)
     terminal.language = cli.language_for(settings)
-    # What TLS libraries remark when a line is closed is nothing that a person can use.
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
     return terminal, settings
 
 

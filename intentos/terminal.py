@@ -290,6 +290,11 @@ class Terminal:
             parts.append(self._risk(risk))
             bare = bare or any(reason.says.code == "risk.bare" for reason in risk.reasons)
         parts.append(Text(self._estimate(estimates or {})))
+        for id, estimate in (estimates or {}).items():
+            if estimate.placed is not None:
+                why = estimate.placed.text(language)
+                side = self.say(f"placement.on_{estimate.where}")
+                parts.append(Text(self.say("placement.line", step=id, where=side, why=why)))
         origin = self.say(f"origin.{plan.origin}")
         # Text, as a plan's own words are no markup.
         title = Text.assemble((plan.title.text(language, spoken), "bold"), f"  ({origin})")
@@ -417,7 +422,8 @@ class Terminal:
             known.append(f"{megabytes:.0f} MB" if megabytes >= 1 else f"{megabytes:.1f} MB")
         if not known:
             return self.say("card.estimate_unknown")
-        known.append(self.say("card.here"))
+        peer = any(estimate.where == "peer" for estimate in estimates.values())
+        known.append(self.say("card.peer" if peer else "card.here"))
         if len(seconds) < len(estimates):
             known.append(self.say("card.time_unknown"))
         return self.say("card.estimate", text=" · ".join(known))

@@ -21,7 +21,6 @@ from .book import NOTHING, chained
 from .line import Line
 from .wire import BadMessage, Entry, Head, unseal
 
-
 KEEP_SECONDS = 5.0
 
 

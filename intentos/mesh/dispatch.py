@@ -50,7 +50,7 @@ MOST_OPEN = 512
 MOST_TOGETHER = 256
 """Outcomes in one transaction."""
 MOST_ATTEMPTS = 5
-PATIENCE = 15.0
+PATIENCE = 6.0
 """Seconds that a job waits while no node that is there could ever do it."""
 GRACE = 30.0
 """Seconds beyond a step's own time that a node may take for files and starting."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -157,8 +158,14 @@ async def connected(
     import nats.errors
     from nats.aio.client import Client
 
-    async def quiet(error: Exception) -> None:
-        """What is refused is answered by nobody; whoever asked notices."""
+    refused = asyncio.Event()
+    closing: list[asyncio.Task[None]] = []
+
+    async def heard(error: Exception) -> None:
+        """Stop trying where the server knows the key no more; the rest is noticed by who asks."""
+        if "authori" in str(error).lower() and not refused.is_set():
+            refused.set()
+            closing.append(asyncio.create_task(client.close()))
 
     async def on_closed() -> None:
         closed()
@@ -166,35 +173,56 @@ async def connected(
     async def on_up() -> None:
         up()
 
+    # What asyncio remarks of every TLS connection of this client is nothing anybody can use.
+    logging.getLogger("asyncio").addFilter(_no_remark)
     client = Client()
     servers = [f"tls://{f'[{h}]' if ':' in h else h}:{port}" for h in dict.fromkeys(hosts)]
+    connecting = asyncio.create_task(
+        client.connect(
+            servers,
+            dont_randomize=True,
+            tls=pin.trusting(certificate),
+            tls_hostname="intentos",
+            tls_handshake_first=True,
+            nkeys_seed_str=identity.nats_seed,
+            inbox_prefix=f"_INBOX_{identity.id}",
+            error_cb=heard,
+            closed_cb=on_closed,
+            reconnected_cb=on_up,
+            connect_timeout=5,
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds, and it sleeps them
+            ping_interval=10,
+            pending_size=16 * 1024**2,
+        )
+    )
+    waiting = asyncio.create_task(refused.wait())
     try:
-        async with asyncio.timeout(seconds):
-            await client.connect(
-                servers,
-                dont_randomize=True,
-                tls=pin.trusting(certificate),
-                tls_hostname="intentos",
-                tls_handshake_first=True,
-                nkeys_seed_str=identity.nats_seed,
-                inbox_prefix=f"_INBOX_{identity.id}",
-                error_cb=quiet,
-                closed_cb=on_closed,
-                reconnected_cb=on_up,
-                connect_timeout=5,
-                allow_reconnect=True,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds, and it sleeps them
-                ping_interval=10,
-                pending_size=16 * 1024**2,
-            )
+        await asyncio.wait(
+            {connecting, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        if refused.is_set():
+            raise ExecutorUnavailable("mesh.put_out")
+        if not connecting.done():
+            raise TimeoutError
+        connecting.result()
     except (nats.errors.Error, OSError, TimeoutError) as error:
-        with suppress(Exception):
-            await client.close()
         what = str(error) or type(error).__name__
         told = {"host": hosts[-1], "port": port, "what": what}
         raise ExecutorUnavailable("mesh.unreachable", **told) from error
+    finally:
+        waiting.cancel()
+        if not client.is_connected:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            with suppress(Exception):
+                await client.close()
     return client
+
+
+def _no_remark(record: logging.LogRecord) -> bool:
+    return "eof_received()" not in str(record.msg)
 
 
 class Line:

@@ -31,6 +31,7 @@ from intentos.registry import OWN_DISTRIBUTION, Registry
 from intentos.run import StepResult
 from intentos.types import Artifact, Limits, now, sha256
 
+from .audit import keep_heads
 from .identity import Identity
 from .lending import Lending
 from .line import Line, Membership

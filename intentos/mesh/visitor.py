@@ -65,7 +65,9 @@ async def errand(
             await asyncio.shield(line.ask(what="cancel", key=job.key))
         raise
     if outcome.result is None:
-        raise ExecutorUnavailable("mesh.nobody", why=outcome.why)
+        known = ("nobody", "lost", "disagreement", "canceled")
+        code = f"mesh.no_{outcome.why}" if outcome.why in known else "mesh.no_taker"
+        raise ExecutorUnavailable(code, why=outcome.why)
     return await _taken_home(line, job, outcome, outcome.result, context), outcome
 
 
