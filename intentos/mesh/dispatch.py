@@ -52,6 +52,8 @@ MOST_TOGETHER = 256
 MOST_ATTEMPTS = 5
 PATIENCE = 6.0
 """Seconds that a job waits while no node that is there could ever do it."""
+ARRIVAL_SECONDS = 0.75
+"""After which a node has surely heard of what it was handed."""
 GRACE = 30.0
 """Seconds beyond a step's own time that a node may take for files and starting."""
 SPOT = 0.1
@@ -65,6 +67,8 @@ class Attempt:
     nonce: str
     node: Node
     since: float
+    missed: int = 0
+    """Heartbeats in a row of its node that do not name it."""
     lost: bool = False
     """Nothing is expected of it any more, but a late answer is still good."""
 
@@ -255,6 +259,31 @@ class Dispatcher:
                 found.without.add(node.member.id)
                 found.why = done.why
         self._judge(found)
+
+    def compare(self, node: Node, running: tuple[str, ...]) -> list[Command]:
+        """Compare what a node says it has in hand with what it was handed; return what to tell it.
+
+        Between the hub and a node a message may be lost when the server is started again.
+        """
+        commands = [
+            Command(what="cancel", nonce=nonce) for nonce in running if nonce not in self._by_nonce
+        ]
+        now, there = time.monotonic(), set(running)
+        for nonce in list(node.running):
+            found = self._by_nonce.get(nonce)
+            attempt = found.attempts.get(nonce) if found is not None else None
+            if found is None or attempt is None:
+                node.running.discard(nonce)
+                continue
+            if nonce in there or now - attempt.since < ARRIVAL_SECONDS:
+                attempt.missed = 0
+                continue
+            attempt.missed += 1
+            if attempt.missed == 1:  # its answer may be on the way, or lost
+                commands.append(Command(what="again", nonce=nonce))
+            elif attempt.missed > 2:
+                self._lose(found, attempt)
+        return commands
 
     def event(self, node: Node, told: Told) -> tuple[str, str] | None:
         """Return who waits for a live event, as member and reply; None: nobody."""

@@ -249,10 +249,12 @@ class Hub:
             before = self.roster.get(member.id)
             was_free = before is not None and before.there and not before.paused
             node = self.roster.hear(member, heartbeat)
+            commands = self.dispatcher.compare(node, heartbeat.running)
             if node.offer is None:
+                commands.append(Command(what="hello"))
+            for command in commands:
                 assert self._nats is not None
-                hello = seal(self.identity, Command(what="hello"))
-                await self._nats.publish(f"ctl.{member.id}", hello)
+                await self._nats.publish(f"ctl.{member.id}", seal(self.identity, command))
             if not was_free:
                 self.dispatcher.look()
 

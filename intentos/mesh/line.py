@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 8.0
+AGAIN_SECONDS = 2.0
+"""After which the hub is asked once more; no request changes more when it comes twice."""
 TRIES = 5
 
 
@@ -243,7 +245,7 @@ class Line:
         self._closed = closed
         self._up = up
         self._session: ClientSession | None = None
-        self._answers: dict[str, asyncio.Queue[Answer | Told]] = {}
+        self._answers: dict[str, asyncio.Queue[Answer | Told | None]] = {}
         self.heads: list[str] = []
         """Sealed heads of the hub's record that came with answers, the newest last."""
 
@@ -258,7 +260,7 @@ class Line:
             there.server_port,
             there.certificate,
             closed=self._closed,
-            up=self._up,
+            up=self._on_up,
         )
         await self.nats.subscribe(f"out.{self.identity.id}.{self.reply}", cb=self._answered)
         await self.nats.flush()
@@ -277,8 +279,16 @@ class Line:
 
     # ---- asking -------------------------------------------------------------------------------
 
-    def listen(self, id: str) -> asyncio.Queue[Answer | Told]:
-        """Return where what is told about an id comes in, until :meth:`deaf`."""
+    def _on_up(self) -> None:
+        for heard in self._answers.values():
+            heard.put_nowait(None)
+        self._up()
+
+    def listen(self, id: str) -> asyncio.Queue[Answer | Told | None]:
+        """Return where what is told about an id comes in, until :meth:`deaf`.
+
+        None: the line was cut and is up again, and something may have been lost.
+        """
         return self._answers.setdefault(id, asyncio.Queue())
 
     def deaf(self, id: str) -> None:
@@ -305,11 +315,13 @@ class Line:
         heard = self.listen(request.id)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self.say("ask", seal(self.identity, request))
                 while True:
-                    answer = await heard.get()
-                    if isinstance(answer, Answer):
-                        return answer
+                    await self.say("ask", seal(self.identity, request))
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(AGAIN_SECONDS):
+                            answer = await heard.get()
+                            if isinstance(answer, Answer):
+                                return answer
         except TimeoutError as error:
             raise ExecutorUnavailable("mesh.cut_off", what=str(what.get("what"))) from error
         finally:

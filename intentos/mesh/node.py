@@ -57,6 +57,7 @@ HEARTBEAT_SECONDS = 0.5
 LOOK_SECONDS = 0.2
 """How often the owner's wish to have the machine back is looked for."""
 EVENTS_A_SECOND = 40
+ANSWERS_KEPT = 128
 REMOTE = "peer"
 """The executor that would send a step on; a node does its work itself."""
 
@@ -97,6 +98,8 @@ class Node:
         self._name = name or platform.node() or "node"
         self._lock = FileLock(places.folder / "node.lock", thread_local=False)
         self._jobs: dict[str, _Job] = {}
+        self._answers: dict[str, bytes] = {}
+        """The last ones, by nonce: one that was lost on the way is asked for again."""
         self._tell_offer = True
         self._stopping = ""
         self._over = asyncio.Event()
@@ -217,7 +220,7 @@ class Node:
     async def _heartbeat(self) -> None:
         offer = self.offer if self._tell_offer else None
         self._tell_offer = False
-        heartbeat = Heartbeat(paused=self._why_paused(), running=len(self._jobs), offer=offer)
+        heartbeat = Heartbeat(paused=self._why_paused(), running=tuple(self._jobs), offer=offer)
         await self._line.say("hb", seal(self._identity, heartbeat))
 
     async def _beat(self) -> None:
@@ -264,6 +267,10 @@ class Node:
                 self._tell_offer = True
                 with suppress(IntentOSError):
                     await self._heartbeat()
+            elif command.what == "again":
+                if command.nonce in self._answers:
+                    with suppress(IntentOSError):
+                        await self._line.say("done", self._answers[command.nonce])
             elif command.nonce in self._jobs:
                 self._jobs[command.nonce].work.cancel()
 
@@ -309,8 +316,12 @@ class Node:
                     "result": result,
                 }
             )
+            data = seal(self._identity, done)
+            self._answers[task.nonce] = data
+            while len(self._answers) > ANSWERS_KEPT:
+                self._answers.pop(next(iter(self._answers)))
             with suppress(IntentOSError):  # cut off: the hub hands it to somebody else
-                await self._line.say("done", seal(self._identity, done))
+                await self._line.say("done", data)
 
     def _refusal(self, task: Task) -> str:
         """Return why a task is not for this machine, whatever the hub thinks; empty: it is."""

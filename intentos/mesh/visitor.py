@@ -24,7 +24,7 @@ from .wire import Answer, Blob, Job, Outcome, Told, Verify, seal
 AGAIN_SECONDS = 2.0
 """After which a job is sent again that the hub has not accepted."""
 ACCEPT_SECONDS = 10.0
-ASK_SECONDS = 5.0
+ASK_SECONDS = 3.0
 """How often the hub is asked about a job of which nothing was heard."""
 CUT_SECONDS = 30.0
 """Without a word of the hub the mesh has failed, and the step runs elsewhere."""
@@ -95,6 +95,10 @@ async def outcome_of(line: Line, job: Job, context: StepContext | None = None) -
                 with suppress(ExecutorUnavailable):
                     if accepted and await _goes_on(line):
                         word = loop.time()
+                    await line.say("ask", data)
+                continue
+            if told is None:
+                with suppress(ExecutorUnavailable):
                     await line.say("ask", data)
                 continue
             word = loop.time()

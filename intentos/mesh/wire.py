@@ -75,7 +75,9 @@ class Heartbeat(Wire):
     kind: Literal["heartbeat"] = "heartbeat"
     paused: Short = ""
     """Why it takes no work: ``owner``, ``hours``, ``battery``, ``stopping``; empty: it does."""
-    running: int = Field(0, ge=0)
+    running: Annotated[tuple[Nonce, ...], Field(max_length=2048)] = ()
+    """What it has in hand: a task that the hub has handed out and that is missing here never
+    arrived, or its answer was lost."""
     offer: Offer | None = None
     """At first, when it has changed, and when the hub asks for it."""
 
@@ -150,8 +152,9 @@ class Command(Wire):
     """What the hub asks of a node, on ``ctl.<id>``."""
 
     kind: Literal["command"] = "command"
-    what: Literal["hello", "cancel"]
+    what: Literal["hello", "cancel", "again"]
     nonce: Nonce | None = None
+    """Of ``cancel`` and ``again``, which asks for an answer once more."""
 
 
 class Head(Wire):

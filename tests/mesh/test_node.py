@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import pickle
 from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ from intentos.plan import Step
 from intentos.protocols import StepContext
 from intentos.registry import Registry
 from intentos.run import StepResult, StepStatus
-from intentos.types import Artifact, Limits, Value, now, sha256
+from intentos.types import Artifact, Isolation, Limits, Value, now, sha256
 from tests.parts import HandRegistry, InstantExecutor
 
 from .village import Person, Village, until
@@ -53,7 +54,7 @@ class Sender:
             given[name].write_bytes(data)
 
         async def save(name: str, data: bytes | Path, media_type: str) -> Artifact:
-            content = data if isinstance(data, bytes) else data.read_bytes()
+            content = data if isinstance(data, bytes) else await asyncio.to_thread(data.read_bytes)
             self.saved[name] = content
             return Artifact(
                 id=sha256(content),
@@ -107,15 +108,15 @@ async def sender(
 
 async def test_a_step_runs_there_and_what_it_left_comes_home(sender: Sender, bo: Person) -> None:
     numbers = numpy.arange(6.0)
-    given = Path(sender._folder, "n.npy")
-    await asyncio.to_thread(numpy.save, given, numbers)
+    given = io.BytesIO()
+    numpy.save(given, numbers)
     result, outcome = await sender.run(
         "import numpy\n"
         "n = numpy.load(inputs['n'])\n"
         "print('there')\n"
         "report('sum', float(n.sum()) * parameters['times'], 'm')\n"
         "save('twice.npy', 2 * n)\n",
-        inputs={"n": given.read_bytes()},
+        inputs={"n": given.getvalue()},
         values={"times": 3.0},
     )
     assert result.status is StepStatus.OK, result.stderr
@@ -123,8 +124,7 @@ async def test_a_step_runs_there_and_what_it_left_comes_home(sender: Sender, bo:
     assert (result.node, result.executor, outcome.owner) == ("bo", "sandbox", "bo")
     (artifact,) = result.artifacts
     assert artifact.id == sha256(sender.saved["twice.npy"])
-    Path(sender._folder, "twice.npy").write_bytes(sender.saved["twice.npy"])
-    assert (numpy.load(sender._folder / "twice.npy") == 2 * numbers).all()
+    assert (numpy.load(io.BytesIO(sender.saved["twice.npy"])) == 2 * numbers).all()
     assert any(isinstance(e, OutputWritten) and "there" in e.text for e in sender.events)
     assert list(bo.places.workspace.iterdir()) == []
 
@@ -132,24 +132,25 @@ async def test_a_step_runs_there_and_what_it_left_comes_home(sender: Sender, bo:
 HUNTER = """
 import os
 seen = []
-for root in ('/', '/root', '/home', '/tmp', '/proc/1/root', '/proc/self/root', os.getcwd()):
+for root in ('/', '/proc/1/root', '/proc/self/cwd', '/proc/self/root/..'):
     for folder, folders, files in os.walk(root):
-        if folder.count('/') > 7:
+        if folder.startswith(('/usr', '/sys', '/lib', '/intentos/python')) or folder.count('/') > 8:
+            folders.clear()
+            continue
+        if root == '/' and folder.startswith('/proc'):
             folders.clear()
         for name in files:
             path = os.path.join(folder, name)
-            if 'canary' in path or 'private' in path:
+            if 'canary-61' in path:
                 seen.append(path)
-            if folder.startswith(('/proc', '/sys', '/usr')):
-                continue
             try:
-                if b'TWEET' in open(path, 'rb').read(100000):
+                if os.path.isfile(path) and b'TWEET' in open(path, 'rb').read(100000):
                     seen.append(path)
             except OSError:
                 pass
-for path in [PATH]:
+for path in [PATHS]:
     try:
-        seen.append(open(path).read())
+        seen.append(os.listdir(path) if path.endswith('private') else open(path).read())
     except OSError:
         pass
 report('found', len(seen))
@@ -160,11 +161,11 @@ print(seen)
 async def test_a_job_that_hunts_for_the_private_folder_finds_nothing(
     sender: Sender, bo: Person
 ) -> None:
-    canary = bo.places.private / "canary.txt"
+    canary = bo.places.private / "canary-61.txt"
     canary.write_text("TWEET")
     paths = [canary, bo.places.key, bo.places.membership, bo.places.private]
     listed = ", ".join(repr(str(path)) for path in paths)
-    result, _ = await sender.run(HUNTER.replace("PATH", listed))
+    result, _ = await sender.run(HUNTER.replace("PATHS", listed))
     assert result.status is StepStatus.OK, result.stderr
     assert result.values["found"].value == 0, result.stdout
 
@@ -214,7 +215,7 @@ async def test_everything_that_ran_is_written_down(sender: Sender, bo: Person) -
 async def test_what_has_no_walls_is_not_offered(village: Village, bo: Person) -> None:
     class Bare(InstantExecutor):
         languages = frozenset({"python", "wgsl"})
-        isolation = "none"
+        isolation: Isolation = "none"
 
     with pytest.raises(ExecutorUnavailable) as error:
         await village.lend(bo, HandRegistry(Bare()))

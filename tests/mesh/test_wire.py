@@ -24,7 +24,7 @@ from intentos.mesh.wire import (
 )
 
 ME = Identity(bytes(range(32)))
-KINDS = [Heartbeat, Job, Task, Done, Command, Request]
+KINDS = [Heartbeat, Job, Task, Wire, Done, Command, Request]
 
 
 def test_what_was_sealed_is_unsealed() -> None:

@@ -20,14 +20,14 @@ from intentos.mesh.places import Places
 from intentos.mesh.wire import Job, Role
 from intentos.plan import Step
 from intentos.registry import OWN_DISTRIBUTION, Registry
-from intentos.types import Limits, new_id
+from intentos.types import Isolation, Limits, new_id
 from tests.parts import HandRegistry, InstantExecutor
 
 
 class WalledExecutor(InstantExecutor):
     """Says that it has walls, so that a node offers it."""
 
-    isolation = "sandbox"
+    isolation: Isolation = "sandbox"
 
 
 class Person:
