@@ -25,12 +25,12 @@ from intentos.mesh.identity import Identity
 from intentos.mesh.line import Line, Membership, join, write_membership
 from intentos.mesh.places import Places
 from intentos.mesh.visitor import outcome_of
-from intentos.mesh.wire import Job, Verify
+from intentos.mesh.wire import Blob, Job, Verify
 from intentos.plan import Step
 from intentos.protocols import Executor, StepContext
 from intentos.registry import OWN_DISTRIBUTION, Registry
 from intentos.run import StepResult, StepStatus
-from intentos.types import Estimate, Isolation, Limits, Quantity, Value, new_id, now
+from intentos.types import Estimate, Isolation, Limits, Quantity, Value, new_id, now, sha256
 
 
 class NothingExecutor:
@@ -200,41 +200,114 @@ def job(line: Line, seconds: float = 0.0, verify: Verify = "none", seed: int = 0
     )
 
 
-async def measure(
-    tell: Callable[[str], None], *, one_by_one: int = 300, many: int = 3000
-) -> dict[str, Any]:
-    """Return the figures, in milliseconds and jobs a second."""
+async def measure(tell: Callable[[str], None], *, one_by_one: int, many: int) -> dict[str, Any]:
+    """Return the figures: milliseconds, jobs a second, MB/s, times."""
     result: dict[str, Any] = {"kind": "mesh"}
-    for sync in ("always", "2m"):
-        tell(f"empty jobs, sync {sync}")
+    for name, sync in (("as_shipped", "always"), ("default_sync", "2m")):
+        tell(f"empty jobs, {name}")
         async with mesh(2, sync=sync) as (made, line):
-            for _ in range(50):
-                await outcome_of(line, job(line))
-            times = []
-            for _ in range(one_by_one):
-                began = time.perf_counter()
-                outcome = await outcome_of(line, job(line))
-                times.append(1000 * (time.perf_counter() - began))
-                assert outcome.result is not None
-            turn = asyncio.Semaphore(256)
-
-            async def one(line: Line = line, turn: asyncio.Semaphore = turn) -> None:
-                async with turn:
-                    outcome = await outcome_of(line, job(line))
-                    assert outcome.result is not None, outcome.why
-
-            began = time.perf_counter()
-            await asyncio.gather(*(one() for _ in range(many)))
-            rate = many / (time.perf_counter() - began)
-            result["sync_always" if sync == "always" else "sync_2m"] = {
-                "p50_ms": round(statistics.median(times), 2),
-                "p99_ms": round(statistics.quantiles(times, n=100)[98], 2),
-                "jobs_per_second": round(rate),
-                "load": round(os.getloadavg()[0], 1),
-            }
-            if sync == "always":
+            for figure, value in (await _empty_jobs(line, one_by_one, many)).items():
+                result[f"{name}_{figure}"] = value
+            if name == "as_shipped":
                 result["join_s"] = round((await made.member("late", "late"))[2], 3)
+                tell("64 MB there and back")
+                result["put_mb_per_s"], result["get_mb_per_s"] = await _transfer(line, made.folder)
+    steps = 32
+    alone = 0.0
+    for nodes in (1, 2, 4):
+        tell(f"{steps} steps of 0.25 s on {nodes} nodes")
+        async with mesh(nodes, slots=1) as (_, line):
+            await outcome_of(line, job(line))
+            began = time.perf_counter()
+            await asyncio.gather(
+                *(outcome_of(line, job(line, 0.25, verify="spot")) for _ in range(steps))
+            )
+            took = time.perf_counter() - began
+        alone = alone or took
+        result[f"times_on_{nodes}"] = round(alone / took, 2)
+    tell("a node killed in mid-step")
+    result["recovery_s"] = await _recovery()
+    result["load"] = round(os.getloadavg()[0], 1)
     return result
+
+
+async def _empty_jobs(line: Line, one_by_one: int, many: int) -> dict[str, Any]:
+    for _ in range(50):
+        await outcome_of(line, job(line))
+    times = []
+    for _ in range(one_by_one):
+        began = time.perf_counter()
+        outcome = await outcome_of(line, job(line))
+        times.append(1000 * (time.perf_counter() - began))
+        assert outcome.result is not None
+    turn = asyncio.Semaphore(256)
+
+    async def one() -> None:
+        async with turn:
+            outcome = await outcome_of(line, job(line))
+            assert outcome.result is not None, outcome.why
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(many)))
+    return {
+        "p50_ms": round(statistics.median(times), 2),
+        "p99_ms": round(statistics.quantiles(times, n=100)[98], 2),
+        "jobs_per_s": round(many / (time.perf_counter() - began)),
+    }
+
+
+async def _transfer(line: Line, folder: Path) -> tuple[int, int]:
+    """Return MB/s up and down of 64 MB, hashing and TLS included."""
+    path = folder / "large"
+    data = os.urandom(64_000_000)
+    await asyncio.to_thread(path.write_bytes, data)
+    blob = Blob(sha256=sha256(data), size=len(data))
+    grant = (await line.ask(what="upload", bytes=blob.size)).grant
+    began = time.perf_counter()
+    await line.put(path, blob, grant)
+    up = time.perf_counter() - began
+    grant = (await line.ask(what="download", blob=blob)).grant
+    began = time.perf_counter()
+    await line.fetch(blob, grant, folder / "back")
+    return round(64 / up), round(64 / (time.perf_counter() - began))
+
+
+async def _recovery() -> float:
+    """Return the seconds between a node's kill -9 and another's taking its step up."""
+    async with mesh(2, slots=1) as (made, line):
+        seconds = 1.0
+        await outcome_of(line, job(line))
+        work = [asyncio.create_task(outcome_of(line, job(line, seconds))) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        made.nodes[0].kill()
+        await made.nodes[0].wait()
+        killed = time.perf_counter()
+        await asyncio.gather(*work)
+        return round(time.perf_counter() - killed - seconds, 2)
+
+
+def missed(result: dict[str, Any]) -> list[str]:
+    """Return the targets that were not reached."""
+    targets: dict[str, tuple[str, float]] = {
+        "as_shipped_p50_ms": ("≤", 8),
+        "as_shipped_p99_ms": ("≤", 25),
+        "as_shipped_jobs_per_s": ("≥", 600),
+        "default_sync_p50_ms": ("≤", 2),
+        "default_sync_p99_ms": ("≤", 5),
+        "default_sync_jobs_per_s": ("≥", 2000),
+        "join_s": ("≤", 1),
+        "put_mb_per_s": ("≥", 105),
+        "get_mb_per_s": ("≥", 105),
+        "times_on_2": ("≥", 1.8),
+        "times_on_4": ("≥", 3.2),
+        "recovery_s": ("≤", 2),
+    }
+    lines = []
+    for name, (how, target) in targets.items():
+        figure = result[name]
+        if figure > target if how == "≤" else figure < target:
+            lines.append(f"{name} {figure}, target {how} {target:g}")
+    return lines
 
 
 def free_port() -> int:

@@ -148,7 +148,7 @@ async def connected(
     *,
     closed: Callable[[], None] = lambda: None,
     up: Callable[[], None] = lambda: None,
-    seconds: float = 10.0,
+    seconds: float = 4.0,
 ) -> Client:
     """Return a connection to the server of the hub that has this certificate.
 

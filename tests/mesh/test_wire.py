@@ -19,12 +19,13 @@ from intentos.mesh.wire import (
     Job,
     Request,
     Task,
+    Wire,
     seal,
     unseal,
 )
 
 ME = Identity(bytes(range(32)))
-KINDS = [Heartbeat, Job, Task, Wire, Done, Command, Request]
+KINDS: list[type[Wire]] = [Heartbeat, Job, Task, Done, Command, Request]
 
 
 def test_what_was_sealed_is_unsealed() -> None:
