@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
+import os
 import platform
 import shutil
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,6 +60,7 @@ LOOK_SECONDS = 0.2
 """How often the owner's wish to have the machine back is looked for."""
 EVENTS_A_SECOND = 40
 ANSWERS_KEPT = 128
+CHOICE_SECONDS = 10.0
 REMOTE = "peer"
 """The executor that would send a step on; a node does its work itself."""
 
@@ -108,6 +111,8 @@ class Node:
         self._sending: set[asyncio.Task[None]] = set()
         self._thread = threading.get_ident()
         self._executors: dict[str, Executor] = {}
+        self._chosen: dict[str, tuple[Executor, float]] = {}
+        """By language, and when: asking what works here anew for each step would cost more."""
         self._loop = asyncio.get_running_loop()
         self.offer: Offer | None = None
         self.served = 0
@@ -292,7 +297,9 @@ class Node:
         try:
             refusal = self._refusal(task)
             if refusal:
-                outcome, why = "refused", refusal
+                # What is only not now is for somebody else, or for later.
+                outcome = "returned" if refusal in ("paused", "busy") else "refused"
+                why = refusal
             else:
                 result = await self._work(task)
         except asyncio.CancelledError:
@@ -350,7 +357,7 @@ class Node:
                 kernel = self._registry.kernel(job.step.code)
                 if kernel.code_hash != job.step.code_hash:
                     raise ExecutorError("mesh.other_kernel", name=job.step.code)
-            executor = await asyncio.to_thread(self._executor, job.step)
+            executor = await self._executor(job.step)
             step = job.step.model_copy(update={"executor": None})
             allowed = Limits(memory_bytes=self._lending.memory_bytes)
             limits = job.limits.model_copy(
@@ -374,16 +381,20 @@ class Node:
                 result = await executor.execute(step, context)
             return self._fitting(result)
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, True)
+            await _removed(folder)
 
-    def _executor(self, step: Step) -> Executor:
+    async def _executor(self, step: Step) -> Executor:
         """Return the executor, as at home, that has walls for this step."""
+        known = self._chosen.get(step.language)
+        if known is not None and time.monotonic() - known[1] < CHOICE_SECONDS:
+            return known[0]
         free = step.model_copy(update={"executor": None})
-        executor = policy.choose_executor(free, self._registry)
+        executor = await asyncio.to_thread(policy.choose_executor, free, self._registry)
         walls = executor.isolation in ("sandbox", "container")
         if not walls and step.language in ("python", "wgsl"):
             raise ExecutorUnavailable("mesh.no_walls", executor=executor.name)
         self._executors[executor.name] = executor
+        self._chosen[step.language] = (executor, time.monotonic())
         return executor
 
     async def _fetch(self, task: Task, folder: Path) -> dict[str, Path]:
@@ -402,12 +413,12 @@ class Node:
 
     def _saver(self, task: Task, folder: Path) -> Save:
         left = folder / "left"
-        left.mkdir(exist_ok=True)
         room = task.job.limits.artifact_bytes
 
         async def save(name: str, data: bytes | Path, media_type: str) -> Artifact:
             nonlocal room
             if isinstance(data, bytes):
+                left.mkdir(exist_ok=True)
                 path = left / sha256(name.encode())
                 await asyncio.to_thread(path.write_bytes, data)
             else:
@@ -489,6 +500,15 @@ class Node:
         self.served += outcome == "result"
         with self._places.ran.open("a", encoding="utf-8") as out:
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+async def _removed(folder: Path) -> None:
+    """Remove a job's folder; the usual one is empty by then, and quickly gone."""
+    try:
+        for name in ("given", "work", ""):
+            os.rmdir(folder / name)
+    except OSError:
+        await asyncio.to_thread(shutil.rmtree, folder, True)
 
 
 def _hashed(path: Path) -> tuple[str, int]:

@@ -264,11 +264,20 @@ def unseal(kind: type[M], data: bytes, by: str) -> M:
     Raises:
         BadMessage: it is too large, not signed by them, or not of this kind and format.
     """
-    signature, text = data[:SIGNATURE_BYTES], data[SIGNATURE_BYTES:]
-    if len(text) > MOST_BYTES:
-        raise BadMessage(f"{len(text)} bytes, of {MOST_BYTES} allowed")
-    if not signed(by, text, signature):
+    if len(data) > MOST_BYTES + SIGNATURE_BYTES:
+        raise BadMessage(f"{len(data)} bytes, of {MOST_BYTES} allowed")
+    if not signed(by, data[SIGNATURE_BYTES:], data[:SIGNATURE_BYTES]):
         raise BadMessage("the signature is not the sender's")
+    return opened(kind, data)
+
+
+def opened(kind: type[M], data: bytes) -> M:
+    """Return a message whose signature was checked before it was kept.
+
+    Raises:
+        BadMessage: it is not of this kind and format.
+    """
+    text = data[SIGNATURE_BYTES:]
     try:
         return kind.model_validate_json(text)
     except (ValidationError, RecursionError) as error:
