@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, TextIO, TypeVar, get_args
@@ -34,6 +34,7 @@ from intentos.conversation import (
     make_intent,
 )
 from intentos.errors import IntentOSError, StoreError, UsageError
+from intentos.events import ProgressMade
 from intentos.placement import Where
 from intentos.plan import Plan
 from intentos.plan_file import dump_plan, read_plan
@@ -52,8 +53,19 @@ from intentos.report import (
 from intentos.risk import Risk
 from intentos.rules import Rule
 from intentos.run import Run, RunStatus
+from intentos.sweep import Sweep, read_sweep, run_sweep, table
 from intentos.terminal import Terminal
-from intentos.types import Attachment, Estimate, Language, Mode, Need, Value, language_of, new_id
+from intentos.types import (
+    Attachment,
+    Estimate,
+    Intent,
+    Language,
+    Mode,
+    Need,
+    Value,
+    language_of,
+    new_id,
+)
 from intentos.warning import PluginWarning
 
 T = TypeVar("T")
@@ -154,6 +166,9 @@ def run(
     seed: Seed = None,
     mode: ModeName = None,
     unsafe_no_sandbox: Unsafe = False,
+    sweep: Annotated[
+        str | None, typer.Option(help="name=from:to:count runs the plan with each value.")
+    ] = None,
     where: WhereName = "here",
     out: Out = None,
     json_: Json = False,
@@ -166,6 +181,7 @@ def run(
     options.unsafe_no_sandbox = unsafe_no_sandbox
     options.chosen = frozenset(options.values)
     options.values = {**found.values, **options.values}
+    wanted = None if sweep is None else call.guard(lambda: read_sweep(sweep, found.plan))
     if found.edited:
         call.terminal.note(
             "plan.edited", digest=found.plan.digest[:12], recorded=found.recorded_digest[:12]
@@ -180,7 +196,20 @@ def run(
             attachments=await call.take_in(conversation, attach),
         )
         true = conversation.with_true_origin(found.plan)
-        return await conversation.run(intent, options, call.terminal.show, plan=true)
+        if wanted is None:
+            return await conversation.run(intent, options, call.terminal.show, plan=true)
+
+        def again() -> Intent:
+            return intent.model_copy(update={"id": new_id()})
+
+        def told(over: int, count: int) -> None:
+            fraction = over / count
+            call.terminal.show(ProgressMade(run_id="", stage="stage.sweeping", fraction=fraction))
+
+        runs = await run_sweep(conversation, wanted, true, options, again, call.terminal.show, told)
+        call.sweep = (wanted, runs)
+        worst = [run for run in runs if run.status is not RunStatus.COMPLETED]
+        return (worst or runs)[-1]
 
     call.run(work, yes=yes)
 
@@ -266,6 +295,8 @@ class Call:
 
     at: float = 0.0
     """When the process was called; timings count from here."""
+    sweep: tuple[Sweep, Sequence[Run]] | None = None
+    """Where a plan was run with many values: which, and the runs."""
 
     def __init__(self, *, language: Language | None, json_: bool, out: Path | None) -> None:
         self.terminal = Terminal(language or system_language())
@@ -378,8 +409,12 @@ class Call:
                 runs=conversation.runs,
                 language=language,
             )
+            if self.sweep is not None:
+                document["sweep"] = table(*self.sweep)
             typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
         else:
+            if self.sweep is not None:
+                self.terminal.sweep(table(*self.sweep), self.sweep[0].name)
             self.terminal.result(run, paths, conversation.timings)
         if run.status is RunStatus.REJECTED:
             self._show_unapproved(run)

@@ -37,6 +37,7 @@ from intentos.events import (
     TrialRan,
 )
 from intentos.gate import Gate
+from intentos.mesh.votes import agree
 from intentos.pending import waiting
 from intentos.plan import ATTACHMENT, Approval, Plan, Step
 from intentos.preferences import How, remember, said
@@ -346,7 +347,8 @@ class Execution:
         where = self.gate.where(step)
         if where == "peer":
             try:
-                return await self._step_on(step, values, live, there, "peer")
+                result = await self._step_on(step, values, live, there, "peer")
+                return await self._repeated(result, step, values, live, there)
             except ExecutorUnavailable as error:
                 # The mesh has failed; the step itself has not, and was approved to run here too.
                 result = await self._step_on(step, values, live, there, "here")
@@ -354,6 +356,22 @@ class Execution:
                 note = result.note or Problem(code="placement.fell_back", arguments=told)
                 return result.model_copy(update={"note": note})
         return await self._step_on(step, values, live, there, where)
+
+    async def _repeated(
+        self,
+        result: StepResult,
+        step: Step,
+        values: Mapping[str, Value],
+        live: frozenset[str],
+        there: Mapping[str, Path],
+    ) -> StepResult:
+        """Return a neighbour's result; one that nobody else could repeat is repeated here, and
+        what came out here is what counts."""
+        if result.note is None or result.note.code != "mesh.ran_alone":
+            return result
+        own = await self._step_on(step, values, live, there, "here")
+        code = "placement.repeated" if agree(result, own) else "placement.differs"
+        return own.model_copy(update={"note": Problem(code=code, arguments={"node": result.node})})
 
     async def _step_on(
         self,

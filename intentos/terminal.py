@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -195,6 +195,19 @@ class Terminal:
         for name, path in paths.items():
             out.print(Text(f"  {name}", style="cyan"), Text(str(path)), soft_wrap=True)
         self.console.print(Text(self._facts(run, timings), style="dim"), soft_wrap=True)
+
+    def sweep(self, rows: Sequence[Mapping[str, Any]], name: str) -> None:
+        """Print what each value of a knob gave, a line each."""
+        numbers = list(dict.fromkeys(key for row in rows for key in row["values"]))
+        table = Table(box=None, pad_edge=False)
+        for heading in (name, *numbers, ""):
+            table.add_column(Text(heading), justify="right")
+        for row in rows:
+            given = [plain(row["values"][key]["value"]) if key in row["values"] else "–"
+                     for key in numbers]  # fmt: skip
+            status = "" if row["status"] == "completed" else self.say(f"status.{row['status']}")
+            table.add_row(*map(Text, (plain(row[name]), *given, status)))
+        self.stdout().print(table)
 
     def cleaned(self, done: Cleaned, code: str) -> None:
         """Say what was cleaned away, or would be."""

@@ -84,6 +84,8 @@ class Open:
     """Where the queue hears that it is over."""
     wanted: int
     """Answers that must agree."""
+    sampled: bool = False
+    """Whether it is to be repeated: where no other owner can, its sender does."""
     since: float = field(default_factory=time.monotonic)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     votes: list[tuple[Attempt, Done, float]] = field(default_factory=list)
@@ -228,9 +230,10 @@ class Dispatcher:
             await self.tell(submitter.id, job.reply, settled(job.key, outcome, self.head))
             return
         wanted = {"none": 1, "jury2": 2, "jury3": 2}.get(job.verify, 1)
-        if job.verify == "spot" and random.random() < SPOT and self._another_owner(job, submitter):
+        sampled = job.verify == "spot" and random.random() < SPOT
+        if sampled and self._another_owner(job, submitter):
             wanted = 2
-        found = Open(job, submitter, message.reply, wanted)
+        found = Open(job, submitter, message.reply, wanted, sampled=sampled)
         self._open[found.key] = found
         self._queue(found)
 
@@ -432,7 +435,8 @@ class Dispatcher:
         best = max(groups, key=len, default=[])
         if len(best) >= found.wanted:
             checked = len(best) > 1
-            self._accept(found, best, "agreed" if checked else "none")
+            alone = "alone" if found.sampled else "none"
+            self._accept(found, best, "agreed" if checked else alone)
             return
         if found.going:
             return

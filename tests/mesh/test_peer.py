@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,17 +10,21 @@ import pytest
 
 from intentos import placement
 from intentos.config import Settings
+from intentos.conversation import Conversation, Options, make_intent
 from intentos.errors import ExecutorUnavailable
 from intentos.events import Event, RunFinished, StepFinished, StepStarted
 from intentos.executors.peer import PeerExecutor
+from intentos.parameters import Parameter
 from intentos.placement import Where, place
-from intentos.plan import Plan
+from intentos.plan import Plan, Step
 from intentos.policy import choose_executor
+from intentos.protocols import StepContext
 from intentos.registry import OWN_DISTRIBUTION
-from intentos.run import RunStatus
+from intentos.run import RunStatus, StepResult
 from intentos.runtime import Runtime
 from intentos.store import Store
-from intentos.types import Estimate, Intent
+from intentos.sweep import read_sweep, run_sweep, table
+from intentos.types import Estimate, Intent, Quantity, Words
 from tests.parts import HandRegistry, Reply, plan_of
 
 from .village import Village, WalledExecutor
@@ -144,6 +149,68 @@ async def test_without_a_hub_the_remedy_is_told(
     assert finished.status is RunStatus.FAILED
     assert finished.error is not None
     assert (finished.error.code, finished.error.exit_code) == ("mesh.no_hub", 4)
+
+
+class Liar(WalledExecutor):
+    """Adds one to every number."""
+
+    async def execute(self, step: Step, context: StepContext) -> StepResult:
+        """Do the work and lie about it."""
+        result = await super().execute(step, context)
+        lies = {n: Quantity(value=q.value + 1) for n, q in result.values.items()}
+        return result.model_copy(update={"values": lies})
+
+
+@pytest.mark.parametrize(("executor", "code"), [(WalledExecutor, "repeated"), (Liar, "differs")])
+async def test_where_nobody_else_can_check_this_machine_does(
+    joined: Village,
+    settings: Settings,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    executor: type[WalledExecutor],
+    code: str,
+) -> None:
+    from intentos.mesh import dispatch
+
+    monkeypatch.setattr(dispatch, "SPOT", 1.0)
+    await joined.lend(await joined.join("bo"), HandRegistry(executor()))
+    registry = OwnRegistry(WalledExecutor(), WordsPeer())
+    events = await ran(settings, store, registry, plan_of("report n 3"), "peer")
+    assert [e.where for e in events if isinstance(e, StepStarted)] == ["peer", "here"]
+    (result,) = [e.result for e in events if isinstance(e, StepFinished)]
+    assert result.values["n"].value == 3
+    assert result.note is not None
+    assert result.note.code == f"placement.{code}"
+
+
+async def test_a_sweep_fans_out_and_comes_together(
+    joined: Village, settings: Settings, registry: OwnRegistry
+) -> None:
+    for name in ("bo", "cy"):
+        await joined.lend(await joined.join(name), slots=4)
+    knob = Parameter(name="x", label=Words(en="x"), kind="number", default=1, minimum=0, maximum=99)
+    plan = plan_of("report n {x}\nwait 0.7", parameters=(knob,))
+    sweep = read_sweep("x=1:9:9", plan)
+    conversation = Conversation(settings, Reply("approve"), called_at=0.0)
+    conversation.runtime._registry = registry
+    began = time.monotonic()
+    try:
+        runs = await run_sweep(
+            conversation,
+            sweep,
+            plan,
+            Options(where="peer"),
+            lambda: make_intent("sweep", conversation="c"),
+            lambda event: None,
+            lambda over, count: None,
+        )
+    finally:
+        await conversation.close()
+        conversation.store.close()
+    rows = table(sweep, runs)
+    assert [row["values"]["n"]["value"] for row in rows] == list(range(1, 10))
+    assert {row["where"] for row in rows} == {"bo", "cy"}
+    assert time.monotonic() - began < 9 * 0.7  # one alone, the other eight side by side
 
 
 # ---- auto -------------------------------------------------------------------------------------
