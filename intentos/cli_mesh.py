@@ -48,6 +48,9 @@ def hub(
         str, typer.Option(help="The name or address that the others reach this machine by.")
     ] = "",
     owner: Annotated[str, typer.Option(help="Whose machine this is.")] = "",
+    announce: Annotated[
+        bool, typer.Option("--announce/--no-announce", help="Call out in this network.")
+    ] = True,
 ) -> None:
     """Bring machines together: queue, book and meeting point of a mesh, until Ctrl-C."""
     terminal, settings = _call()
@@ -56,15 +59,22 @@ def hub(
         from intentos.mesh.places import Places
 
         _require()
-        asyncio.run(_hub(terminal, Places(settings), listen, port, address, owner))
+        asyncio.run(_hub(terminal, Places(settings), listen, port, address, owner, announce))
 
     cli.guard(terminal, work)
 
 
 async def _hub(
-    terminal: Terminal, places: Places, listen: str, port: int, address: str, owner: str
+    terminal: Terminal,
+    places: Places,
+    listen: str,
+    port: int,
+    address: str,
+    owner: str,
+    announce: bool,
 ) -> None:
     from intentos.mesh import pin
+    from intentos.mesh.discovery import announced, own_addresses
     from intentos.mesh.hub import Hub
     from intentos.mesh.identity import Identity
     from intentos.mesh.line import Membership, write_membership
@@ -98,7 +108,11 @@ async def _hub(
         terminal.note("mesh.hub_is_open", address=f"{reached}:{port}")
         terminal.note("mesh.hub_fingerprint", fingerprint=pin.words(made.fingerprint))
         terminal.note("mesh.how_to_invite")
-        await made.serve()
+        addresses = own_addresses(listen) if announce else []
+        if not addresses:
+            await made.serve()
+        async with announced(socket.gethostname(), port, made.fingerprint, addresses):
+            await made.serve()
     finally:
         await made.stop()
 
@@ -292,6 +306,31 @@ def audit(json_: Json = False) -> None:
         return 0 if found.verdict == "whole" else 1
 
     raise typer.Exit(cli.guard(terminal, work, json_=json_))
+
+
+@peers_app.command()
+def nearby(
+    seconds: Annotated[float, typer.Option(min=0.1, max=30, help="How long to listen.")] = 2.0,
+    json_: Json = False,
+) -> None:
+    """List the hubs that call out in this network; to join one takes an invite all the same."""
+    terminal, _ = _call(json_)
+
+    def work() -> None:
+        from intentos.mesh import pin
+        from intentos.mesh.discovery import look
+
+        _require()
+        found = asyncio.run(look(seconds))
+        if json_:
+            typer.echo(json.dumps([hub.model_dump() for hub in found]))
+            return
+        for hub in found:
+            line = f"{hub.name} · {hub.host}:{hub.port} · {pin.words(hub.fingerprint)}"
+            terminal.stdout().print(Text(line), soft_wrap=True)
+        terminal.note("mesh.nearby" if found else "mesh.nobody_near")
+
+    cli.guard(terminal, work, json_=json_)
 
 
 @peers_app.command()

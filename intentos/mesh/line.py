@@ -51,7 +51,11 @@ TRIES = 5
 
 def require() -> None:
     """Return if what the mesh needs is installed, else raise ExecutorUnavailable."""
-    missing = [name for name in ("aiohttp", "nats", "nkeys", "segno") if find_spec(name) is None]
+    missing = [
+        name
+        for name in ("aiohttp", "nats", "nkeys", "segno", "zeroconf")
+        if find_spec(name) is None
+    ]
     if missing:
         raise ExecutorUnavailable("mesh.no_packages", names=", ".join(missing))
 
