@@ -80,7 +80,9 @@ async def _hub(
     from intentos.mesh.line import Membership, write_membership
 
     _end_on_sigterm()
-    reached = address or (_own_address() if listen in ("0.0.0.0", "::") else listen)
+    reached = address or listen
+    if not address and listen in ("0.0.0.0", "::"):
+        reached = next(iter(own_addresses("0.0.0.0")), socket.gethostname())
     made = Hub(places.hub, host=listen, port=port, hosts=(reached, socket.gethostname()))
     own = Identity.kept(places.key)
     await made.start()
@@ -406,16 +408,6 @@ def _is_own(places: Places, hub: str) -> bool:
     from intentos.mesh.line import read_membership
 
     return read_membership(places.membership).hub == hub
-
-
-def _own_address() -> str:
-    """Return the address by which this machine is seen from outside; no packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return socket.gethostname()
 
 
 def _end_on_sigterm() -> None:
