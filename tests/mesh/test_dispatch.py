@@ -162,6 +162,7 @@ async def test_a_delivery_older_than_any_window_counts_once(village: Village, an
 async def test_only_its_own_answer_to_this_attempt_counts(village: Village, ann: Person) -> None:
     bo, cy = await village.join("bo"), await village.join("cy")
     node, _ = await village.lend(bo)
+    await village.lend(cy, owners=("nobody",))  # a node like any other, which gets no such job
     dispatcher = village.hub.dispatcher
     async with ann.line() as line:
         work = asyncio.create_task(outcome_of(line, job(line, "wait 1\nreport n 5")))
@@ -199,6 +200,55 @@ async def test_only_its_own_answer_to_this_attempt_counts(village: Village, ann:
         dispatcher.done(honest, forged(bo.identity)[:-1])
         assert not found.over
         assert number(await work) == 5
+
+
+async def test_a_task_that_got_lost_is_handed_out_again(village: Village, ann: Person) -> None:
+    node, _ = await village.lend(await village.join("bo"))
+    assert node._line.nats is not None
+    id = node._identity.id
+    subscription = next(one for one in node._line.nats._subs.values() if one.subject == f"run.{id}")
+    await subscription.unsubscribe()  # as while the server is started again
+    await node._line.nats.flush()
+    async with ann.line() as line:
+        work = asyncio.create_task(outcome_of(line, job(line, "report n 6")))
+        await until(lambda: village.hub.roster.every()[0].running)
+        await node._line.nats.subscribe(f"run.{id}", cb=node._handed)
+        began = time.monotonic()
+        outcome = await work
+        assert (number(outcome), outcome.attempts) == (6, 2)
+        assert time.monotonic() - began < 4
+
+
+async def test_an_answer_that_got_lost_is_asked_for_again(village: Village, ann: Person) -> None:
+    bo = await village.join("bo")
+    node, _ = await village.lend(bo)
+    say = node._line.say
+    lost: list[bytes] = []
+
+    async def lossy(subject: str, data: bytes) -> None:
+        if subject == "done" and not lost:
+            lost.append(data)
+            return
+        await say(subject, data)
+
+    node._line.say = lossy  # type: ignore[method-assign]
+    async with ann.line() as line:
+        outcome = await outcome_of(line, job(line, "report n 6"))
+    assert len(lost) == 1
+    assert (number(outcome), outcome.attempts) == (6, 1)
+    assert bo.places.ran.read_text().count("\n") == 1  # it was not run twice
+
+
+async def test_what_the_hub_knows_nothing_of_is_stopped(village: Village, ann: Person) -> None:
+    """Such as what a hub had handed out that was killed since."""
+    node, _ = await village.lend(await village.join("bo"))
+    async with ann.line() as line:
+        work = asyncio.create_task(outcome_of(line, job(line, "wait 20")))
+        await until(lambda: node._jobs)
+        village.hub.dispatcher._by_nonce.clear()
+        assert await until(lambda: not node._jobs) < 2
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
 
 
 async def test_a_canceled_job_stops_where_it_runs(village: Village, ann: Person) -> None:
