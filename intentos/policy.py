@@ -159,7 +159,9 @@ def choose_executor(
 def is_replaced(executor: Executor, working: Iterable[Executor]) -> bool:
     """Return whether executors that work run all that one runs that does not, as safely."""
     enough = min(ISOLATION_RANK[executor.isolation], ISOLATION_RANK["remote"])
-    others = [e for e in working if not e.substitute and ISOLATION_RANK[e.isolation] >= enough]
+    # Another machine stands in for nothing: it is never used unasked.
+    here = [e for e in working if not e.substitute and e.isolation != "remote"]
+    others = [e for e in here if ISOLATION_RANK[e.isolation] >= enough]
     return all(any(language in e.languages for e in others) for language in executor.languages)
 
 
