@@ -27,7 +27,7 @@ from .dispatch import Dispatcher, settled
 from .door import Door
 from .identity import Identity
 from .invite import Joined
-from .line import connected
+from .line import connected, shut
 from .roster import Roster
 from .server import Server
 from .wire import (
@@ -157,7 +157,7 @@ class Hub:
         if hasattr(self, "dispatcher"):
             await self.dispatcher.stop()
         if self._nats is not None:
-            await self._nats.close()
+            await shut(self._nats)
         if hasattr(self, "server"):
             await self.server.stop()
         if hasattr(self, "book"):

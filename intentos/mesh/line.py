@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
 ANSWER_SECONDS = 8.0
+CLOSE_SECONDS = 3.0
 AGAIN_SECONDS = 2.0
 """After which the hub is asked once more; no request changes more when it comes twice."""
 TRIES = 5
@@ -220,11 +221,22 @@ async def connected(
     finally:
         waiting.cancel()
         if not client.is_connected:
-            connecting.cancel()
-            await asyncio.gather(connecting, return_exceptions=True)
-            with suppress(Exception):
-                await client.close()
+            while not connecting.done():  # the client may swallow one cancellation
+                connecting.cancel()
+                await asyncio.wait({connecting}, timeout=0.1)
+            await shut(client)
     return client
+
+
+async def shut(client: Client) -> None:
+    """Close a connection, also one whose other end says nothing any more."""
+    closing = asyncio.create_task(client.close())
+    await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+    if not closing.done():
+        closing.cancel()
+    await asyncio.wait({closing}, timeout=0.5)
+    if closing.done() and not closing.cancelled():
+        closing.exception()  # it is closed either way
 
 
 def _no_remark(record: logging.LogRecord) -> bool:
@@ -279,7 +291,7 @@ class Line:
         if self._session is not None:
             await self._session.close()
         if self.nats is not None:
-            await self.nats.close()
+            await shut(self.nats)
 
     # ---- asking -------------------------------------------------------------------------------
 
