@@ -125,6 +125,8 @@ class Node:
             ExecutorUnavailable: the hub cannot be reached, lets us in no more, or nothing here
                 can run steps.
         """
+        import nats.errors
+
         self._places.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=1)
@@ -159,7 +161,8 @@ class Node:
                         task.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
                     await self._hand_back()
-                    with suppress(IntentOSError):
+                    # A last word, where there is still somebody to hear it.
+                    with suppress(IntentOSError, nats.errors.Error):
                         await self._heartbeat()
                         await line.nats.flush(timeout=1)
         finally:
