@@ -201,6 +201,18 @@ def window(
     window_command.run(out, json_, runs, stream)
 
 
+@app.command()
+def mesh(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer jobs, for a look.")] = False,
+    out: Out = None,
+    json_: Json = False,
+) -> None:
+    """Measure the mesh: empty jobs through hub and nodes, files, a sweep on one to four nodes."""
+    from . import mesh_command
+
+    mesh_command.run(out, json_, quick)
+
+
 def _show_kernels(console: Console, device: str, result: dict[str, Any]) -> None:
     from rich.table import Table
 

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, TextIO, TypeVar, get_args
@@ -34,6 +34,8 @@ from intentos.conversation import (
     make_intent,
 )
 from intentos.errors import IntentOSError, StoreError, UsageError
+from intentos.events import ProgressMade
+from intentos.placement import Where
 from intentos.plan import Plan
 from intentos.plan_file import dump_plan, read_plan
 from intentos.policy import ApproveAll, AskNobody
@@ -51,8 +53,19 @@ from intentos.report import (
 from intentos.risk import Risk
 from intentos.rules import Rule
 from intentos.run import Run, RunStatus
+from intentos.sweep import Sweep, read_sweep, run_sweep, table
 from intentos.terminal import Terminal
-from intentos.types import Attachment, Estimate, Language, Mode, Need, Value, language_of, new_id
+from intentos.types import (
+    Attachment,
+    Estimate,
+    Intent,
+    Language,
+    Mode,
+    Need,
+    Value,
+    language_of,
+    new_id,
+)
 from intentos.warning import PluginWarning
 
 T = TypeVar("T")
@@ -86,6 +99,9 @@ Unsafe = Annotated[
         help="Let this call's Python run with nothing to hold it in, where no sandbox works.",
     ),
 ]
+WhereName = Annotated[
+    str, typer.Option("--where", help="auto, here or peer: may steps go to other machines?")
+]
 Jury = Annotated[bool, typer.Option("--jury", help="Let several programs vote on a number.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 ModelName = Annotated[
@@ -114,12 +130,14 @@ def ask(
     jury: Jury = False,
     mode: ModeName = None,
     unsafe_no_sandbox: Unsafe = False,
+    where: WhereName = "here",
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Understand a wish, show the plan, run it and show what came out."""
     call = Call(language=language_of(text), json_=json_, out=out)
     options = call.guard(lambda: make_options(set_, seed, allow, model, mode))
+    options.where = call.guard(lambda: where_of(where))
     options.unsafe_no_sandbox = unsafe_no_sandbox
     options.jury = jury
     options.send = call.guard(lambda: _sendable(send))
@@ -148,6 +166,10 @@ def run(
     seed: Seed = None,
     mode: ModeName = None,
     unsafe_no_sandbox: Unsafe = False,
+    sweep: Annotated[
+        str | None, typer.Option(help="name=from:to:count runs the plan with each value.")
+    ] = None,
+    where: WhereName = "here",
     out: Out = None,
     json_: Json = False,
 ) -> None:
@@ -155,9 +177,11 @@ def run(
     call = Call(language=None, json_=json_, out=out)
     found = call.guard(lambda: read_plan(plan))
     options = call.guard(lambda: make_options(set_, seed, allow, None, mode))
+    options.where = call.guard(lambda: where_of(where))
     options.unsafe_no_sandbox = unsafe_no_sandbox
     options.chosen = frozenset(options.values)
     options.values = {**found.values, **options.values}
+    wanted = None if sweep is None else call.guard(lambda: read_sweep(sweep, found.plan))
     if found.edited:
         call.terminal.note(
             "plan.edited", digest=found.plan.digest[:12], recorded=found.recorded_digest[:12]
@@ -172,7 +196,20 @@ def run(
             attachments=await call.take_in(conversation, attach),
         )
         true = conversation.with_true_origin(found.plan)
-        return await conversation.run(intent, options, call.terminal.show, plan=true)
+        if wanted is None:
+            return await conversation.run(intent, options, call.terminal.show, plan=true)
+
+        def again() -> Intent:
+            return intent.model_copy(update={"id": new_id()})
+
+        def told(over: int, count: int) -> None:
+            fraction = over / count
+            call.terminal.show(ProgressMade(run_id="", stage="stage.sweeping", fraction=fraction))
+
+        runs = await run_sweep(conversation, wanted, true, options, again, call.terminal.show, told)
+        call.sweep = (wanted, runs)
+        worst = [run for run in runs if run.status is not RunStatus.COMPLETED]
+        return (worst or runs)[-1]
 
     call.run(work, yes=yes)
 
@@ -187,12 +224,14 @@ def rerun(
     seed: Seed = None,
     mode: ModeName = None,
     unsafe_no_sandbox: Unsafe = False,
+    where: WhereName = "here",
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Run a plan once more with other values; no model is used."""
     call = Call(language=None, json_=json_, out=out)
     options = call.guard(lambda: make_options(set_, seed, allow, None, mode))
+    options.where = call.guard(lambda: where_of(where))
     options.unsafe_no_sandbox = unsafe_no_sandbox
 
     async def work(conversation: Conversation) -> Run:
@@ -256,6 +295,8 @@ class Call:
 
     at: float = 0.0
     """When the process was called; timings count from here."""
+    sweep: tuple[Sweep, Sequence[Run]] | None = None
+    """Where a plan was run with many values: which, and the runs."""
 
     def __init__(self, *, language: Language | None, json_: bool, out: Path | None) -> None:
         self.terminal = Terminal(language or system_language())
@@ -368,8 +409,12 @@ class Call:
                 runs=conversation.runs,
                 language=language,
             )
+            if self.sweep is not None:
+                document["sweep"] = table(*self.sweep)
             typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
         else:
+            if self.sweep is not None:
+                self.terminal.sweep(table(*self.sweep), self.sweep[0].name)
             self.terminal.result(run, paths, conversation.timings)
         if run.status is RunStatus.REJECTED:
             self._show_unapproved(run)
@@ -440,6 +485,7 @@ def main(called_at: float) -> None:
         cli_keep,
         cli_listen,
         cli_look,
+        cli_mesh,
         cli_preferences,
         cli_replay,
         cli_window,
@@ -458,6 +504,7 @@ def main(called_at: float) -> None:
     app.add_typer(cli_preferences.app, name="preferences")
     cli_approvals.register(app)
     cli_listen.register(app)
+    cli_mesh.register(app)
     warnings.showwarning = _show_warning
     try:
         app()
@@ -499,6 +546,14 @@ def make_options(
         model=model,
         mode=None if mode is None else modes[mode],
     )
+
+
+def where_of(text: str) -> Where:
+    """Return where steps may run; raises UsageError for an unknown word."""
+    known: dict[str, Where] = {word: word for word in get_args(Where)}
+    if text not in known:
+        raise UsageError("placement.unknown", where=text[:40], known=", ".join(known))
+    return known[text]
 
 
 def needs(allow: str) -> frozenset[Need]:

@@ -14,6 +14,7 @@ from intentos.config import Settings
 from intentos.consent import Discloser, Sent
 from intentos.errors import NotFound, StoreError, UsageError
 from intentos.events import Event, FrameDrawn, PlanProposed, RunFinished
+from intentos.placement import Where
 from intentos.plan import Plan
 from intentos.plan_opening import true_origin
 from intentos.protocols import Approver, Table
@@ -56,6 +57,8 @@ class Options:
     mode: Mode | None = None
     """When to ask; None: as the settings say."""
     unsafe_no_sandbox: bool = False
+    where: Where = "here"
+    """Whether steps may go to other machines."""
 
 
 class Conversation:
@@ -165,6 +168,7 @@ class Conversation:
             chosen=options.chosen,
             mode=options.mode,
             unsafe_no_sandbox=options.unsafe_no_sandbox,
+            where=options.where,
         ):
             self._time(event)
             listen(event)

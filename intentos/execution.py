@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from intentos import checks, made, policy
 from intentos.answer_units import in_units
 from intentos.attachments import fitted
 from intentos.certificate import versions
 from intentos.config import Settings
-from intentos.errors import IntentOSError, NotApproved, NotFound
+from intentos.errors import ExecutorUnavailable, IntentOSError, NotApproved, NotFound
 from intentos.estimates import Durations, estimated, probed
 from intentos.events import (
     ApprovalRequested,
@@ -37,6 +37,7 @@ from intentos.events import (
     TrialRan,
 )
 from intentos.gate import Gate
+from intentos.mesh.votes import agree
 from intentos.pending import waiting
 from intentos.plan import ATTACHMENT, Approval, Plan, Step
 from intentos.preferences import How, remember, said
@@ -343,20 +344,61 @@ class Execution:
         live: frozenset[str],
         there: Mapping[str, Path],
     ) -> StepResult:
-        executor = await self._choose(step, unsafe_no_sandbox=self.gate.unsafe_no_sandbox)
+        where = self.gate.where(step)
+        if where == "peer":
+            try:
+                result = await self._step_on(step, values, live, there, "peer")
+                return await self._repeated(result, step, values, live, there)
+            except ExecutorUnavailable as error:
+                # The mesh has failed; the step itself has not, and was approved to run here too.
+                result = await self._step_on(step, values, live, there, "here")
+                told = {"why": error.text(self._intent.language)}
+                note = result.note or Problem(code="placement.fell_back", arguments=told)
+                return result.model_copy(update={"note": note})
+        return await self._step_on(step, values, live, there, where)
+
+    async def _repeated(
+        self,
+        result: StepResult,
+        step: Step,
+        values: Mapping[str, Value],
+        live: frozenset[str],
+        there: Mapping[str, Path],
+    ) -> StepResult:
+        """Return a neighbour's result; one that nobody else could repeat is repeated here, and
+        what came out here is what counts."""
+        if result.note is None or result.note.code != "mesh.ran_alone":
+            return result
+        own = await self._step_on(step, values, live, there, "here")
+        code = "placement.repeated" if agree(result, own) else "placement.differs"
+        return own.model_copy(update={"note": Problem(code=code, arguments={"node": result.node})})
+
+    async def _step_on(
+        self,
+        step: Step,
+        values: Mapping[str, Value],
+        live: frozenset[str],
+        there: Mapping[str, Path],
+        where: Literal["here", "peer"],
+    ) -> StepResult:
+        executor = await self._choose(
+            step, unsafe_no_sandbox=self.gate.unsafe_no_sandbox, where=where
+        )
         self.gate.permit(step, executor)
         inputs = inputs_of(step, there)
         limits = step.limits
         if self._settings.wall_time:
             wall_time = min(limits.wall_time, self._settings.wall_time)
             limits = limits.model_copy(update={"wall_time": wall_time})
-        async with self._gpu_turn(step):
+        # Elsewhere it takes a turn at the GPU that is there.
+        async with self._gpu_turn(step) if where == "here" else nullcontext():
             self._record(
                 StepStarted(
                     run_id=self.run_id,
                     step_id=step.id,
                     executor=executor.name,
                     isolation=executor.isolation,
+                    where=where,
                 )
             )
             with self._context(step.id, step, values, limits) as context:
@@ -368,6 +410,8 @@ class Execution:
     def _keep_time(
         self, plan: Plan, step: Step, values: Mapping[str, Value], result: StepResult
     ) -> None:
+        if result.node != "here":  # what another machine takes says nothing of this one
+            return
         durations = Durations(self._settings)
         with suppress(IntentOSError):  # nobody knows the executor any more: nothing to learn
             executor = self._registry.executor(result.executor)
@@ -388,6 +432,9 @@ class Execution:
             if found[step.id].seconds is None and alone and self.gate.may_try:
                 seconds = await probed(plan, step, values, self._trial, TRIAL_SECONDS)
                 found[step.id] = found[step.id].model_copy(update={"seconds": seconds})
+            if (placed := self.gate.placed(step)) is not None:
+                told = {"where": placed.where, "placed": placed.why}
+                found[step.id] = found[step.id].model_copy(update=told)
         return found
 
     async def _trial(
@@ -431,13 +478,20 @@ class Execution:
             if source in given
         }
 
-    async def _choose(self, step: Step, *, unsafe_no_sandbox: bool = False) -> Executor:
+    async def _choose(
+        self,
+        step: Step,
+        *,
+        unsafe_no_sandbox: bool = False,
+        where: Literal["here", "peer"] = "here",
+    ) -> Executor:
         # check() may start a process or ask a driver, so it runs beside the event loop.
         return await asyncio.to_thread(
             policy.choose_executor,
             step,
             self._registry,
             unsafe_no_sandbox=unsafe_no_sandbox,
+            where=where,
         )
 
     def _gpu_turn(self, step: Step) -> AbstractAsyncContextManager[None]:

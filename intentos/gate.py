@@ -15,6 +15,7 @@ from intentos import policy
 from intentos.config import Settings
 from intentos.errors import ExecutorUnavailable, NotApproved
 from intentos.estimates import Durations, estimated
+from intentos.placement import Placement, Where, place
 from intentos.plan import Approval, Plan, Step
 from intentos.protocols import Executor, Recipes
 from intentos.registry import Registry
@@ -40,11 +41,15 @@ class Gate:
         recipes: Callable[[], Recipes | None],
         asks_needs: bool = False,
         anew: bool = False,
+        where: Where = "here",
     ) -> None:
         """``recipes`` is only called where it matters whether a plan is a recipe. ``asks_needs``: a
         person who is asked may allow what reaches outside the sandbox, each time anew. ``anew``: a
-        person is asked whatever was approved before."""
+        person is asked whatever was approved before. ``where``: whether steps may go to other
+        machines."""
         self.mode = mode
+        self._where: Where = where
+        self._placed: dict[str, Placement] = {}
         self.unsafe_no_sandbox = unsafe_no_sandbox
         self._run = run
         self._allow = allow
@@ -73,9 +78,12 @@ class Gate:
             raise NotApproved("policy.plan_only")
         if not self._asks_needs:
             policy.refuse_needs(plan, self._allow)
+        await self._place(plan, values)
         self._bare = await self._without_walls(plan)
         if self._bare or self._wide(plan) or self._anew:
             return None
+        if self._where == "auto" and any(p.where == "peer" for p in self._placed.values()):
+            return None  # that it leaves this machine was nobody's word yet
         if (earlier := self._store.standing.approval(plan.digest)) is not None:
             return policy.again(earlier)
         rules = self._store.standing.rules()
@@ -125,6 +133,21 @@ class Gate:
         """
         if is_bare(step, executor.isolation) and step.id not in self._bare:
             raise NotApproved("policy.no_sandbox", executor=executor.name)
+
+    def where(self, step: Step) -> Literal["here", "peer"]:
+        """Return on which side a step runs."""
+        placed = self.placed(step)
+        return placed.where if placed is not None else "here"
+
+    def placed(self, step: Step) -> Placement | None:
+        """Return where a step of the plan runs that was last looked at; None: here, unasked."""
+        return self._placed.get(step.id) if self._where != "here" else None
+
+    async def _place(self, plan: Plan, values: Mapping[str, Value]) -> None:
+        self._placed = {}
+        if self._where != "here":
+            estimates = (await self.circumstances(plan, values)).estimates
+            self._placed = await place(self._where, plan, self._registry, estimates)
 
     def why(self, plan: Plan) -> str:
         """Return the message code that says why a person is asked about this plan."""
@@ -201,6 +224,7 @@ class Gate:
                     step,
                     self._registry,
                     unsafe_no_sandbox=self.unsafe_no_sandbox,
+                    where=self.where(step),
                 )
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from intentos.errors import ExecutorUnavailable, NotApproved, WrongSystem
 from intentos.messages import message
@@ -103,8 +104,15 @@ def again(earlier: Approval) -> Approval:
     return earlier.model_copy(update={"reason": "policy.approved_before", "at": now()})
 
 
-def choose_executor(step: Step, registry: Registry, *, unsafe_no_sandbox: bool = False) -> Executor:
-    """Return the executor for a step: the pinned one, else the most isolated that works here.
+def choose_executor(
+    step: Step,
+    registry: Registry,
+    *,
+    unsafe_no_sandbox: bool = False,
+    where: Literal["here", "peer"] = "here",
+) -> Executor:
+    """Return the executor for a step: the pinned one, else the most isolated that works here; with
+    ``where`` as ``peer`` the one that sends it to another machine, which is never taken unasked.
 
     Raises:
         ExecutorUnavailable: none works; says why, and the remedy, for the first that could.
@@ -120,6 +128,9 @@ def choose_executor(step: Step, registry: Registry, *, unsafe_no_sandbox: bool =
         # wants another package's executor names it, and so does its approval (``Registry.pin``).
         ours = [e for e in candidates if own.get(e.name) == OWN_DISTRIBUTION]
         candidates = ours or candidates
+        candidates = [e for e in candidates if (e.isolation == "remote") == (where == "peer")] or (
+            [e for e in candidates if e not in ours] if where == "here" else []
+        )
         candidates.sort(
             key=lambda e: (
                 e.substitute,
@@ -148,7 +159,9 @@ def choose_executor(step: Step, registry: Registry, *, unsafe_no_sandbox: bool =
 def is_replaced(executor: Executor, working: Iterable[Executor]) -> bool:
     """Return whether executors that work run all that one runs that does not, as safely."""
     enough = min(ISOLATION_RANK[executor.isolation], ISOLATION_RANK["remote"])
-    others = [e for e in working if not e.substitute and ISOLATION_RANK[e.isolation] >= enough]
+    # Another machine stands in for nothing: it is never used unasked.
+    here = [e for e in working if not e.substitute and e.isolation != "remote"]
+    others = [e for e in here if ISOLATION_RANK[e.isolation] >= enough]
     return all(any(language in e.languages for e in others) for language in executor.languages)
 
 

@@ -194,6 +194,15 @@ class Built(Protocol):
 
 
 @runtime_checkable
+class Roomy(Protocol):
+    """What a remote executor may be besides: it can tell how many places there are elsewhere."""
+
+    async def room(self, step: Step) -> int:
+        """Return how many places are free for such a step now; raises ExecutorUnavailable."""
+        ...
+
+
+@runtime_checkable
 class Described(Protocol):
     """What an executor may be besides: it can tell which device does its work."""
 

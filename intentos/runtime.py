@@ -23,6 +23,7 @@ from intentos.events import Event, LiveEvent
 from intentos.execution import Execution
 from intentos.gate import Gate
 from intentos.pending import waiting
+from intentos.placement import Where
 from intentos.plan import Approval, Plan
 from intentos.policy import Answered
 from intentos.protocols import (
@@ -175,6 +176,7 @@ class Runtime:
         mode: Mode | None = None,
         unsafe_no_sandbox: bool = False,
         anew: bool = False,
+        where: Where = "here",
     ) -> AsyncIterator[Event]:
         """Yield the run's events from RunStarted to RunFinished.
 
@@ -185,7 +187,8 @@ class Runtime:
         of them where a plan is made anew, none where one is handed in. ``mode``: when a person is
         asked; None: as the settings say. ``unsafe_no_sandbox``: Python may run without a sandbox
         where none works, once a person has approved just that. ``anew``: a person is asked whatever
-        was approved before, as about a plan that somebody handed over.
+        was approved before, as about a plan that somebody handed over. ``where``: ``peer`` sends
+        steps to other machines, ``auto`` those that would have to wait here.
         Leaving the iteration early cancels the run.
 
         Raises:
@@ -200,6 +203,7 @@ class Runtime:
             mode=mode,
             unsafe_no_sandbox=unsafe_no_sandbox,
             anew=anew,
+            where=where,
             send=send,
             jury=jury,
             chosen=(frozenset() if plan else frozenset(values or {})) if chosen is None else chosen,
@@ -258,6 +262,7 @@ class Runtime:
         mode: Mode | None,
         unsafe_no_sandbox: bool,
         anew: bool = False,
+        where: Where = "here",
         send: frozenset[Sent] = frozenset(),
         jury: bool = False,
         chosen: frozenset[str] = frozenset(),
@@ -273,6 +278,7 @@ class Runtime:
             recipes=lambda: self._planner_of_this().recipes,
             asks_needs=self._asks_needs,
             anew=anew,
+            where=where,
         )
         return Execution(
             run_id=run_id,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -196,6 +196,19 @@ class Terminal:
             out.print(Text(f"  {name}", style="cyan"), Text(str(path)), soft_wrap=True)
         self.console.print(Text(self._facts(run, timings), style="dim"), soft_wrap=True)
 
+    def sweep(self, rows: Sequence[Mapping[str, Any]], name: str) -> None:
+        """Print what each value of a knob gave, a line each."""
+        numbers = list(dict.fromkeys(key for row in rows for key in row["values"]))
+        table = Table(box=None, pad_edge=False)
+        for heading in (name, *numbers, ""):
+            table.add_column(Text(heading), justify="right")
+        for row in rows:
+            given = [plain(row["values"][key]["value"]) if key in row["values"] else "–"
+                     for key in numbers]  # fmt: skip
+            status = "" if row["status"] == "completed" else self.say(f"status.{row['status']}")
+            table.add_row(*map(Text, (plain(row[name]), *given, status)))
+        self.stdout().print(table)
+
     def cleaned(self, done: Cleaned, code: str) -> None:
         """Say what was cleaned away, or would be."""
         self.note(
@@ -290,6 +303,11 @@ class Terminal:
             parts.append(self._risk(risk))
             bare = bare or any(reason.says.code == "risk.bare" for reason in risk.reasons)
         parts.append(Text(self._estimate(estimates or {})))
+        for id, estimate in (estimates or {}).items():
+            if estimate.placed is not None:
+                why = estimate.placed.text(language)
+                side = self.say(f"placement.on_{estimate.where}")
+                parts.append(Text(self.say("placement.line", step=id, where=side, why=why)))
         origin = self.say(f"origin.{plan.origin}")
         # Text, as a plan's own words are no markup.
         title = Text.assemble((plan.title.text(language, spoken), "bold"), f"  ({origin})")
@@ -417,7 +435,8 @@ class Terminal:
             known.append(f"{megabytes:.0f} MB" if megabytes >= 1 else f"{megabytes:.1f} MB")
         if not known:
             return self.say("card.estimate_unknown")
-        known.append(self.say("card.here"))
+        peer = any(estimate.where == "peer" for estimate in estimates.values())
+        known.append(self.say("card.peer" if peer else "card.here"))
         if len(seconds) < len(estimates):
             known.append(self.say("card.time_unknown"))
         return self.say("card.estimate", text=" · ".join(known))

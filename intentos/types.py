@@ -218,6 +218,8 @@ class Estimate(Frozen):
     where: str = "here"
     work: float | None = None
     """How much there is to do, in the executor's own unit: the time of one step grows with it."""
+    placed: Problem | None = None
+    """Why it runs there, where that was a question."""
 
 
 def language_of(text: str) -> Language:

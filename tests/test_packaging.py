@@ -21,13 +21,13 @@ from .wheel import MAPPED, ROOT, run, shipped, uv
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 HEAVY = (
     "litellm pydantic_ai nicegui llama_cpp wgpu docker nats numpy matplotlib scipy imageio "
-    "imageio_ffmpeg httpx PIL"
+    "imageio_ffmpeg httpx PIL aiohttp nkeys segno zeroconf cryptography"
 ).split()
 
 
 def core_modules() -> list[str]:
-    names = (name for name in shipped() if re.fullmatch(r"intentos/[a-z_]+\.py", name))
-    return sorted("intentos." + Path(name).stem for name in names if "__" not in name)
+    names = (name for name in shipped() if re.fullmatch(r"intentos/(mesh/)?[a-z_]+\.py", name))
+    return sorted(name.removesuffix(".py").replace("/", ".") for name in names if "__" not in name)
 
 
 # ---- import intentos ------------------------------------------------------------------------

@@ -1,0 +1,418 @@
+"""``intentos hub``, ``invite``, ``node`` and ``peers``: machines that lend each other time."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+from rich.text import Text
+
+from intentos import cli, config
+from intentos.config import Settings
+from intentos.errors import NotFound, UsageError
+from intentos.registry import Registry
+from intentos.terminal import Terminal
+
+if TYPE_CHECKING:
+    from intentos.mesh.line import Line
+    from intentos.mesh.places import Places
+    from intentos.mesh.wire import Peer, Role
+
+T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+peers_app = typer.Typer(help="Who is in the mesh.", rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("hub")(hub)
+    app.command("invite")(invite)
+    app.command("node")(node)
+    app.add_typer(peers_app, name="peers")
+
+
+def hub(
+    listen: Annotated[
+        str, typer.Option(help="The address to listen on; 0.0.0.0: every network of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65534, help="This one and the next.")] = 7420,
+    address: Annotated[
+        str, typer.Option(help="The name or address that the others reach this machine by.")
+    ] = "",
+    owner: Annotated[str, typer.Option(help="Whose machine this is.")] = "",
+    announce: Annotated[
+        bool, typer.Option("--announce/--no-announce", help="Call out in this network.")
+    ] = True,
+) -> None:
+    """Bring machines together: queue, book and meeting point of a mesh, until Ctrl-C."""
+    terminal, settings = _call()
+
+    def work() -> None:
+        from intentos.mesh.places import Places
+
+        _require()
+        asyncio.run(_hub(terminal, Places(settings), listen, port, address, owner, announce))
+
+    cli.guard(terminal, work)
+
+
+async def _hub(
+    terminal: Terminal,
+    places: Places,
+    listen: str,
+    port: int,
+    address: str,
+    owner: str,
+    announce: bool,
+) -> None:
+    from intentos.mesh import pin
+    from intentos.mesh.discovery import announced, own_addresses
+    from intentos.mesh.hub import Hub
+    from intentos.mesh.identity import Identity
+    from intentos.mesh.line import Membership, write_membership
+
+    _end_on_sigterm()
+    reached = address or listen
+    if not address and listen in ("0.0.0.0", "::"):
+        reached = next(iter(own_addresses("0.0.0.0")), socket.gethostname())
+    made = Hub(places.hub, host=listen, port=port, hosts=(reached, socket.gethostname()))
+    own = Identity.kept(places.key)
+    await made.start()
+    try:
+        owner = owner or getpass.getuser()
+        if own.id not in {member.id for member in made.book.members()}:
+            name = socket.gethostname()
+            made.book.add_member(own.id, owner=owner, name=name, role="member")
+            await made.renew()
+        if not places.membership.exists() or _is_own(places, made.identity.id):
+            write_membership(
+                places.membership,
+                Membership(
+                    host="127.0.0.1" if listen in ("0.0.0.0", "::") else listen,
+                    port=port,
+                    server_port=port + 1,
+                    fingerprint=made.fingerprint,
+                    certificate=made.certificate,
+                    hub=made.identity.id,
+                    owner=owner,
+                    role="member",
+                ),
+            )
+        _remember_address(places, reached, port, made.fingerprint)
+        terminal.note("mesh.hub_is_open", address=f"{reached}:{port}")
+        terminal.note("mesh.hub_fingerprint", fingerprint=pin.words(made.fingerprint))
+        terminal.note("mesh.how_to_invite")
+        addresses = own_addresses(listen) if announce else []
+        if not addresses:
+            await made.serve()
+        async with announced(socket.gethostname(), port, made.fingerprint, addresses):
+            await made.serve()
+    finally:
+        await made.stop()
+
+
+def invite(
+    owner: Annotated[str, typer.Option(help="Whose machines join by it.")] = "",
+    role: Annotated[
+        str, typer.Option(help="member: may also send steps; node: only runs them.")
+    ] = "member",
+    hours: Annotated[float, typer.Option(min=0.01, max=168, help="How long it is good.")] = 24.0,
+    qr: Annotated[bool, typer.Option("--qr/--no-qr", help="Also as a QR code.")] = True,
+    json_: Json = False,
+) -> None:
+    """Print a link by which one machine may join this machine's hub, once."""
+    terminal, settings = _call(json_)
+
+    def work() -> None:
+        from intentos.mesh import invite as invites
+        from intentos.mesh.book import Book
+        from intentos.mesh.places import Places
+
+        _require()
+        places = Places(settings)
+        if role not in ("member", "node"):
+            raise UsageError("mesh.bad_role", role=role[:40])
+        chosen: Role = "member" if role == "member" else "node"
+        host, port, fingerprint = _address(places)
+        book = Book(places.hub / "book.db")
+        try:
+            link = invites.make(
+                book,
+                host=host,
+                port=port,
+                fingerprint=fingerprint,
+                owner=owner or getpass.getuser(),
+                role=chosen,
+                hours=hours,
+            )
+        finally:
+            book.close()
+        if json_:
+            typer.echo(json.dumps({"link": str(link), "role": role, "hours": hours}))
+            return
+        typer.echo(str(link))
+        if qr and sys.stdout.isatty():
+            typer.echo(invites.qr(str(link)))
+        terminal.note("mesh.invite_made", hours=f"{hours:g}")
+
+    cli.guard(terminal, work, json_=json_)
+
+
+def node(
+    what: Annotated[
+        str, typer.Argument(help="An invite's link the first time; or pause, or resume.")
+    ] = "",
+    name: Annotated[str, typer.Option(help="What others call this machine.")] = "",
+    slots: Annotated[int | None, typer.Option(min=1, help="Steps at a time.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Most for one step, such as 4G.")] = None,
+    gpu: Annotated[bool | None, typer.Option("--gpu/--no-gpu", help="Lend the GPU.")] = None,
+    hours: Annotated[str | None, typer.Option(help="When, such as 22-7; '' for always.")] = None,
+    battery: Annotated[
+        bool | None, typer.Option("--battery/--no-battery", help="Also on battery.")
+    ] = None,
+    only_for: Annotated[
+        list[str] | None, typer.Option("--for", help="Whose work; may be repeated.")
+    ] = None,
+) -> None:
+    """Lend this machine to the mesh, in the sandbox and within limits, until Ctrl-C."""
+    terminal, settings = _call()
+
+    def work() -> None:
+        from intentos.mesh import lending
+        from intentos.mesh.places import Places
+
+        places = Places(settings)
+        if what == "pause":
+            lending.pause(places.paused)
+            terminal.note("mesh.paused")
+            return
+        if what == "resume":
+            places.paused.unlink(missing_ok=True)
+            terminal.note("mesh.resumed")
+            return
+        _require()
+        changes: dict[str, object] = {
+            "slots": slots,
+            "memory_bytes": None if memory is None else lending.memory(memory),
+            "gpu": gpu,
+            "hours": None if hours is None else lending.hours(hours),
+            "on_battery": battery,
+            "owners": None if only_for is None else tuple(only_for),
+        }
+        changes = {key: value for key, value in changes.items() if value is not None}
+        limits = lending.read(places.lending).model_copy(update=changes)
+        lending.write(places.lending, limits)
+        asyncio.run(_node(terminal, settings, places, what, name or socket.gethostname()))
+
+    cli.guard(terminal, work)
+
+
+async def _node(
+    terminal: Terminal, settings: Settings, places: Places, link: str, name: str
+) -> None:
+    from intentos.mesh import lending
+    from intentos.mesh.identity import Identity
+    from intentos.mesh.invite import read_link
+    from intentos.mesh.line import join, read_membership, write_membership
+    from intentos.mesh.node import Node
+
+    _end_on_sigterm()
+    identity = Identity.kept(places.key)
+    if link:
+        membership = await join(read_link(link), identity, name)
+        write_membership(places.membership, membership)
+        terminal.note("mesh.joined", host=membership.host, owner=membership.owner)
+    membership = read_membership(places.membership)
+    terminal.note("mesh.node_starts")
+    serving = Node(
+        identity=identity,
+        membership=membership,
+        places=places,
+        registry=Registry(plugins=settings.plugins),
+        limits=lending.read(places.lending),
+        name=name,
+    )
+    ready = asyncio.Event()
+    running = asyncio.create_task(serving.run(ready))
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.is_set() and serving.offer is not None:
+            languages = ", ".join(sorted(serving.offer.languages))
+            told = {"slots": serving.offer.slots, "languages": languages}
+            terminal.note("mesh.node_serves", host=membership.host, **told)
+            terminal.note("mesh.how_to_pause")
+        await running
+    finally:
+        waiting.cancel()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@peers_app.callback(invoke_without_command=True)
+def peers(context: typer.Context, json_: Json = False) -> None:
+    """List the nodes of the hub that this machine has joined."""
+    if context.invoked_subcommand is not None:
+        return
+    terminal, settings = _call(json_)
+
+    async def look(line: Line) -> tuple[Peer, ...]:
+        return (await line.ask(what="peers")).peers
+
+    found = cli.guard(terminal, lambda: _on_line(settings, look), json_=json_)
+    if json_:
+        typer.echo(json.dumps([peer.model_dump(mode="json") for peer in found]))
+        return
+    out = terminal.stdout()
+    marks = {"free": ("● ", "green"), "busy": ("● ", "yellow"), "paused": ("○ ", "dim")}
+    for peer in found:
+        offer = peer.offer
+        can = ", ".join([*sorted(offer.languages), *offer.devices]) if offer else ""
+        state = terminal.say(f"mesh.state_{peer.state}")
+        line = f"{peer.name} · {peer.owner} · {state} {peer.running}/{peer.slots} · {can}"
+        out.print(Text.assemble(marks.get(peer.state, ("○ ", "dim")), line), soft_wrap=True)
+        out.print(Text(f"    {peer.id}", style="dim"), soft_wrap=True)
+    if not found:
+        terminal.note("mesh.nobody_here")
+
+
+@peers_app.command()
+def audit(json_: Json = False) -> None:
+    """Compare the hub's record with what it has signed for before: exit 1 where it differs."""
+    terminal, settings = _call(json_)
+
+    def work() -> int:
+        from intentos.mesh import audit as auditing
+        from intentos.mesh.line import read_membership
+        from intentos.mesh.places import Places
+
+        places = Places(settings)
+        hub = read_membership(places.membership).hub
+        entries = _on_line(settings, auditing.record)
+        found = auditing.compare(entries, auditing.kept_heads(places.heads, hub))
+        if json_:
+            typer.echo(found.model_dump_json())
+        else:
+            told = {"entries": found.entries, "heads": found.heads, "line": found.line}
+            terminal.stdout().print(
+                terminal.say(f"mesh.audit_{found.verdict}", **told), soft_wrap=True
+            )
+        return 0 if found.verdict == "whole" else 1
+
+    raise typer.Exit(cli.guard(terminal, work, json_=json_))
+
+
+@peers_app.command()
+def nearby(
+    seconds: Annotated[float, typer.Option(min=0.1, max=30, help="How long to listen.")] = 2.0,
+    json_: Json = False,
+) -> None:
+    """List the hubs that call out in this network; to join one takes an invite all the same."""
+    terminal, _ = _call(json_)
+
+    def work() -> None:
+        from intentos.mesh import pin
+        from intentos.mesh.discovery import look
+
+        _require()
+        found = asyncio.run(look(seconds))
+        if json_:
+            typer.echo(json.dumps([hub.model_dump() for hub in found]))
+            return
+        for hub in found:
+            line = f"{hub.name} · {hub.host}:{hub.port} · {pin.words(hub.fingerprint)}"
+            terminal.stdout().print(Text(line), soft_wrap=True)
+        terminal.note("mesh.nearby" if found else "mesh.nobody_near")
+
+    cli.guard(terminal, work, json_=json_)
+
+
+@peers_app.command()
+def revoke(
+    id: Annotated[str, typer.Argument(help="A member's id, or its beginning.")],
+) -> None:
+    """Put a machine out of this machine's hub, at once."""
+    terminal, settings = _call()
+
+    def work() -> None:
+        from intentos.mesh.book import Book
+        from intentos.mesh.places import Places
+
+        places = Places(settings)
+        _address(places)
+        book = Book(places.hub / "book.db")
+        try:
+            members = [m for m in book.members() if m.id.startswith(id) and not m.revoked]
+            if len(members) != 1 or not id:
+                raise NotFound("mesh.no_member", name=id[:80])
+            book.revoke(members[0].id, "owner")
+        finally:
+            book.close()
+        terminal.note("mesh.revoked", name=members[0].name, owner=members[0].owner)
+
+    cli.guard(terminal, work)
+
+
+def _on_line(settings: Settings, work: Callable[[Line], Awaitable[T]]) -> T:
+    """Return what some work with a line to the hub gives."""
+    from intentos.mesh.identity import Identity
+    from intentos.mesh.line import Line, read_membership
+    from intentos.mesh.places import Places
+
+    _require()
+    places = Places(settings)
+
+    async def main() -> T:
+        membership = read_membership(places.membership)
+        async with Line(Identity.kept(places.key), membership) as line:
+            return await work(line)
+
+    return asyncio.run(main())
+
+
+def _call(json_: bool = False) -> tuple[Terminal, Settings]:
+    terminal = Terminal(cli.system_language())
+    settings = cli.guard(terminal, config.load, json_=json_)
+    terminal.language = cli.language_for(settings)
+    return terminal, settings
+
+
+def _require() -> None:
+    from intentos.mesh.line import require
+
+    require()
+
+
+def _address(places: Places) -> tuple[str, int, str]:
+    try:
+        told = json.loads((places.hub / "address.json").read_text("utf-8"))
+        return str(told["host"]), int(told["port"]), str(told["fingerprint"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError("mesh.no_hub_here") from error
+
+
+def _remember_address(places: Places, host: str, port: int, fingerprint: str) -> None:
+    told = {"schema": 1, "host": host, "port": port, "fingerprint": fingerprint}
+    Path(places.hub / "address.json").write_text(json.dumps(told), "utf-8")
+
+
+def _is_own(places: Places, hub: str) -> bool:
+    from intentos.mesh.line import read_membership
+
+    return read_membership(places.membership).hub == hub
+
+
+def _end_on_sigterm() -> None:
+    if sys.platform == "win32":
+        return
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

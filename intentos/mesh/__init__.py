@@ -1,0 +1,1 @@
+"""The mesh: neighbours lend their idle machines, and nobody has to trust anybody."""

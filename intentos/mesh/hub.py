@@ -1,0 +1,370 @@
+"""The hub: server, door, dispatcher and book of one mesh, in one process.
+
+Whatever it had acknowledged before it was killed is on the disk, and goes on when it is started
+again in the same folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from intentos.errors import ExecutorError, UsageError
+from intentos.types import now
+
+from . import pin
+from .blobs import Blobs, Grant
+from .book import Book, Member
+from .choose import Chooser, LeastLoaded
+from .dispatch import Dispatcher, settled
+from .door import Door
+from .identity import Identity
+from .invite import Joined
+from .line import connected, shut
+from .roster import Roster
+from .server import Server
+from .wire import (
+    Answer,
+    BadMessage,
+    Command,
+    Heartbeat,
+    Job,
+    Request,
+    Told,
+    kind_of,
+    seal,
+    unseal,
+)
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.js.api import PubAck
+
+PORT = 7420
+"""Of the door; the server has the next one."""
+UPLOAD_SECONDS = 3600.0
+LOOK_SECONDS = 0.3
+
+
+class Hub:
+    """One mesh's hub."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = PORT,
+        hosts: tuple[str, ...] = (),
+        chooser: Chooser | None = None,
+        sync: str = "always",
+    ) -> None:
+        """``host``: the address to listen on; ``hosts``: names that others reach it by."""
+        self.folder = folder
+        self.host = host
+        self.port = port
+        self._sync = sync
+        self._hosts = (host, *hosts)
+        self._chooser = chooser or LeastLoaded()
+        self._lock = FileLock(folder / "hub.lock", thread_local=False)
+        self._members: dict[str, Member] = {}
+        self._admitting = asyncio.Lock()
+        self._watching: asyncio.Task[None] | None = None
+        self.roster = Roster()
+        self._nats: Client | None = None
+
+    async def start(self) -> None:
+        """Start everything; returns when it answers.
+
+        Raises:
+            UsageError: another hub runs in this folder, or the port is taken.
+            ExecutorUnavailable: the server program is missing.
+            ExecutorError: the server does not come up.
+            StoreError: the folder cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=2)
+        except Timeout as error:
+            raise UsageError("mesh.hub_runs", path=str(self.folder)) from error
+        try:
+            await self._open()
+        except BaseException:
+            await self.stop()
+            raise
+        self.book.note("started", {"at": now().isoformat()})
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _open(self) -> None:
+        self.identity = Identity.kept(self.folder / "key")
+        self.book = Book(self.folder / "book.db")
+        files = pin.certificate(self.folder, self._hosts)
+        self.certificate = files[0].read_text("ascii")
+        self.fingerprint = pin.fingerprint(self.certificate)
+        self.blobs = Blobs(self.folder / "blobs", self.book)
+        self.blobs.sweep()
+        self._refresh()
+        self.server = Server(
+            folder=self.folder,
+            host=self.host,
+            port=self.port + 1,
+            certificate=files,
+            hub=self.identity.id,
+            sync=self._sync,
+        )
+        self._door = Door(
+            book=self.book, blobs=self.blobs, fingerprint=self.fingerprint, admit=self._admit
+        )
+        for port in (self.port, self.port + 1):
+            _free(self.host, port)
+        await self.server.start(self._let_in())
+        self._nats = await connected(
+            self.identity, ["127.0.0.1", self.host], self.port + 1, self.certificate
+        )
+        self.dispatcher = Dispatcher(
+            identity=self.identity,
+            nats=self._nats,
+            book=self.book,
+            blobs=self.blobs,
+            roster=self.roster,
+            chooser=self._chooser,
+            member=self._members.get,
+        )
+        await self.dispatcher.start()
+        self._js = self._nats.jetstream(timeout=5)
+        await self._nats.subscribe("hb.*", cb=self._heartbeat)
+        await self._nats.subscribe("done.*", cb=self._done)
+        await self._nats.subscribe("ev.*.*", cb=self._event)
+        await self._nats.subscribe("ask.*", cb=self._asked)
+        await self._nats.flush()
+        await self._door.open(self.host, self.port, pin.serving(*files))
+
+    async def stop(self) -> None:
+        """End everything; what was acknowledged stays."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if hasattr(self, "_door"):
+            await self._door.close()
+        if hasattr(self, "dispatcher"):
+            await self.dispatcher.stop()
+        if self._nats is not None:
+            await shut(self._nats)
+        if hasattr(self, "server"):
+            await self.server.stop()
+        if hasattr(self, "book"):
+            self.book.close()
+        self._lock.release()
+
+    async def serve(self) -> None:
+        """Return only when something of the hub itself has broken.
+
+        Raises:
+            ExecutorError: it has.
+        """
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            broken = self.dispatcher.trouble()
+            if self._watching is not None and self._watching.done():
+                broken = broken or self._watching.exception()
+            if broken is not None:
+                raise ExecutorError("mesh.hub_broke", what=repr(broken)) from broken
+
+    async def revoke(self, id: str, why: str) -> bool:
+        """Put somebody out, now; False: they were not in."""
+        found = await asyncio.to_thread(self.book.revoke, id, why)
+        await self.renew()
+        return found
+
+    # ---- members ----------------------------------------------------------------------------
+
+    def _let_in(self) -> set[str]:
+        return {id for id, member in self._members.items() if not member.revoked}
+
+    def _refresh(self) -> bool:
+        """Read who is a member; True: it has changed."""
+        members = {member.id: member for member in self.book.members()}
+        changed = members != self._members
+        self._members.clear()
+        self._members.update(members)
+        return changed
+
+    async def renew(self) -> None:
+        """Read the members from the book again, and let exactly them in."""
+        async with self._admitting:
+            before = self._let_in()
+            if not self._refresh():
+                return
+            after = self._let_in()
+            if before != after:
+                await self.server.admit(after)
+            for id in before - after:
+                self.roster.forget(id)
+                self.dispatcher.gone(id)
+
+    async def _admit(self, member: Member) -> Joined:
+        await self.renew()
+        return Joined.model_validate(
+            {
+                "hub": self.identity.id,
+                "owner": member.owner,
+                "role": member.role,
+                "certificate": self.certificate,
+                "server_port": self.port + 1,
+            }
+        )
+
+    async def _watch(self) -> None:
+        """Notice what other processes write into the book: invites, members put out."""
+        swept = time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if await asyncio.to_thread(self.book.changed):
+                await self.renew()
+            if time.monotonic() - swept > 3600:
+                swept = time.monotonic()
+                await asyncio.to_thread(self.blobs.sweep)
+
+    # ---- what comes in ------------------------------------------------------------------------
+
+    def _sender(self, message: Msg) -> Member | None:
+        # The server lets each key publish under its own id only.
+        member = self._members.get(message.subject.split(".")[1])
+        return None if member is None or member.revoked else member
+
+    async def _heartbeat(self, message: Msg) -> None:
+        member = self._sender(message)
+        with suppress(BadMessage):
+            if member is None:
+                return
+            heartbeat = unseal(Heartbeat, message.data, member.id)
+            before = self.roster.get(member.id)
+            was_free = before is not None and before.there and not before.paused
+            node = self.roster.hear(member, heartbeat)
+            commands = self.dispatcher.compare(node, heartbeat.running)
+            if node.offer is None:
+                commands.append(Command(what="hello"))
+            for command in commands:
+                assert self._nats is not None
+                await self._nats.publish(f"ctl.{member.id}", seal(self.identity, command))
+            if not was_free:
+                self.dispatcher.look()
+
+    async def _done(self, message: Msg) -> None:
+        member = self._sender(message)
+        node = self.roster.get(member.id) if member is not None else None
+        if node is not None:
+            self.dispatcher.done(node, message.data)
+
+    async def _event(self, message: Msg) -> None:
+        member = self._sender(message)
+        node = self.roster.get(member.id) if member is not None else None
+        with suppress(BadMessage):
+            if node is None:
+                return
+            told = unseal(Told, message.data, node.member.id)
+            to = self.dispatcher.event(node, told)
+            if to is not None:
+                await self.dispatcher.tell(*to, told)
+
+    async def _asked(self, message: Msg) -> None:
+        member = self._sender(message)
+        if member is None:
+            return
+        try:
+            if kind_of(message.data) == "job":
+                await self._job(member, unseal(Job, message.data, member.id), message.data)
+            else:
+                request = unseal(Request, message.data, member.id)
+                answer = await asyncio.to_thread(self._answer, member, request)
+                await self.dispatcher.tell(member.id, request.reply, answer)
+        except BadMessage:
+            return  # nobody can be told: where the answer goes stood in what cannot be read
+
+    async def _job(self, member: Member, job: Job, data: bytes) -> None:
+        why = self._refusal(member, job)
+        if why:
+            answer = Answer(id=job.key, status="refused", why=why)
+            await self.dispatcher.tell(member.id, job.reply, answer)
+            return
+        outcome = self.book.outcome(member.id, job.key)
+        if outcome is not None:
+            answer = settled(job.key, outcome, self.dispatcher.head)
+            await self.dispatcher.tell(member.id, job.reply, answer)
+            return
+        headers = {"Nats-Msg-Id": f"{member.id}.{job.key}"}
+        accepting = await self._js.publish_async(f"jobs.{member.id}", data, headers=headers)
+
+        def accepted(done: asyncio.Future[PubAck]) -> None:
+            # Unanswered, the sender asks again under the same key.
+            if not done.cancelled() and done.exception() is None:
+                self.dispatcher.tell_soon(
+                    member.id, job.reply, Answer(id=job.key, status="accepted")
+                )
+
+        accepting.add_done_callback(accepted)
+
+    def _refusal(self, member: Member, job: Job) -> str:
+        if member.role != "member":
+            return "role"
+        if job.step.needs - {"gpu"}:
+            return "needs"
+        for blob in job.inputs.values():
+            if self.book.blob(blob.sha256, member.owner) != blob.size:
+                return "input"
+        return ""
+
+    def _answer(self, member: Member, request: Request) -> Answer:
+        head = self.dispatcher.head
+        answer = Answer(id=request.id, status="ok", head=head)
+        match request.what:
+            case "upload":
+                grant = Grant(
+                    do="put",
+                    by=member.id,
+                    owner=member.owner,
+                    until=time.time() + UPLOAD_SECONDS,
+                    bytes=request.bytes,
+                )
+                return answer.model_copy(update={"grant": self.blobs.grant(grant)})
+            case "download":
+                blob = request.blob
+                if blob is None or self.book.blob(blob.sha256, member.owner) is None:
+                    return answer.model_copy(update={"status": "unknown"})
+                until = time.time() + UPLOAD_SECONDS
+                grant = Grant(
+                    do="get", by=member.id, owner=member.owner, until=until, sha256=blob.sha256
+                )
+                return answer.model_copy(update={"grant": self.blobs.grant(grant)})
+            case "result":
+                outcome = self.book.outcome(member.id, request.key or "")
+                if outcome is None:
+                    return answer.model_copy(update={"status": "unknown"})
+                return answer.model_copy(update={"status": "settled", "outcome": outcome})
+            case "cancel":
+                known = self.dispatcher.cancel_soon(member.id, request.key or "")
+                return answer.model_copy(update={"status": "ok" if known else "unknown"})
+            case "peers":
+                return answer.model_copy(update={"peers": self.roster.peers()})
+            case "audit":
+                entries = tuple(self.book.entries(request.since))
+                return answer.model_copy(update={"entries": entries})
+
+
+def _free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            told = {"host": host, "port": port, "what": error.strerror or str(error)}
+            raise UsageError("mesh.port", **told) from error

@@ -1,0 +1,38 @@
+"""Where the mesh keeps things in a machine's state folder."""
+
+from __future__ import annotations
+
+import shutil
+
+from intentos.config import Settings
+
+
+class Places:
+    """The folders and files of one machine's part in the mesh."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.home / "mesh"
+        self.key = self.folder / "key"
+        """The machine's own secret."""
+        self.membership = self.folder / "membership.json"
+        self.lending = self.folder / "lending.json"
+        """What the owner lends."""
+        self.paused = self.folder / "paused"
+        """Is there while the owner wants the machine for themselves."""
+        self.ran = self.folder / "ran.jsonl"
+        """Everything this machine ever ran for others."""
+        self.heads = self.folder / "heads.jsonl"
+        """What the hub said of its record, and when."""
+        self.private = self.folder / "private"
+        """The owner's; never mounted and never listed."""
+        self.workspace = self.folder / "workspace"
+        """One folder for each job, gone when it ends."""
+        self.hub = self.folder / "hub"
+        """A hub's own, where one runs here."""
+
+    def make(self) -> None:
+        """Make the folders of a node, and remove what a killed one left in its workspace."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.private.mkdir(mode=0o700, exist_ok=True)
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        self.workspace.mkdir(mode=0o700, exist_ok=True)

@@ -1,0 +1,258 @@
+"""A run whose steps go to a neighbour: asked for, told, and here after all when the mesh fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from intentos import placement
+from intentos.config import Settings
+from intentos.conversation import Conversation, Options, make_intent
+from intentos.errors import ExecutorUnavailable
+from intentos.events import Event, RunFinished, StepFinished, StepStarted
+from intentos.executors.peer import PeerExecutor
+from intentos.parameters import Parameter
+from intentos.placement import Where, place
+from intentos.plan import Plan, Step
+from intentos.policy import choose_executor
+from intentos.protocols import StepContext
+from intentos.registry import OWN_DISTRIBUTION
+from intentos.run import RunStatus, StepResult
+from intentos.runtime import Runtime
+from intentos.store import Store
+from intentos.sweep import read_sweep, run_sweep, table
+from intentos.types import Estimate, Intent, Quantity, Words
+from tests.parts import HandRegistry, Reply, plan_of
+
+from .village import Village, WalledExecutor
+
+
+class WordsPeer(PeerExecutor):
+    """Sends steps in the language of the tests."""
+
+    languages = frozenset({"words"})
+
+
+class OwnRegistry(HandRegistry):
+    """Holds parts as if they had come with IntentOS."""
+
+    def names(self, kind: str) -> dict[str, str]:
+        """Return the executors' names."""
+        return dict.fromkeys(self._executors, OWN_DISTRIBUTION)
+
+
+@pytest.fixture
+def registry() -> OwnRegistry:
+    return OwnRegistry(WalledExecutor(), WordsPeer(verify="none"))
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    made = Store(settings)
+    yield made
+    made.close()
+
+
+async def ran(
+    settings: Settings,
+    store: Store,
+    registry: HandRegistry,
+    plan: Plan,
+    where: Where,
+    approver: Reply | None = None,
+) -> list[Event]:
+    runtime = Runtime(
+        settings=settings, store=store, registry=registry, approver=approver or Reply("approve")
+    )
+    intent = Intent(text="test", language="en")
+    try:
+        return [event async for event in runtime.run(intent, plan=plan, where=where)]
+    finally:
+        await runtime.close()
+
+
+@pytest.fixture
+async def joined(village: Village, home: Path) -> Village:
+    """Give a village in which this machine is a member, and bo lends."""
+    ann = await village.join("ann")
+    (home / "mesh").mkdir(parents=True)
+    for path in (ann.places.key, ann.places.membership):
+        (home / "mesh" / path.name).write_bytes(path.read_bytes())
+    return village
+
+
+async def test_a_step_runs_on_a_neighbours_machine_and_its_files_come_home(
+    joined: Village, settings: Settings, store: Store, registry: OwnRegistry
+) -> None:
+    await joined.lend(await joined.join("bo"))
+    plan = plan_of("save a.txt from afar\nreport n 3", "read a")
+    steps = (plan.steps[0], plan.steps[1].model_copy(update={"inputs": {"a": "s1/a.txt"}}))
+    plan = plan.model_copy(update={"steps": steps})
+    events = await ran(settings, store, registry, plan, "peer")
+    assert [e.where for e in events if isinstance(e, StepStarted)] == ["peer", "peer"]
+    one, two = [e.result for e in events if isinstance(e, StepFinished)]
+    assert (one.node, two.node) == ("bo", "bo")
+    assert two.stdout == "from afar"
+    assert one.note is not None
+    assert "bo" in one.note.text("zh")
+    (artifact,) = one.artifacts
+    assert store.path(artifact.id).read_bytes() == b"from afar"
+    assert any(isinstance(e, RunFinished) and e.status is RunStatus.COMPLETED for e in events)
+
+
+async def test_it_runs_here_when_nobody_there_can(
+    joined: Village,
+    settings: Settings,
+    store: Store,
+    registry: OwnRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from intentos.mesh import dispatch
+
+    monkeypatch.setattr(dispatch, "PATIENCE", 0.3)
+    events = await ran(settings, store, registry, plan_of("report n 3"), "peer")
+    assert [e.where for e in events if isinstance(e, StepStarted)] == ["peer", "here"]
+    (result,) = [e.result for e in events if isinstance(e, StepFinished)]
+    assert (result.node, result.values["n"].value) == ("here", 3)
+    assert result.note is not None
+    assert result.note.code == "placement.fell_back"
+
+
+async def test_it_runs_here_when_the_hub_is_gone(
+    joined: Village, settings: Settings, store: Store, registry: OwnRegistry
+) -> None:
+    await joined.hub.server.stop()
+    events = await ran(settings, store, registry, plan_of("report n 3"), "peer")
+    (result,) = [e.result for e in events if isinstance(e, StepFinished)]
+    assert (result.node, result.values["n"].value) == ("here", 3)
+
+
+async def test_nothing_goes_anywhere_unasked(
+    joined: Village, settings: Settings, store: Store, registry: OwnRegistry
+) -> None:
+    events = await ran(settings, store, registry, plan_of("say x"), "here")
+    assert [e.where for e in events if isinstance(e, StepStarted)] == ["here"]
+    # Nor where nothing here could do it:
+    only = OwnRegistry(WordsPeer())
+    with pytest.raises(ExecutorUnavailable):
+        choose_executor(plan_of("say x").steps[0], only)
+
+
+async def test_without_a_hub_the_remedy_is_told(
+    settings: Settings, store: Store, registry: OwnRegistry
+) -> None:
+    events = await ran(settings, store, registry, plan_of("say x"), "peer")
+    (finished,) = [e for e in events if isinstance(e, RunFinished)]
+    assert finished.status is RunStatus.FAILED
+    assert finished.error is not None
+    assert (finished.error.code, finished.error.exit_code) == ("mesh.no_hub", 4)
+
+
+class Liar(WalledExecutor):
+    """Adds one to every number."""
+
+    async def execute(self, step: Step, context: StepContext) -> StepResult:
+        """Do the work and lie about it."""
+        result = await super().execute(step, context)
+        lies = {n: Quantity(value=q.value + 1) for n, q in result.values.items()}
+        return result.model_copy(update={"values": lies})
+
+
+@pytest.mark.parametrize(("executor", "code"), [(WalledExecutor, "repeated"), (Liar, "differs")])
+async def test_where_nobody_else_can_check_this_machine_does(
+    joined: Village,
+    settings: Settings,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    executor: type[WalledExecutor],
+    code: str,
+) -> None:
+    from intentos.mesh import dispatch
+
+    monkeypatch.setattr(dispatch, "SPOT", 1.0)
+    await joined.lend(await joined.join("bo"), HandRegistry(executor()))
+    registry = OwnRegistry(WalledExecutor(), WordsPeer())
+    events = await ran(settings, store, registry, plan_of("report n 3"), "peer")
+    assert [e.where for e in events if isinstance(e, StepStarted)] == ["peer", "here"]
+    (result,) = [e.result for e in events if isinstance(e, StepFinished)]
+    assert result.values["n"].value == 3
+    assert result.note is not None
+    assert result.note.code == f"placement.{code}"
+
+
+async def test_a_sweep_fans_out_and_comes_together(
+    joined: Village, settings: Settings, registry: OwnRegistry
+) -> None:
+    for name in ("bo", "cy"):
+        await joined.lend(await joined.join(name), slots=4)
+    knob = Parameter(name="x", label=Words(en="x"), kind="number", default=1, minimum=0, maximum=99)
+    plan = plan_of("report n {x}\nwait 0.7", parameters=(knob,))
+    sweep = read_sweep("x=1:9:9", plan)
+    conversation = Conversation(settings, Reply("approve"), called_at=0.0)
+    conversation.runtime._registry = registry
+    began = time.monotonic()
+    try:
+        runs = await run_sweep(
+            conversation,
+            sweep,
+            plan,
+            Options(where="peer"),
+            lambda: make_intent("sweep", conversation="c"),
+            lambda event: None,
+            lambda over, count: None,
+        )
+    finally:
+        await conversation.close()
+        conversation.store.close()
+    rows = table(sweep, runs)
+    assert [row["values"]["n"]["value"] for row in rows] == list(range(1, 10))
+    assert {row["where"] for row in rows} == {"bo", "cy"}
+    assert time.monotonic() - began < 9 * 0.7  # one alone, the other eight side by side
+
+
+# ---- auto -------------------------------------------------------------------------------------
+
+
+async def placed(registry: HandRegistry, seconds: float | None) -> placement.Placement:
+    plan = plan_of("say x")
+    return (await place("auto", plan, registry, {"s1": Estimate(seconds=seconds)}))["s1"]
+
+
+async def test_auto_sends_what_would_have_to_wait_here(
+    joined: Village, registry: OwnRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    assert (await placed(registry, None)).why.code == "placement.unknown_time"
+    assert (await placed(registry, 1.0)).why.code == "placement.short"
+    assert (await placed(registry, 60.0)).why.code == "placement.idle_here"
+    monkeypatch.setattr("os.getloadavg", lambda: (99.0, 0.0, 0.0))
+    assert (await placed(registry, 60.0)).why.code == "placement.no_room"
+    await joined.lend(await joined.join("bo"), slots=3)
+    there = await placed(registry, 60.0)
+    assert (there.where, there.why.arguments["room"]) == ("peer", 3)
+    await joined.hub.server.stop()
+    assert (await placed(registry, 60.0)).where == "here"
+
+
+async def test_auto_asks_before_anything_leaves_even_if_the_plan_was_approved(
+    joined: Village,
+    settings: Settings,
+    store: Store,
+    registry: OwnRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await joined.lend(await joined.join("bo"))
+    plan = plan_of("report n 1")
+    await ran(settings, store, registry, plan, "here")
+    again = Reply()
+    await ran(settings, store, registry, plan, "here", again)
+    assert again.asked == []
+    monkeypatch.setattr(placement, "WORTH_SECONDS", 0.0)
+    monkeypatch.setattr("os.getloadavg", lambda: (99.0, 0.0, 0.0))
+    asked = Reply("reject")
+    events = await ran(settings, store, registry, plan, "auto", asked)
+    assert len(asked.asked) == 1
+    assert not [e for e in events if isinstance(e, StepStarted)]
