@@ -15,7 +15,7 @@ from intentos.types import Value, Words
 from . import numbers
 from .evidence import COPULA, Spans, occurrences, words_of
 from .fitting import unit_of
-from .law import FIND
+from .law import FIND, open_knob
 from .linking import give_rest, link
 from .links import Links
 from .mention import Mention
@@ -98,7 +98,7 @@ def link_asked(
     Raises:
         ValueOutOfRange: in every reading a number is clearly meant for a knob but out of range.
     """
-    find = next((p for p in parameters if p.name == FIND and p.kind == "choice"), None)
+    find = open_knob(parameters)
     if find is None:
         return link(text, parameters, context=context, title=title, phrasings=phrasings)
     readings: list[tuple[float, Links]] = []
@@ -148,7 +148,7 @@ def unsaid(
     parameters: Sequence[Parameter], values: Mapping[str, Value], constants: Collection[str]
 ) -> tuple[Assumption, ...]:
     """Return what is assumed of the quantities of a law that were not said."""
-    find = next((p for p in parameters if p.name == FIND and p.kind == "choice"), None)
+    find = open_knob(parameters)
     if find is None:
         return ()
     said = {FIND, str(values.get(FIND, find.default)), *values, *constants}
@@ -162,7 +162,7 @@ def reopened(text: str, table: Table, values: Mapping[str, Value]) -> dict[str, 
     the number that was found for it.
     """
     parameters = table.plan.parameters
-    find = next((p for p in parameters if p.name == FIND and p.kind == "choice"), None)
+    find = open_knob(parameters)
     if find is None:
         return dict(values)
     was = str(table.values.get(FIND, find.default))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -26,6 +26,13 @@ FIND = "find"
 """The knob that names the open quantity."""
 RESERVED = frozenset({FIND, "off_by", "sentence"})
 """What the step reports beside the quantities."""
+
+
+def open_knob(parameters: Sequence[Parameter]) -> Parameter | None:
+    """Return the knob that names the open quantity; none where its choices are no quantities."""
+    names = {parameter.name for parameter in parameters}
+    found = next((p for p in parameters if p.name == FIND and p.kind == "choice"), None)
+    return found if found is not None and names.issuperset(found.choices) else None
 
 
 class Measure(Frozen):

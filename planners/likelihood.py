@@ -18,7 +18,7 @@ from intentos.errors import IntentOSError
 from . import evidence, numbers
 from .asked import link_asked, wanted
 from .formulas import Written
-from .law import FIND
+from .law import FIND, open_knob
 from .library import Recipe
 from .numbers import Mention
 from .units import named
@@ -145,7 +145,7 @@ def taken(recipe: Recipe, what: Said) -> tuple[float, ...]:
     formula, row = bool(what.formulas), bool(what.rows)
     placed = left = guessed = outside = whole = open_ones = 0.0
     told = False
-    find = next((p for p in recipe.parameters if p.name == FIND and p.kind == "choice"), None)
+    find = open_knob(recipe.parameters)
     tells = _told(recipe)
     if what.numbers or formula or row:
         try:

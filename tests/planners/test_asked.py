@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from intentos.config import Settings
 from intentos.planners.asked import asks, link_asked, reopened, unsaid
 from intentos.planners.law import FIND
-from intentos.planners.library import read_recipes
+from intentos.planners.library import Library, read_recipes
 from intentos.protocols import Table
 from intentos.registry import Registry
 from intentos.types import Quantity, Value
@@ -83,3 +84,12 @@ def test_a_follow_up_opens_what_it_asks_for(
     table = Table(run="r", plan=LAW.plan(Registry()), values=lying, quantities=found)
     after = reopened(text, table, {**lying, **values})
     assert {name: after[name] for name in expected} == expected
+
+
+def test_a_choice_that_is_called_so_but_names_no_quantities_is_a_choice_like_others(
+    registry: Registry, settings: Settings
+) -> None:
+    recipe = Library(registry, settings).get("clock_times")
+    parameters = recipe.plan(registry).parameters
+    assert any(one.name == FIND for one in parameters)
+    assert link_asked("the Collatz sequence from 27", parameters).values.get(FIND) is None
