@@ -64,8 +64,8 @@ def schedule(text: str) -> Mapping[str, Value] | None:
 
 def _on_the_hour(plain: str, mention: Mention) -> bool:
     """Return whether a bare number is an hour beside another time of day: 从9点到下午5点半."""
-    whole = mention.unit is None and mention.number in range(25)
-    return whole and plain.startswith("点", mention.end)
+    hour = mention.kind == "number" and mention.unit is None and mention.number in range(25)
+    return hour and plain.startswith("点", mention.end)
 
 
 def _minutes(said: list[Mention]) -> float | None:

@@ -59,6 +59,8 @@ def test_the_one_product_with_the_wanted_unit_is_found(text: str, expected: floa
         "simulate 500 cars at 60 km/h on 3 lanes",
         "rectangle 3 m by 4 m, how many square metres",
         "how many days are in 3 years and 2 months",
+        "why is the sky blue",
+        "how many red balls",
     ],
 )
 def test_what_is_no_single_product_is_left_alone(text: str) -> None:

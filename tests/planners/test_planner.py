@@ -9,7 +9,11 @@ import pytest
 from intentos.config import Settings
 from intentos.errors import ModelUnavailable, PlanningError
 from intentos.events import LiveEvent, ProgressMade
+from intentos.planners.chains import chain_of
+from intentos.planners.library import Library
 from intentos.planners.planner import DefaultPlanner
+from intentos.planners.rates import rate_of
+from intentos.planners.schedule import schedule
 from intentos.protocols import PlanningContext, Proposal, Table
 from intentos.registry import Registry
 from intentos.types import Intent, language_of
@@ -156,3 +160,12 @@ async def test_what_may_be_another_wish_is_not_accounted_for(planner: DefaultPla
     doubtful = await Talk(planner, "none").say("shortest way through a town map")
     assert plain.accounted
     assert not doubtful.accounted
+
+
+def test_rules_that_read_any_wish_break_on_none(registry: Registry, settings: Settings) -> None:
+    """They see every wish, whatever it is about, before a recipe is chosen."""
+    recipes = Library(registry, settings).all()
+    texts = [text for one in recipes for text in (*one.phrasings.en, *one.phrasings.zh)]
+    assert len(texts) > 5000
+    taken = [text for text in texts if schedule(text) or chain_of(text) or rate_of(text)]
+    assert 0 < len(taken) < len(texts) / 10

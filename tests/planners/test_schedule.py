@@ -56,6 +56,9 @@ def test_when_it_ends_and_when_to_begin(text: str, find: str, minutes: float) ->
         "城市交通，早上8点，500辆车，平均多快",
         "what is the temperature at 15:00",
         "the angle of the hands at 3:40",
+        "why is the sky blue",
+        "a red heart at 9:30, turning for 5 seconds",
+        "画一颗红色的爱心",
         "at 8:00 there are 100 bacteria and they double every 20 minutes, when are there 1000",
     ],
 )
