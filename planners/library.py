@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import RLock
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -199,6 +200,7 @@ class Library:
         self._every: tuple[Recipe, ...] = ()
         self._sources: dict[str, Path] = {}
         self._own_files: tuple[tuple[str, int, int], ...] = ()
+        self._loading = RLock()
 
     def all(self) -> tuple[Recipe, ...]:
         """Return every recipe, by id: the same tuple until the person's own ones change.
@@ -206,8 +208,9 @@ class Library:
         Raises:
             InvalidPlan: a built-in recipe is broken, or two have one id.
         """
-        self._load()
-        return self._every
+        with self._loading:
+            self._load()
+            return self._every
 
     @property
     def parsed(self) -> Path:
@@ -246,23 +249,27 @@ class Library:
         return self._sources[id]
 
     def _load(self) -> dict[str, Recipe]:
-        # Another process may save one meanwhile; those of the house stay as they are.
-        own_files = tuple(_stamped(path) for path in self._own_paths())
-        if self._recipes is None or own_files != self._own_files:
-            self._own_files = own_files
-            found: dict[str, Recipe] = {}
-            for path, strict, own in self._files():
-                try:
-                    for recipe in _recipes(self._cache.read(path), path, own=own):
-                        self._enter(recipe, path, found)
-                except IntentOSError as error:
-                    if strict:
-                        raise
-                    warnings.warn(str(error), RecipeWarning, stacklevel=3)
-            self._cache.write()
-            self._recipes = dict(sorted(found.items()))
-            self._every = tuple(self._recipes.values())
-        return self._recipes
+        with self._loading:
+            # Another process may save one meanwhile; those of the house stay as they are.
+            own_files = tuple(_stamped(path) for path in self._own_paths())
+            if self._recipes is None or own_files != self._own_files:
+                self._recipes = dict(sorted(self._read().items()))
+                self._every = tuple(self._recipes.values())
+                self._own_files = own_files
+            return self._recipes
+
+    def _read(self) -> dict[str, Recipe]:
+        found: dict[str, Recipe] = {}
+        for path, strict, own in self._files():
+            try:
+                for recipe in _recipes(self._cache.read(path), path, own=own):
+                    self._enter(recipe, path, found)
+            except IntentOSError as error:
+                if strict:
+                    raise
+                warnings.warn(str(error), RecipeWarning, stacklevel=4)
+        self._cache.write()
+        return found
 
     def _enter(self, recipe: Recipe, path: Path, found: dict[str, Recipe]) -> None:
         if recipe.id in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 from intentos.errors import StoreError, UsageError
 from intentos.protocols import Proposal, RecipeInfo
@@ -26,6 +27,7 @@ class RecipeShelf:
         self._registry = registry
         self._folder = folder
         self._indexed: tuple[object, Index] | None = None
+        self._indexing = Lock()
         self._told: tuple[object, list[RecipeInfo]] | None = None
 
     def every(self) -> Sequence[RecipeInfo]:
@@ -41,11 +43,12 @@ class RecipeShelf:
 
     @property
     def index(self) -> Index:
-        """The index over all recipes as they are now."""
+        """The index over all recipes as they are now; made once, whichever thread asks first."""
         every = self._library.all()
-        if self._indexed is None or self._indexed[0] is not every:  # one was saved meanwhile
-            self._indexed = every, Index(every, self._library.prepared)
-        return self._indexed[1]
+        with self._indexing:
+            if self._indexed is None or self._indexed[0] is not every:  # one was saved meanwhile
+                self._indexed = every, Index(every, self._library.prepared)
+            return self._indexed[1]
 
     def holds(self, id: str, digest: str) -> bool:
         """Return whether a verified recipe of this id gives a plan with this digest."""

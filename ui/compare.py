@@ -20,7 +20,7 @@ from .buttons import button, fold
 from .numbers import shown
 from .output_views import film_option, live_options, view
 from .outputs import Output, outputs
-from .page import Page
+from .page import Page, unit_text
 
 VALUES = ("diff.values", "diff.parameters")
 """Sections of a difference that the table of values tells better."""
@@ -54,7 +54,7 @@ def parameter_rows(left: Run, right: Run, language: Language) -> list[Row]:
             if parameter.name not in run.values:
                 continue
             value = parameter.shown(run.values[parameter.name], language)
-            text = f"{plain(value)} {parameter.unit}".strip()
+            text = f"{plain(value)} {unit_text(parameter.unit, language)}".strip()
             labels.setdefault(parameter.name, parameter.label.text(language) or parameter.name)
             found.setdefault(parameter.name, ["—", "—"])[side] = text
             if parameter.kind in ("number", "integer"):
@@ -74,7 +74,7 @@ def number_rows(left: Run, right: Run, language: Language) -> list[Row]:
     for name in [*before, *(name for name in after if name not in before)]:
         a, b = before.get(name), after.get(name)
         called = quantity_name(name, language, right.plan if b is not None else left.plan)
-        rows.append(Row(called, _text(a), _text(b), change(a, b)))
+        rows.append(Row(called, _text(a, language), _text(b, language), change(a, b)))
     return rows
 
 
@@ -235,8 +235,10 @@ def _stage_options(page: Page, run: Run, output: Output | None) -> dict[str, obj
     return None
 
 
-def _text(quantity: Quantity | None) -> str:
-    return "—" if quantity is None else f"{shown(quantity.value)} {quantity.unit}".strip()
+def _text(quantity: Quantity | None, language: Language) -> str:
+    if quantity is None:
+        return "—"
+    return f"{shown(quantity.value)} {unit_text(quantity.unit, language)}".strip()
 
 
 def _number(value: Json) -> int | float | None:

@@ -34,6 +34,15 @@ UNIT_WORDS = frozenset(
 _WORD = re.compile(r"[A-Za-z]+")
 
 
+def unit_text(unit: str, language: Language) -> str:
+    """Return a unit as it is said: symbols stay, words such as years are in the language."""
+
+    def said(word: re.Match[str]) -> str:
+        return message(f"units.{word[0]}", language) if word[0] in UNIT_WORDS else word[0]
+
+    return _WORD.sub(said, unit)
+
+
 @dataclass(frozen=True)
 class Page:
     """One tab of one person."""
@@ -49,10 +58,8 @@ class Page:
         return message(code, self.language, **arguments)
 
     def unit(self, unit: str) -> str:
-        """Return a unit in this tab's language: symbols stay, words such as years are said."""
-        return _WORD.sub(
-            lambda word: self.say(f"units.{word[0]}") if word[0] in UNIT_WORDS else word[0], unit
-        )
+        """Return a unit in this tab's language."""
+        return unit_text(unit, self.language)
 
     def warn(self, text: str) -> None:
         """Tell that something a person did had no effect, and why."""

@@ -267,7 +267,8 @@ class Runs:
         await asyncio.sleep(SETTLING_SECONDS)
         self._beside(self.runtime.warm())
         self._beside(asyncio.to_thread(keep_to_budget, self.settings))
-        self.runtime.recipes.search("a")
+        # It takes a second or two, in which the window would answer nobody.
+        await asyncio.to_thread(lambda: self.runtime.recipes.search("a"))
 
     async def _look_into(self, question: Question) -> None:
         """Find out what a card says besides the plan: the risk and the rule, then the cost."""

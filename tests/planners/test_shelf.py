@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -88,3 +90,15 @@ def test_what_came_with_it_stays(shelf: RecipeShelf, id: str) -> None:
 def test_what_needs_a_file_is_tried_with_a_small_table(shelf: RecipeShelf) -> None:
     proposal = shelf.get("csv_summary")
     assert {slot.name for slot in proposal.plan.attachments} == proposal.samples.keys()
+
+
+def test_two_threads_that_ask_at_once_get_one_index(shelf: RecipeShelf) -> None:
+    both = Barrier(2)
+
+    def ask(_: int) -> object:
+        both.wait()
+        return shelf.index
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(ask, range(2))
+    assert first is second

@@ -50,6 +50,17 @@ def test_runs_of_one_plan_differ_in_values_and_numbers(settings: object) -> None
     assert "+report('mean', 4)" in section.lines
 
 
+def test_units_that_are_words_are_said_in_the_windows_language(settings: object) -> None:
+    store = Store(settings)  # type: ignore[arg-type]
+    numbers = {"grown": Quantity(value=12, unit="people/day")}
+    parameter = plan_of().parameters[0].model_copy(update={"unit": "years"})
+    plan = plan_of().model_copy(update={"parameters": (parameter,)})
+    run = record(store, plan=plan, numbers=numbers)
+    assert parameter_rows(run, run, "zh")[0].left == "3 年"
+    assert parameter_rows(run, run, "en")[0].right == "3 years"
+    assert number_rows(run, run, "zh")[0].left == "12 人/天"
+
+
 async def test_two_runs_of_a_conversation_are_shown_in_step(user: User, desk: Desk) -> None:
     plan = plan_of()
     numbers = {"mean": Quantity(value=1.0)}

@@ -12,15 +12,18 @@ import pytest
 from nicegui import app
 from nicegui.testing import User
 
+from intentos.config import Settings
 from intentos.doctor import Finding
 from intentos.errors import ModelUnavailable
-from intentos.protocols import ModelInfo
+from intentos.planners.shelf import RecipeShelf
+from intentos.protocols import ModelInfo, RecipeInfo
 from intentos.types import Problem
 from intentos.ui.collection import SIX
 from intentos.ui.desk import Desk
 from intentos.ui.fetching import Fetching
 from intentos.ui.machine import Machine
 from intentos.ui.notices import notices
+from intentos.ui.runs import Runs
 
 from .told import told
 
@@ -195,3 +198,24 @@ async def _until(holds: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("it never came to hold")
+
+
+async def test_the_library_is_made_ready_in_another_thread(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    search = RecipeShelf.search
+
+    def noted(shelf: RecipeShelf, text: str) -> Sequence[RecipeInfo]:
+        asked.append(threading.get_ident())
+        return search(shelf, text)
+
+    monkeypatch.setattr(RecipeShelf, "search", noted)
+    monkeypatch.setattr("intentos.ui.runs.SETTLING_SECONDS", 0)
+    runs = Runs(settings, lambda run, event: None)
+    runs.open()
+    try:
+        await _until(lambda: bool(asked))
+    finally:
+        await runs.close()
+    assert threading.get_ident() not in asked
