@@ -153,7 +153,8 @@ class FrameExecutor:
                     twin.cancel()
                     await asyncio.wait([twin])
         except asyncio.CancelledError:
-            await _keep_part(drawn, context)
+            if context.keep_part:
+                await _keep_part(drawn, context)
             raise
         except Stopped as stop:
             return self._result(step, started, drawn, status=stop.status, error=stop.problem)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from intentos.config import load as load_settings
 from intentos.errors import ExecutorUnavailable, InvalidProgram
 from intentos.program import GpuProgram
+from intentos.protocols import Drawing, Executor
 from intentos.scratch import scratch_folder
 from intentos.types import Limits, Value
 
@@ -82,6 +83,12 @@ class WebGPUExecutor(FrameExecutor):
                 if self._spare is not None:  # the next wish is not to wait until this one ends
                     await self._spare.refill()
                 yield playing
+
+    def through(self, device: Callable[[], AbstractAsyncContextManager[Drawing]]) -> Executor:
+        """Return an executor that has another device draw, and does the rest here."""
+        from .elsewhere import ElsewhereExecutor
+
+        return ElsewhereExecutor(device)
 
     def describe(self) -> str:
         """Return the adapter's name, backend and kind; takes about a second.

@@ -66,6 +66,9 @@ class StepContext:
     save: Callable[[str, bytes | Path, str], Awaitable[Artifact]]
     """``await save(name, bytes or file, media_type)`` stores an artifact durably."""
     language: str = "en"
+    keep_part: bool = True
+    """Whether a step that is stopped saves what it has made so far. Not where the machine is wanted
+    back at once and the step begins anew elsewhere."""
 
 
 class Executor(Protocol):
@@ -176,6 +179,33 @@ class Player(Protocol):
             ExecutorUnavailable: there is no device.
             InvalidProgram: the device refuses the program, or it wants more memory than allowed.
         """
+        ...
+
+
+class Drawing(Protocol):
+    """A device that draws one program and is not this machine's own."""
+
+    async def send(self, job: Mapping[str, Any]) -> None:
+        """Say what to draw: ``program``, ``values``, ``seed``, ``arrays`` (sha256 → file), and the
+        files to write: ``frames`` (raw RGBA8, one after the other) and ``outputs`` (``.npy``)."""
+        ...
+
+    async def read(self, silence: float | None) -> dict[str, Any]:
+        """Return what comes next: kind ``device`` (text), ``frame`` (index, probes) when its pixels
+        are in the file, or ``done`` (distinct, outputs) in the end.
+
+        Raises:
+            ExecutorError: it refused the program, broke, or was silent for too long.
+        """
+        ...
+
+
+@runtime_checkable
+class Relaying(Protocol):
+    """What an executor may be besides: it can have another device do the drawing alone."""
+
+    def through(self, device: Callable[[], AbstractAsyncContextManager[Drawing]]) -> Executor:
+        """Return an executor that does everything here but the drawing."""
         ...
 
 

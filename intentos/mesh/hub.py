@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from intentos.errors import ExecutorError, UsageError
+from intentos.registry import Registry
 from intentos.types import now
 
 from . import pin
@@ -28,6 +29,7 @@ from .door import Door
 from .identity import Identity
 from .invite import Joined
 from .line import connected, shut
+from .phone import Phones
 from .roster import Roster
 from .server import Server
 from .wire import (
@@ -66,9 +68,12 @@ class Hub:
         hosts: tuple[str, ...] = (),
         chooser: Chooser | None = None,
         sync: str = "always",
+        registry: Registry | None = None,
     ) -> None:
-        """``host``: the address to listen on; ``hosts``: names that others reach it by."""
+        """``host``: the address to listen on; ``hosts``: names that others reach it by;
+        ``registry``: what prepares steps for phones, by default what came with IntentOS."""
         self.folder = folder
+        self._registry = registry
         self.host = host
         self.port = port
         self._sync = sync
@@ -121,7 +126,11 @@ class Hub:
             sync=self._sync,
         )
         self._door = Door(
-            book=self.book, blobs=self.blobs, fingerprint=self.fingerprint, admit=self._admit
+            book=self.book,
+            blobs=self.blobs,
+            fingerprint=self.fingerprint,
+            certificate=self.certificate,
+            admit=self._admit,
         )
         for port in (self.port, self.port + 1):
             _free(self.host, port)
@@ -145,6 +154,20 @@ class Hub:
         await self._nats.subscribe("ev.*.*", cb=self._event)
         await self._nats.subscribe("ask.*", cb=self._asked)
         await self._nats.flush()
+        self.phones = Phones(
+            identity=self.identity,
+            fingerprint=self.fingerprint,
+            folder=self.folder / "phones",
+            nats=self._nats,
+            blobs=self.blobs,
+            registry=self._made_for_phones,
+            member=self._members.get,
+            hear=self._hear,
+            done=self._phone_done,
+            tell=self._pass_on,
+            gone=self.dispatcher.gone,
+        )
+        self._door.phone_line = self.phones.line
         await self._door.open(self.host, self.port, pin.serving(*files))
 
     async def stop(self) -> None:
@@ -152,6 +175,8 @@ class Hub:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        if hasattr(self, "phones"):
+            await self.phones.close()
         if hasattr(self, "_door"):
             await self._door.close()
         if hasattr(self, "dispatcher"):
@@ -209,6 +234,7 @@ class Hub:
             for id in before - after:
                 self.roster.forget(id)
                 self.dispatcher.gone(id)
+            await self.phones.keep_only(after)
 
     async def _admit(self, member: Member) -> Joined:
         await self.renew()
@@ -245,18 +271,20 @@ class Hub:
         with suppress(BadMessage):
             if member is None:
                 return
-            heartbeat = unseal(Heartbeat, message.data, member.id)
-            before = self.roster.get(member.id)
-            was_free = before is not None and before.there and not before.paused
-            node = self.roster.hear(member, heartbeat)
-            commands = self.dispatcher.compare(node, heartbeat.running)
-            if node.offer is None:
-                commands.append(Command(what="hello"))
-            for command in commands:
-                assert self._nats is not None
-                await self._nats.publish(f"ctl.{member.id}", seal(self.identity, command))
-            if not was_free:
-                self.dispatcher.look()
+            await self._hear(member, unseal(Heartbeat, message.data, member.id))
+
+    async def _hear(self, member: Member, heartbeat: Heartbeat) -> None:
+        before = self.roster.get(member.id)
+        was_free = before is not None and before.there and not before.paused
+        node = self.roster.hear(member, heartbeat)
+        commands = self.dispatcher.compare(node, heartbeat.running)
+        if node.offer is None:
+            commands.append(Command(what="hello"))
+        for command in commands:
+            assert self._nats is not None
+            await self._nats.publish(f"ctl.{member.id}", seal(self.identity, command))
+        if not was_free:
+            self.dispatcher.look()
 
     async def _done(self, message: Msg) -> None:
         member = self._sender(message)
@@ -270,10 +298,23 @@ class Hub:
         with suppress(BadMessage):
             if node is None:
                 return
-            told = unseal(Told, message.data, node.member.id)
-            to = self.dispatcher.event(node, told)
-            if to is not None:
-                await self.dispatcher.tell(*to, told)
+            await self._pass_on(node.member.id, unseal(Told, message.data, node.member.id))
+
+    async def _pass_on(self, id: str, told: Told) -> None:
+        node = self.roster.get(id)
+        to = self.dispatcher.event(node, told) if node is not None else None
+        if to is not None:
+            await self.dispatcher.tell(*to, told)
+
+    def _phone_done(self, id: str, data: bytes) -> None:
+        node = self.roster.get(id)
+        if node is not None:
+            self.dispatcher.done(node, data)
+
+    def _made_for_phones(self) -> Registry:
+        if self._registry is None:
+            self._registry = Registry(plugins=False)
+        return self._registry
 
     async def _asked(self, message: Msg) -> None:
         member = self._sender(message)

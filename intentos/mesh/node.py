@@ -376,6 +376,7 @@ class Node:
                 emit=self._teller(task),
                 save=self._saver(task, folder),
                 language=job.language,
+                keep_part=False,
             )
             if "gpu" in step.needs:
                 async with self._gpu:
