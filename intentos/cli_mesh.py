@@ -178,6 +178,10 @@ def node(
     battery: Annotated[
         bool | None, typer.Option("--battery/--no-battery", help="Also on battery.")
     ] = None,
+    idle: Annotated[
+        bool | None,
+        typer.Option("--idle/--no-idle", help="Only while nobody types here or keeps it busy."),
+    ] = None,
     only_for: Annotated[
         list[str] | None, typer.Option("--for", help="Whose work; may be repeated.")
     ] = None,
@@ -205,6 +209,7 @@ def node(
             "gpu": gpu,
             "hours": None if hours is None else lending.hours(hours),
             "on_battery": battery,
+            "only_idle": idle,
             "owners": None if only_for is None else tuple(only_for),
         }
         changes = {key: value for key, value in changes.items() if value is not None}

@@ -31,6 +31,8 @@ class Lending(Wire):
     hours: Annotated[str, Field(pattern=r"^$|^\d{1,2}-\d{1,2}$")] = ""
     """Such as ``22-7``; empty: always."""
     on_battery: bool = False
+    only_idle: bool = False
+    """Only while the owner is away."""
     owners: tuple[Short, ...] = ()
     """For whom; empty: everybody of the hub."""
 

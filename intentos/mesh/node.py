@@ -35,6 +35,7 @@ from intentos.types import Artifact, Limits, now, sha256
 
 from .audit import keep_heads
 from .identity import Identity
+from .idle import Idle
 from .lending import Lending
 from .line import Line, Membership
 from .places import Places
@@ -90,8 +91,11 @@ class Node:
         limits: Lending,
         name: str = "",
         trusted: frozenset[str] = frozenset({OWN_DISTRIBUTION}),
+        idle: Idle | None = None,
     ) -> None:
-        """``trusted``: packages whose executors may do others' work."""
+        """``trusted``: packages whose executors may do others' work; ``idle``: tells whether the
+        owner is away, by default where the limits ask for it. Raises UsageError where it cannot."""
+        self._idle = idle or (Idle() if limits.only_idle else None)
         self._trusted = trusted
         self._identity = identity
         self._membership = membership
@@ -223,7 +227,7 @@ class Node:
             return self._stopping
         if self._places.paused.exists():
             return "owner"
-        return self._lending.closed(now().astimezone())
+        return self._lending.closed(now().astimezone()) or (self._idle.why() if self._idle else "")
 
     async def _heartbeat(self) -> None:
         offer = self.offer if self._tell_offer else None
