@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from intentos import checks
 from intentos.certificate import certificate
+from intentos.check_words import detail_text
 from intentos.console import without_controls
 from intentos.documents import write_document
 from intentos.messages import message
@@ -232,10 +233,11 @@ def _check(check: Check, run: Run) -> str:
     kind = "" if check.kind == "generic" else say(f"page.kind_{check.kind}")
     chips = "".join(f' <span class="chip">{word}</span>' for word in (status, kind) if word)
     hidden = say("page.check_passed") if check.status == "passed" else ""
+    found = both(*(detail_text(check.detail, lang) for lang in ("en", "zh")))
     return (
         f'<li class="{check.status}"><b aria-hidden="true">{mark}</b><div>'
         f'<span class="check-title">{title}</span>{chips}<span class="unseen">{hidden}</span>'
-        f'<code class="detail">{text(check.detail)}</code></div></li>'
+        f'<code class="detail">{found}</code></div></li>'
     )
 
 

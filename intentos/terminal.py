@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from intentos.check_words import detail_text
 from intentos.checks import plain
 from intentos.console import make_console
 from intentos.diff import Side, compare
@@ -178,7 +179,8 @@ class Terminal:
                 continue
             mark = {"passed": "✓", "failed": "✗", "unknown": "?"}[check.status]
             style = {"passed": "dim", "failed": "red", "unknown": "yellow"}[check.status]
-            out.print(Text(f"  {mark} {title}: {check.detail}", style=style), soft_wrap=True)
+            found = detail_text(check.detail, self.language)
+            out.print(Text(f"  {mark} {title}: {found}", style=style), soft_wrap=True)
         if form:  # what every result is asked goes on one line
             out.print(Text("  ✓ " + " · ".join(form), style="dim"), soft_wrap=True)
         if run.doubts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from intentos.check_words import detail_text
 from intentos.run import Run
 from intentos.types import Check
 
@@ -79,4 +80,4 @@ def _check(page: Page, run: Run, check: Check) -> None:
             if check.given:
                 ui.label(page.say("window_result.given")).classes("small muted")
             if check.detail:
-                ui.label(check.detail).classes("mono tiny muted")
+                ui.label(detail_text(check.detail, page.language)).classes("mono tiny muted")

@@ -115,6 +115,16 @@ async def test_numbers_are_called_in_the_persons_language(user: User, desk: Desk
     assert "mean" not in told
 
 
+async def test_what_a_check_found_is_said_in_the_persons_language(user: User, desk: Desk) -> None:
+    check = Check(name="in_view", title=Words(en="In the picture", zh="位于画面之内"),
+                  status="passed", detail="62.1 % on average, at least 5 %")  # fmt: skip
+    record(desk.store, plan=plan_of(), badge="plausible", checks=[check], answer="7")
+    user.http_client.headers["accept-language"] = "zh"
+    await user.open(f"/c/{TALK}")
+    press(user, only(user, "badge"))
+    await user.should_see("平均 62.1 %，至少 5 %")
+
+
 async def test_what_did_not_work_says_what_to_do(user: User, desk: Desk) -> None:
     error = Problem(code="store.no_run", arguments={"name": "x"})
     common = {"plan": plan_of(), "error": error, "stderr": "Traceback: it broke"}
