@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from intentos import config
+from intentos.errors import ExecutorUnavailable
 from intentos.mesh.audit import keep_heads
+from intentos.mesh.corrections import fetch, remember
 from intentos.mesh.identity import Identity
 from intentos.mesh.line import Line, read_membership, require
 from intentos.mesh.places import Places
@@ -79,7 +81,8 @@ class PeerExecutor:
             ExecutorUnavailable: no node could do it, or the mesh failed.
         """
         async with self._connected() as line:
-            result, outcome = await errand(line, step, context, verify=self._verify)
+            result, outcome, key = await errand(line, step, context, verify=self._verify)
+            remember(Places(config.load()), key, run=context.run, step=step.id)
         told = {
             "node": outcome.node_name,
             "owner": outcome.owner,
@@ -104,5 +107,8 @@ class PeerExecutor:
             self._users -= 1
             if not self._users:
                 self._line = None
-                keep_heads(Places(config.load()).heads, line.heads)
+                places = Places(config.load())
+                keep_heads(places.heads, line.heads)
+                with suppress(ExecutorUnavailable):  # it is told the next time
+                    await fetch(line, places)
                 await line.__aexit__(None, None, None)

@@ -270,6 +270,10 @@ def peers(context: typer.Context, json_: Json = False) -> None:
     terminal, settings = _call(json_)
 
     async def look(line: Line) -> tuple[Peer, ...]:
+        from intentos.mesh.corrections import fetch
+        from intentos.mesh.places import Places
+
+        await fetch(line, Places(settings))
         return (await line.ask(what="peers")).peers
 
     found = cli.guard(terminal, lambda: _on_line(settings, look), json_=json_)
@@ -277,7 +281,12 @@ def peers(context: typer.Context, json_: Json = False) -> None:
         typer.echo(json.dumps([peer.model_dump(mode="json") for peer in found]))
         return
     out = terminal.stdout()
-    marks = {"free": ("● ", "green"), "busy": ("● ", "yellow"), "paused": ("○ ", "dim")}
+    marks = {
+        "free": ("● ", "green"),
+        "busy": ("● ", "yellow"),
+        "paused": ("○ ", "dim"),
+        "ejected": ("✗ ", "red"),
+    }
     for peer in found:
         offer = peer.offer
         can = ", ".join([*sorted(offer.languages), *offer.devices]) if offer else ""
@@ -287,6 +296,16 @@ def peers(context: typer.Context, json_: Json = False) -> None:
         out.print(Text(f"    {peer.id}", style="dim"), soft_wrap=True)
     if not found:
         terminal.note("mesh.nobody_here")
+    _tell_corrections(terminal, settings)
+
+
+def _tell_corrections(terminal: Terminal, settings: Settings) -> None:
+    from intentos.mesh import corrections
+    from intentos.mesh.places import Places
+
+    for one in corrections.kept(Places(settings)):
+        told = {"run": one.run, "step": one.step, "node": one.node[:12], "key": one.key}
+        terminal.note(f"mesh.was_{one.what}", **told)
 
 
 @peers_app.command()
@@ -362,6 +381,33 @@ def revoke(
         finally:
             book.close()
         terminal.note("mesh.revoked", name=members[0].name, owner=members[0].owner)
+
+    cli.guard(terminal, work)
+
+
+@peers_app.command()
+def readmit(
+    id: Annotated[str, typer.Argument(help="A node's id, or its beginning.")],
+) -> None:
+    """Give a node work again that was found to lie, as to a newcomer."""
+    terminal, settings = _call()
+
+    def work() -> None:
+        from intentos.mesh.book import Book
+        from intentos.mesh.places import Places
+
+        places = Places(settings)
+        _address(places)
+        book = Book(places.hub / "book.db")
+        try:
+            members = [m for m in book.members() if m.id.startswith(id) and not m.revoked]
+            if len(members) != 1 or not id:
+                raise NotFound("mesh.no_member", name=id[:80])
+            if not book.readmit(members[0].id):
+                raise UsageError("mesh.not_ejected", name=members[0].name)
+        finally:
+            book.close()
+        terminal.note("mesh.readmitted", name=members[0].name, owner=members[0].owner)
 
     cli.guard(terminal, work)
 

@@ -521,6 +521,7 @@ class Execution:
                 emit=self._emit,
                 save=keep_nothing,
                 language=self._intent.language,
+                run=self.run_id,
             )
         finally:
             shutil.rmtree(workdir, ignore_errors=True)

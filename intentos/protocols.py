@@ -69,6 +69,8 @@ class StepContext:
     keep_part: bool = True
     """Whether a step that is stopped saves what it has made so far. Not where the machine is wanted
     back at once and the step begins anew elsewhere."""
+    run: str = ""
+    """Id of the run, for records; empty where there is none, as in a trial."""
 
 
 class Executor(Protocol):

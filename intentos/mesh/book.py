@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 from intentos.errors import StoreError
 from intentos.types import Json, canonical_json, now, sha256
 
-from .wire import Entry, Outcome
+from .findings import Finding, keep
+from .trust import READMITTED, StandingRow
+from .wire import Correction, Entry, Outcome
 
 MIGRATIONS = (
     """
@@ -36,7 +38,21 @@ MIGRATIONS = (
     CREATE TABLE blobs (sha256 TEXT NOT NULL, owner TEXT NOT NULL, size INTEGER NOT NULL,
         at REAL NOT NULL, PRIMARY KEY (sha256, owner)) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE standings (node TEXT PRIMARY KEY, verified INTEGER NOT NULL,
+        doubts INTEGER NOT NULL, ejected TEXT NOT NULL, aside TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE settled_jobs (submitter TEXT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
+        at REAL NOT NULL, job TEXT NOT NULL, PRIMARY KEY (submitter, key)) WITHOUT ROWID;
+    CREATE TABLE vouchers (node TEXT NOT NULL, submitter TEXT NOT NULL, key TEXT NOT NULL,
+        PRIMARY KEY (node, submitter, key)) WITHOUT ROWID;
+    CREATE INDEX vouchers_of ON vouchers (submitter, key);
+    CREATE TABLE corrections (seq INTEGER PRIMARY KEY, submitter TEXT NOT NULL, key TEXT NOT NULL,
+        at TEXT NOT NULL, node TEXT NOT NULL, what TEXT NOT NULL, before TEXT NOT NULL)
+    """,
 )
+KEEP_JOBS_SECONDS = 24 * 3600.0
+"""How long a job is kept to be done again, should who did it turn out to lie: its inputs lie at the
+hub as long."""
 NOTHING = "0" * 64
 """What the first line of the record comes after."""
 
@@ -49,19 +65,6 @@ class Member(NamedTuple):
     name: str
     role: str
     revoked: bool
-
-
-class Settlement(NamedTuple):
-    """One job that is over."""
-
-    submitter: str
-    owner: str
-    """The submitter's."""
-    key: str
-    code_hash: str
-    outcome: Outcome
-    paid: tuple[tuple[str, str, float], ...] = ()
-    """(node, its owner, seconds) of everybody whose work counted."""
 
 
 class Book:
@@ -164,41 +167,19 @@ class Book:
 
     # ---- jobs -------------------------------------------------------------------------------
 
-    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """Write down what came of jobs, all in one transaction; True: it was not there before."""
-        if not settlements:
+    def settle(
+        self, findings: Sequence[Finding], standings: Sequence[StandingRow] = ()
+    ) -> list[bool]:
+        """Write down what came of jobs and nodes, all in one transaction; True: it was new."""
+        if not findings:
             return []
-        at = now().isoformat()
-        new = []
         with self._writing() as database:
             lines: list[tuple[str, Json]] = []
-            for one in settlements:
-                outcome = one.outcome.model_dump_json()
-                added = database.execute(
-                    "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?)",
-                    (one.submitter, one.key, one.outcome.node, at, outcome),
-                ).rowcount
-                new.append(bool(added))
-                if not added:
-                    continue
-                for node, owner, seconds in one.paid:
-                    database.execute(
-                        "INSERT INTO payments VALUES (?, ?, ?, ?, ?, ?)",
-                        (one.submitter, one.key, one.owner, owner, node, seconds),
-                    )
-                lines.append(
-                    (
-                        "settled",
-                        {
-                            "submitter": one.submitter,
-                            "key": one.key,
-                            "code": one.code_hash,
-                            "outcome": sha256(outcome.encode()),
-                            "ok": one.outcome.result is not None,
-                            "verified": one.outcome.verified,
-                            "paid": [list(paid) for paid in one.paid],
-                        },
-                    )
+            new = [keep(database, finding, lines) for finding in findings]
+            for row in standings:
+                database.execute(
+                    "INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?)",
+                    (*row[:4], " ".join(row.aside)),
                 )
             _write_down(database, lines)
         return new
@@ -219,6 +200,64 @@ class Book:
             found[giver] = found.get(giver, 0.0) + seconds
             found[taker] = found.get(taker, 0.0) - seconds
         return found
+
+    # ---- trust -------------------------------------------------------------------------------
+
+    def standings(self) -> list[StandingRow]:
+        """Return what is known of the nodes."""
+        rows = self._rows("SELECT node, verified, doubts, ejected, aside FROM standings")
+        return [StandingRow(row[0], row[1], row[2], row[3], tuple(row[4].split())) for row in rows]
+
+    def readmit(self, node: str) -> bool:
+        """Give a node work again, as to a newcomer; False: it was neither out nor set aside."""
+        with self._writing() as database:
+            found = database.execute(
+                "UPDATE standings SET verified = 0, doubts = ?, ejected = '', aside = '' "
+                "WHERE node = ? AND (ejected <> '' OR aside <> '')",
+                (READMITTED, node),
+            ).rowcount
+            if found:
+                _write_down(database, [("readmitted", {"node": node})])
+        return bool(found)
+
+    def unvouched(self, node: str, kind: str = "") -> list[tuple[str, str, str]]:
+        """Return (submitter, key, job) of what a node vouched for and nobody of good standing.
+
+        ``kind``: only of that kind of work.
+        """
+        rows: list[tuple[str, str, str]] = self._rows(
+            "SELECT j.submitter, j.key, j.job FROM vouchers v "
+            "JOIN settled_jobs j ON j.submitter = v.submitter AND j.key = v.key "
+            "WHERE v.node = ? AND (? = '' OR j.kind = ?) AND NOT EXISTS ("
+            " SELECT 1 FROM vouchers o LEFT JOIN standings s ON s.node = o.node"
+            " WHERE o.submitter = v.submitter AND o.key = v.key AND coalesce(s.ejected, '') = ''"
+            " AND instr(' ' || coalesce(s.aside, '') || ' ', ' ' || j.kind || ' ') = 0)",
+            node,
+            kind,
+            kind,
+        )
+        return rows
+
+    def corrections(self, submitter: str, since: int, most: int = 500) -> list[Correction]:
+        """Return which of somebody's results turned out wrong after ``since``, in order."""
+        rows = self._rows(
+            "SELECT seq, key, at, node, what FROM corrections WHERE submitter = ? AND seq > ? "
+            "ORDER BY seq LIMIT ?",
+            submitter,
+            since,
+            most,
+        )
+        names = ("seq", "key", "at", "node", "what")
+        return [Correction.model_validate(dict(zip(names, row, strict=True))) for row in rows]
+
+    def forget_jobs(self, before: float) -> None:
+        """Remove the jobs that are too old to be done again."""
+        with self._writing() as database:
+            database.execute("DELETE FROM settled_jobs WHERE at < ?", (before,))
+            database.execute(
+                "DELETE FROM vouchers WHERE NOT EXISTS (SELECT 1 FROM settled_jobs j WHERE "
+                "j.submitter = vouchers.submitter AND j.key = vouchers.key)"
+            )
 
     # ---- the record --------------------------------------------------------------------------
 

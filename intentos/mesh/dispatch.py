@@ -1,40 +1,40 @@
-"""Hands jobs to nodes, hands them on when a node goes, and settles what comes back.
+"""Hands jobs to nodes, hands them on when a node goes, and takes in what they say.
 
 Jobs wait in a JetStream work queue that only the hub touches; an unsettled one is delivered again
-after a crash. What came of a job is settled in the book first and acknowledged to the queue after,
-many in one transaction, so that the disk is forced once for all of them.
+after a crash. Whether an answer is right is the verifier's matter, writing it down the settler's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import hashlib
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from intentos.errors import StoreError
+from typing import TYPE_CHECKING, Literal
 
 from .blobs import Blobs, Grant
-from .book import Book, Member, Settlement
+from .book import Book, Member
 from .choose import Chooser
+from .findings import Ejected, Finding, Settlement
 from .identity import Identity
+from .open_job import Attempt, Open, Vote
 from .roster import Node, Roster
-from .votes import agree
+from .settle import Settler, settled
+from .trust import RANDOM, TRUSTED, Trust
+from .verify import How, Verifier
 from .wire import (
-    Answer,
     BadMessage,
     Command,
+    Commit,
     Done,
-    Head,
     Job,
     Outcome,
     Task,
     Told,
+    kind_of,
     opened,
     seal,
     unseal,
@@ -48,8 +48,6 @@ LEASE_SECONDS = 6.0
 """After which the queue delivers a job again that nobody says is being worked on."""
 MOST_OPEN = 512
 """Jobs that are in the hub's hands at a time; the others wait in the queue."""
-MOST_TOGETHER = 256
-"""Outcomes in one transaction."""
 MOST_ATTEMPTS = 5
 PATIENCE = 6.0
 """Seconds that a job waits while no node that is there could ever do it."""
@@ -57,61 +55,8 @@ ARRIVAL_SECONDS = 0.75
 """After which a node has surely heard of what it was handed."""
 GRACE = 30.0
 """Seconds beyond a step's own time that a node may take for files and starting."""
-SPOT = 0.1
-"""Share of jobs that a second owner's node repeats."""
-
-
-@dataclass
-class Attempt:
-    """One node's try at a job."""
-
-    nonce: str
-    node: Node
-    since: float
-    missed: int = 0
-    """Heartbeats in a row of its node that do not name it."""
-    lost: bool = False
-    """Nothing is expected of it any more, but a late answer is still good."""
-
-
-@dataclass
-class Open:
-    """One job that is not over."""
-
-    job: Job
-    submitter: Member
-    ack: str
-    """Where the queue hears that it is over."""
-    wanted: int
-    """Answers that must agree."""
-    sampled: bool = False
-    """Whether it is to be repeated: where no other owner can, its sender does."""
-    since: float = field(default_factory=time.monotonic)
-    attempts: dict[str, Attempt] = field(default_factory=dict)
-    votes: list[tuple[Attempt, Done, float]] = field(default_factory=list)
-    without: set[str] = field(default_factory=set)
-    """Nodes that refused it."""
-    why: str = ""
-    waiting: bool = False
-    over: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Unique among all jobs ever."""
-        return self.submitter.id, self.job.key
-
-    @property
-    def going(self) -> list[Attempt]:
-        """Attempts that an answer is expected of."""
-        voted = {attempt.nonce for attempt, _, _ in self.votes}
-        return [a for a in self.attempts.values() if not a.lost and a.nonce not in voted]
-
-    @property
-    def asked(self) -> frozenset[str]:
-        """Ids and, among those that voted or try, owners that are not asked again."""
-        owners = {a.node.member.owner for a in self.going}
-        owners |= {attempt.node.member.owner for attempt, _, _ in self.votes}
-        return frozenset(owners | self.without)
+MOST_SILENT = 6
+"""Heartbeats after which an answer that a node has bound itself to is given up."""
 
 
 class Dispatcher:
@@ -126,6 +71,7 @@ class Dispatcher:
         blobs: Blobs,
         roster: Roster,
         chooser: Chooser,
+        trust: Trust,
         member: Callable[[str], Member | None],
     ) -> None:
         """``member``: somebody who is let in, by id."""
@@ -139,14 +85,24 @@ class Dispatcher:
         self._open: dict[tuple[str, str], Open] = {}
         self._by_nonce: dict[str, Open] = {}
         self._waiting: deque[Open] = deque()
-        self._settling: asyncio.Queue[tuple[Open | None, Settlement, str]] = asyncio.Queue()
+        self._trust = trust
+        self.settler = Settler(
+            identity=identity, nats=nats, book=book, trust=trust, written=self._written
+        )
+        self._verifier = Verifier(
+            book=book,
+            roster=roster,
+            trust=trust,
+            put=self._put,
+            again=self._take_in,
+            gone=self.gone,
+        )
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
-        self.head = ""
-        """The newest head of the record, sealed."""
-        self.settled = 0
         self.reassigned = 0
+        self.handed = 0
+        """Tasks given to nodes, jobs, repetitions and canaries alike."""
 
     async def start(self) -> None:
         """Bind to the queue, and work until :meth:`stop`."""
@@ -179,11 +135,14 @@ class Dispatcher:
                 max_ack_pending=MOST_OPEN,
             ),
         )
-        await asyncio.to_thread(self._seal_head)
+        await asyncio.to_thread(self.settler.seal_head)
         self._tasks = [
             asyncio.create_task(work(), name=work.__name__)
-            for work in (self._place_all, self._settle_all, self._look_after)
+            for work in (self._place_all, self.settler.settle_all, self._look_after)
         ]
+        # What a hub before this one did not come to do again.
+        for node in self._trust.ejected():
+            self._verifier.look_again_at(node, "", self._member)
 
     async def stop(self) -> None:
         """Work no more; what is not settled stays in the queue."""
@@ -227,35 +186,49 @@ class Dispatcher:
         outcome = self._book.outcome(submitter.id, job.key)
         if outcome is not None:
             await self._nats.publish(message.reply, b"+ACK")
-            await self.tell(submitter.id, job.reply, settled(job.key, outcome, self.head))
+            answer = settled(job.key, outcome, self.settler.head)
+            await self.settler.tell(submitter.id, job.reply, answer)
             return
         wanted = {"none": 1, "jury2": 2, "jury3": 2}.get(job.verify, 1)
-        sampled = job.verify == "spot" and random.random() < SPOT
-        if sampled and self._another_owner(job, submitter):
-            wanted = 2
-        found = Open(job, submitter, message.reply, wanted, sampled=sampled)
+        self._take_in(Open(job, submitter, message.reply, wanted))
+
+    def _take_in(self, found: Open) -> None:
         self._open[found.key] = found
         self._queue(found)
+        if found.purpose != "job":
+            self._judge(found)
 
     def done(self, node: Node, data: bytes) -> None:
-        """Take in an answer of a node; one that is not its own, or to nothing, is dropped."""
+        """Take in an answer of a node, or its hash; one to nothing that it has is dropped."""
+        if kind_of(data) == "commit":
+            self._committed(node, data)
+            return
         try:
             done = unseal(Done, data, node.member.id)
         except BadMessage:
             return
-        found = self._by_nonce.get(done.nonce)
-        attempt = found.attempts.get(done.nonce) if found is not None else None
-        if found is None or attempt is None or attempt.node is not node or found.over:
+        known = self._attempt(node, done)
+        if known is None:
             return
-        if (done.submitter, done.key) != found.key:
-            return
+        found, attempt = known
+        if done.result is not None and found.commits:
+            if not attempt.asked:
+                return  # before it was asked for, nobody may show anything
+            if hashlib.sha256(data).hexdigest() != attempt.commit:
+                self._verifier.broke_word(attempt)
+                return
         node.running.discard(done.nonce)
+        node.owing.discard(done.nonce)
         self._wake.set()
-        if done.outcome == "result":
-            seconds = time.monotonic() - attempt.since
+        if done.result is not None:
+            seconds = attempt.seconds or time.monotonic() - attempt.since
             node.trouble = 0
-            found.votes.append((attempt, done, seconds))
-            self._chooser.learned(_kind(found.job), node.member.id, seconds)
+            node.device = done.result.device
+            member = node.member
+            vote = Vote(member.id, member.name, member.owner, done.result, seconds, attempt.nonce)
+            found.votes.append(vote)
+            self._chooser.learned(found.job.work, member.id, seconds)
+            self._verifier.heard(found, vote, others=self._another_for(found))
         else:
             attempt.lost = True
             if done.outcome == "refused":
@@ -263,6 +236,63 @@ class Dispatcher:
                 found.without.add(node.member.id)
                 found.why = done.why
         self._judge(found)
+
+    def _committed(self, node: Node, data: bytes) -> None:
+        try:
+            commit = unseal(Commit, data, node.member.id)
+        except BadMessage:
+            return
+        known = self._attempt(node, commit)
+        if known is None:
+            return
+        found, attempt = known
+        if not attempt.commit and found.commits:  # the first word counts
+            self._bind(found, attempt, commit.sha256)
+
+    def held(self, node: Node, data: bytes) -> None:
+        """Take in an answer of a node that speaks through the hub: it lies here, and binds it."""
+        try:
+            done = unseal(Done, data, node.member.id)
+        except BadMessage:
+            return
+        known = self._attempt(node, done)
+        if known is None or done.result is None or not known[0].commits or known[1].commit:
+            self.done(node, data)
+        else:
+            self._bind(*known, hashlib.sha256(data).hexdigest())
+
+    def _bind(self, found: Open, attempt: Attempt, digest: str) -> None:
+        attempt.commit = digest
+        attempt.seconds = time.monotonic() - attempt.since
+        attempt.node.running.discard(attempt.nonce)
+        attempt.node.owing.add(attempt.nonce)
+        self._wake.set()
+        self._reveal(found)
+
+    def _attempt(self, node: Node, said: Done | Commit) -> tuple[Open, Attempt] | None:
+        """Return what a node speaks of, if it was handed to just this node and is not over."""
+        found = self._by_nonce.get(said.nonce)
+        attempt = found.attempts.get(said.nonce) if found is not None else None
+        if found is None or attempt is None or attempt.node is not node or found.over:
+            return None
+        voted = any(vote.nonce == said.nonce for vote in found.votes)
+        return None if voted or (said.submitter, said.key) != found.key else (found, attempt)
+
+    def _reveal(self, found: Open) -> None:
+        """Ask for the answers once everybody who is to give one is bound to it."""
+        going = found.going
+        if found.over or not going or not all(attempt.commit for attempt in going):
+            return
+        if found.missing > 0 and self._another_for(found):
+            return
+        for attempt in going:
+            if not attempt.asked:
+                attempt.asked = time.monotonic()
+                self._command(attempt, "reveal")
+
+    def _command(self, attempt: Attempt, what: Literal["cancel", "reveal"]) -> None:
+        command = Command(what=what, nonce=attempt.nonce)
+        self.settler.soon(f"ctl.{attempt.node.member.id}", seal(self._identity, command))
 
     def compare(self, node: Node, running: tuple[str, ...]) -> list[Command]:
         """Compare what a node says it has in hand with what it was handed; return what to tell it.
@@ -273,6 +303,16 @@ class Dispatcher:
             Command(what="cancel", nonce=nonce) for nonce in running if nonce not in self._by_nonce
         ]
         now, there = time.monotonic(), set(running)
+        for nonce in list(node.owing):
+            found = self._by_nonce.get(nonce)
+            attempt = found.attempts.get(nonce) if found is not None else None
+            if found is None or attempt is None:
+                node.owing.discard(nonce)
+            elif attempt.asked and now - attempt.asked > ARRIVAL_SECONDS:
+                attempt.missed += 1
+                commands.append(Command(what="reveal", nonce=nonce))
+                if attempt.missed > MOST_SILENT:
+                    self._lose(found, attempt)
         for nonce in list(node.running):
             found = self._by_nonce.get(nonce)
             attempt = found.attempts.get(nonce) if found is not None else None
@@ -294,6 +334,8 @@ class Dispatcher:
         found = self._by_nonce.get(told.nonce)
         if found is None or found.over or (told.submitter, told.key) != found.key:
             return None
+        if found.purpose != "job":
+            return None
         attempt = found.attempts.get(told.nonce)
         first = next(iter(found.going), None)
         # Of several that do the same, one is heard.
@@ -304,14 +346,18 @@ class Dispatcher:
     def cancel(self, submitter: str, key: str) -> bool:
         """End a job that its sender no longer wants; False: there is none that goes on."""
         found = self._open.get((submitter, key))
-        if found is None or found.over:
+        if found is None or found.over or found.purpose != "job":
             return False
-        self._settle(found, Outcome(why="canceled"), ())
+        self._settle(found, Outcome(why="canceled"))
         return True
 
     def gone(self, id: str) -> None:
         """Take everything from a node that is not there any more, or may not be."""
+        out = self._trust.of(id).ejected
         for found in list(self._open.values()):
+            if out and any(vote.node == id for vote in found.votes) and not found.over:
+                found.votes = [vote for vote in found.votes if vote.node != id]
+                self._judge(found)
             for attempt in found.going:
                 if attempt.node.member.id == id:
                     self._lose(found, attempt)
@@ -325,14 +371,6 @@ class Dispatcher:
     def look(self) -> None:
         """Look for nodes for what waits: somebody is free."""
         self._wake.set()
-
-    def tell_soon(self, member: str, reply: str, message: Answer) -> None:
-        """Say something to a member's connection, without waiting for it."""
-        self._soon(f"out.{member}.{reply}", seal(self._identity, message))
-
-    async def tell(self, member: str, reply: str, message: Answer | Told) -> None:
-        """Say something to a member's connection."""
-        await self._nats.publish(f"out.{member}.{reply}", seal(self._identity, message))
 
     # ---- out ------------------------------------------------------------------------------------
 
@@ -368,23 +406,25 @@ class Dispatcher:
     async def _place(self, found: Open) -> bool:
         """Hand a job to as many nodes as it still wants; False: not to all of them."""
         while True:
-            more = self._missing(found)
-            if more <= 0:
+            if found.missing <= 0:
+                self._reveal(found)
                 return True
             owner = found.submitter.owner
             nodes = self._roster.free(found.job, owner, without=found.asked)
             if not nodes:
                 return False
-            await self._hand(found, self._chooser.choose(_kind(found.job), nodes))
-
-    def _missing(self, found: Open) -> int:
-        first = 3 if found.job.verify == "jury3" else found.wanted
-        best = max((len(group) for group in _groups(found)), default=0)
-        # Disagreement asks for one more at a time.
-        need = first if not found.votes else max(found.wanted - best, first - len(found.votes))
-        if found.votes and best >= found.wanted:
-            need = 0
-        return need - len(found.going)
+            if found.purpose == "again":
+                nodes = [n for n in nodes if n.standing.verified >= TRUSTED] or nodes
+            first = not found.attempts and found.purpose == "job"
+            # Who is the second may be foreseen by nobody.
+            node = self._chooser.choose(found.job.work, nodes) if first else RANDOM.choice(nodes)
+            without = found.asked | {node.member.owner}
+            others = self._roster.able(found.job, owner, without=without)
+            self._verifier.sample(found, node, others=others)
+            await self._hand(found, node)
+            canary = self._verifier.canary(found, node)
+            if canary is not None:
+                self._take_in(canary)
 
     async def _hand(self, found: Open, node: Node) -> None:
         job, now = found.job, time.time()
@@ -404,15 +444,21 @@ class Dispatcher:
             until=until,
             bytes=max(job.limits.artifact_bytes, 4 * job.limits.output_bytes),
         )
+        # What would tell a node how closely it is watched, or who waits, is not for it.
+        shown = job.model_copy(
+            update={"reply": secrets.token_hex(8), "verify": "spot", "node": None}
+        )
         task = Task(
-            job=job,
+            job=shown,
             submitter=found.submitter.id,
             owner=owner,
             nonce=nonce,
             downloads=downloads,
             upload=self._blobs.grant(upload),
-            head=self.head,
+            head=self.settler.head,
+            commit=found.commits,
         )
+        self.handed += 1
         attempt = Attempt(nonce, node, time.monotonic())
         found.attempts[nonce] = attempt
         self._by_nonce[nonce] = found
@@ -422,6 +468,7 @@ class Dispatcher:
     def _lose(self, found: Open, attempt: Attempt) -> None:
         attempt.lost = True
         attempt.node.running.discard(attempt.nonce)
+        attempt.node.owing.discard(attempt.nonce)
         self.reassigned += 1
         self._judge(found)
 
@@ -431,110 +478,92 @@ class Dispatcher:
         """Settle a job if it can be, else look for another node."""
         if found.over:
             return
-        groups = _groups(found)
-        best = max(groups, key=len, default=[])
+        if found.purpose == "canary":
+            self._judge_canary(found)
+            return
+        another = self._another_for(found)
+        if another and self._verifier.wants_more(found):
+            self._queue(found)
+        groups = found.groups
+        best = groups[0] if groups else []
         if len(best) >= found.wanted:
-            checked = len(best) > 1
-            alone = "alone" if found.sampled else "none"
-            self._accept(found, best, "agreed" if checked else alone)
+            if any(attempt.asked for attempt in found.going):
+                return  # who is bound to an answer gives it, also one that is outvoted
+            alone: How = "alone" if found.sampled else "none"
+            self._accept(found, best, "agreed" if len(best) > 1 else alone)
             return
         if found.going:
+            self._reveal(found)
             return
         tried = len(found.attempts) >= MOST_ATTEMPTS
         if tried and not found.votes:
-            self._settle(found, Outcome(why=found.why or "lost"), ())
-        elif best and (tried or not self._another_for(found)):
-            if len(groups) == 1:
-                self._accept(found, best, "alone")
+            self._fail(found, found.why or "lost")
+        elif best and (tried or not another):
+            split = len(groups) > 1 and len(groups[1]) == len(best)
+            if not split:
+                self._accept(found, best, "agreed" if len(best) > 1 else "alone")
             else:  # they disagree and nobody is left to decide: the sender's own machine does
-                self._settle(found, Outcome(why="disagreement"), ())
+                self._fail(found, "disagreement")
         else:
             self._queue(found)
+
+    def _judge_canary(self, found: Open) -> None:
+        if found.votes:
+            self._close(found)
+            self._verifier.judge_canary(found, found.votes[0])
+        elif any(attempt.lost for attempt in found.attempts.values()):
+            self._close(found)
+            self._forget(found)
 
     def _another_for(self, found: Open) -> bool:
         return self._roster.able(found.job, found.submitter.owner, without=found.asked)
 
-    def _another_owner(self, job: Job, submitter: Member) -> bool:
-        owners = {
-            node.member.owner
-            for node in self._roster.every()
-            if node.there and node.could(job, submitter.owner)
-        }
-        return len(owners) > 1
+    def _accept(self, found: Open, group: list[Vote], how: How) -> None:
+        self._close(found)
+        self._verifier.accept(found, group, how)
 
-    def _accept(self, found: Open, group: list[tuple[Attempt, Done, float]], how: str) -> None:
-        attempt, done, seconds = group[0]
-        member = attempt.node.member
-        outcome = Outcome.model_validate(
-            {
-                "result": done.result,
-                "node": member.id,
-                "node_name": member.name,
-                "owner": member.owner,
-                "seconds": seconds,
-                "verified": how,
-                "attempts": len(found.attempts),
-            }
-        )
-        paid = tuple((a.node.member.id, a.node.member.owner, took) for a, _, took in group)
-        self._settle(found, outcome, paid)
+    def _fail(self, found: Open, why: str) -> None:
+        if found.purpose == "job":
+            self._settle(found, Outcome(why=why))
+            return
+        self._close(found)
+        if found.purpose == "again":
+            self._verifier.give_up(found)
+        else:
+            self._forget(found)
 
-    def _settle(
-        self, found: Open, outcome: Outcome, paid: tuple[tuple[str, str, float], ...]
-    ) -> None:
-        found.over = True
-        for attempt in found.going:
-            attempt.node.running.discard(attempt.nonce)
-            command = Command(what="cancel", nonce=attempt.nonce)
-            self._soon(f"ctl.{attempt.node.member.id}", seal(self._identity, command))
+    def _settle(self, found: Open, outcome: Outcome) -> None:
+        self._close(found)
         settlement = Settlement(
             submitter=found.submitter.id,
             owner=found.submitter.owner,
             key=found.job.key,
             code_hash=found.job.step.code_hash,
             outcome=outcome,
-            paid=paid,
         )
-        self._settling.put_nowait((found, settlement, found.job.reply))
+        self._put(found, settlement)
 
-    def _soon(self, subject: str, data: bytes) -> None:
-        async def publish() -> None:
-            await self._nats.publish(subject, data)
+    def _close(self, found: Open) -> None:
+        found.over = True
+        for attempt in found.going:
+            attempt.node.running.discard(attempt.nonce)
+            attempt.node.owing.discard(attempt.nonce)
+            self._command(attempt, "cancel")
 
-        task = asyncio.create_task(publish())
-        task.add_done_callback(lambda done: done.exception() if not done.cancelled() else None)
+    def _put(self, found: Open | None, finding: Finding) -> None:
+        self.settler.put(found, finding)
 
-    async def _settle_all(self) -> None:
-        while True:
-            batch = [await self._settling.get()]
-            while len(batch) < MOST_TOGETHER and not self._settling.empty():
-                batch.append(self._settling.get_nowait())
-            while True:
-                try:
-                    await asyncio.to_thread(self._write, [one for _, one, _ in batch])
-                    break
-                except StoreError:
-                    # A full disk: nothing is acknowledged until it can be kept.
-                    await asyncio.sleep(0.5)
-            for found, one, reply in batch:
-                if found is not None:
-                    await self._nats.publish(found.ack, b"+ACK")
-                    del self._open[found.key]
-                    for nonce in found.attempts:
-                        self._by_nonce.pop(nonce, None)
-                await self.tell(one.submitter, reply, settled(one.key, one.outcome, self.head))
-            self.settled += len(batch)
+    def _written(self, found: Open | None, finding: Finding) -> None:
+        """Hear that something is in the book."""
+        if found is not None:
+            self._forget(found)
+        if isinstance(finding, Ejected):
+            self._verifier.look_again_at(finding.node, finding.kind, self._member)
 
-    def _write(self, settlements: list[Settlement]) -> None:
-        self._book.settle(settlements)
-        self._seal_head()
-
-    def _seal_head(self) -> None:
-        import base64
-
-        seq, digest = self._book.head()
-        head = Head(hub=self._identity.id, seq=seq, hash=digest)
-        self.head = base64.b64encode(seal(self._identity, head)).decode()
+    def _forget(self, found: Open) -> None:
+        self._open.pop(found.key, None)
+        for nonce in found.attempts:
+            self._by_nonce.pop(nonce, None)
 
     # ---- looking after --------------------------------------------------------------------------
 
@@ -546,40 +575,19 @@ class Dispatcher:
             if now - renewed > LEASE_SECONDS / 3:
                 renewed = now
                 for found in list(self._open.values()):
-                    await self._nats.publish(found.ack, b"+WPI")
+                    if found.ack:
+                        await self._nats.publish(found.ack, b"+WPI")
             for found in list(self._open.values()):
                 for attempt in found.going:
                     overdue = now - attempt.since > found.job.limits.wall_time + GRACE
                     if not attempt.node.there or overdue:
                         self._lose(found, attempt)
+                self._reveal(found)
                 idle = found.waiting and not found.going and not found.over
                 if idle and now - found.since > PATIENCE and not self._another_for(found):
                     if found.votes:
                         self._judge(found)
                     else:
-                        self._settle(found, Outcome(why=found.why or "nobody"), ())
+                        self._fail(found, found.why or "nobody")
             if self._waiting:
                 self._wake.set()
-
-
-def settled(key: str, outcome: Outcome, head: str) -> Answer:
-    """Return what a member is told of a job that is over."""
-    return Answer(id=key, status="settled", outcome=outcome, head=head)
-
-
-def _kind(job: Job) -> str:
-    return f"{job.step.language}:{job.step.code_hash[:16]}"
-
-
-def _groups(found: Open) -> list[list[tuple[Attempt, Done, float]]]:
-    """Return the votes by what they say."""
-    groups: list[list[tuple[Attempt, Done, float]]] = []
-    for vote in found.votes:
-        for group in groups:
-            first, own = group[0][1].result, vote[1].result
-            if first is not None and own is not None and agree(first, own):
-                group.append(vote)
-                break
-        else:
-            groups.append([vote])
-    return groups

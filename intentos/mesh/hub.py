@@ -22,9 +22,9 @@ from intentos.types import now
 
 from . import pin
 from .blobs import Blobs, Grant
-from .book import Book, Member
+from .book import KEEP_JOBS_SECONDS, Book, Member
 from .choose import Chooser, LeastLoaded
-from .dispatch import Dispatcher, settled
+from .dispatch import Dispatcher
 from .door import Door
 from .identity import Identity
 from .invite import Joined
@@ -32,6 +32,8 @@ from .line import connected, shut
 from .phone import Phones
 from .roster import Roster
 from .server import Server
+from .settle import settled
+from .trust import READMITTED, Trust
 from .wire import (
     Answer,
     BadMessage,
@@ -83,7 +85,8 @@ class Hub:
         self._members: dict[str, Member] = {}
         self._admitting = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
-        self.roster = Roster()
+        self.trust = Trust()
+        self.roster = Roster(self.trust)
         self._nats: Client | None = None
 
     async def start(self) -> None:
@@ -117,6 +120,7 @@ class Hub:
         self.blobs = Blobs(self.folder / "blobs", self.book)
         self.blobs.sweep()
         self._refresh()
+        self.trust.load(self.book.standings())
         self.server = Server(
             folder=self.folder,
             host=self.host,
@@ -145,6 +149,7 @@ class Hub:
             blobs=self.blobs,
             roster=self.roster,
             chooser=self._chooser,
+            trust=self.trust,
             member=self._members.get,
         )
         await self.dispatcher.start()
@@ -254,10 +259,16 @@ class Hub:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if await asyncio.to_thread(self.book.changed):
+                self._readmit()
                 await self.renew()
             if time.monotonic() - swept > 3600:
                 swept = time.monotonic()
                 await asyncio.to_thread(self.blobs.sweep)
+                await asyncio.to_thread(self.book.forget_jobs, time.time() - KEEP_JOBS_SECONDS)
+
+    def _readmit(self) -> None:
+        """Give a node work again whose ejection somebody has taken back."""
+        self.trust.load([row for row in self.book.standings() if row.doubts == READMITTED])
 
     # ---- what comes in ------------------------------------------------------------------------
 
@@ -304,12 +315,12 @@ class Hub:
         node = self.roster.get(id)
         to = self.dispatcher.event(node, told) if node is not None else None
         if to is not None:
-            await self.dispatcher.tell(*to, told)
+            await self.dispatcher.settler.tell(*to, told)
 
     def _phone_done(self, id: str, data: bytes) -> None:
         node = self.roster.get(id)
         if node is not None:
-            self.dispatcher.done(node, data)
+            self.dispatcher.held(node, data)
 
     def _made_for_phones(self) -> Registry:
         if self._registry is None:
@@ -326,7 +337,7 @@ class Hub:
             else:
                 request = unseal(Request, message.data, member.id)
                 answer = await asyncio.to_thread(self._answer, member, request)
-                await self.dispatcher.tell(member.id, request.reply, answer)
+                await self.dispatcher.settler.tell(member.id, request.reply, answer)
         except BadMessage:
             return  # nobody can be told: where the answer goes stood in what cannot be read
 
@@ -334,12 +345,12 @@ class Hub:
         why = self._refusal(member, job)
         if why:
             answer = Answer(id=job.key, status="refused", why=why)
-            await self.dispatcher.tell(member.id, job.reply, answer)
+            await self.dispatcher.settler.tell(member.id, job.reply, answer)
             return
         outcome = self.book.outcome(member.id, job.key)
         if outcome is not None:
-            answer = settled(job.key, outcome, self.dispatcher.head)
-            await self.dispatcher.tell(member.id, job.reply, answer)
+            answer = settled(job.key, outcome, self.dispatcher.settler.head)
+            await self.dispatcher.settler.tell(member.id, job.reply, answer)
             return
         headers = {"Nats-Msg-Id": f"{member.id}.{job.key}"}
         accepting = await self._js.publish_async(f"jobs.{member.id}", data, headers=headers)
@@ -347,7 +358,7 @@ class Hub:
         def accepted(done: asyncio.Future[PubAck]) -> None:
             # Unanswered, the sender asks again under the same key.
             if not done.cancelled() and done.exception() is None:
-                self.dispatcher.tell_soon(
+                self.dispatcher.settler.tell_soon(
                     member.id, job.reply, Answer(id=job.key, status="accepted")
                 )
 
@@ -364,7 +375,7 @@ class Hub:
         return ""
 
     def _answer(self, member: Member, request: Request) -> Answer:
-        head = self.dispatcher.head
+        head = self.dispatcher.settler.head
         answer = Answer(id=request.id, status="ok", head=head)
         match request.what:
             case "upload":
@@ -395,6 +406,9 @@ class Hub:
                 return answer.model_copy(update={"status": "ok" if known else "unknown"})
             case "peers":
                 return answer.model_copy(update={"peers": self.roster.peers()})
+            case "corrections":
+                found = tuple(self.book.corrections(member.id, request.since))
+                return answer.model_copy(update={"corrections": found})
             case "audit":
                 entries = tuple(self.book.entries(request.since))
                 return answer.model_copy(update={"entries": entries})

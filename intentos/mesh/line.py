@@ -264,6 +264,8 @@ class Line:
         self._answers: dict[str, asyncio.Queue[Answer | Told | None]] = {}
         self.heads: list[str] = []
         """Sealed heads of the hub's record that came with answers, the newest last."""
+        self.corrected: list[Answer] = []
+        """What the hub told of results that had been settled otherwise before."""
 
     async def __aenter__(self) -> Line:
         """Connect; raises ExecutorUnavailable where the hub does not answer."""
@@ -354,7 +356,9 @@ class Line:
             if answer.head and (not self.heads or self.heads[-1] != answer.head):
                 self.heads.append(answer.head)
                 del self.heads[:-100]
-            if answer.id in self._answers:
+            if answer.status == "corrected":
+                self.corrected.append(answer)
+            elif answer.id in self._answers:
                 self._answers[answer.id].put_nowait(answer)
 
     # ---- blobs --------------------------------------------------------------------------------

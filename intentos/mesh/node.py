@@ -44,6 +44,7 @@ from .wire import (
     BadMessage,
     Blob,
     Command,
+    Commit,
     Done,
     Heartbeat,
     Offer,
@@ -107,6 +108,8 @@ class Node:
         self._jobs: dict[str, _Job] = {}
         self._answers: dict[str, bytes] = {}
         """The last ones, by nonce: one that was lost on the way is asked for again."""
+        self._commits: dict[str, bytes] = {}
+        """Of those that the hub has not asked for yet: their hashes, sealed."""
         self._tell_offer = True
         self._stopping = ""
         self._over = asyncio.Event()
@@ -280,6 +283,13 @@ class Node:
                 with suppress(IntentOSError):
                     await self._heartbeat()
             elif command.what == "again":
+                said = self._commits.get(command.nonce or "")
+                said = said or self._answers.get(command.nonce or "")
+                if said is not None:
+                    with suppress(IntentOSError):
+                        await self._line.say("done", said)
+            elif command.what == "reveal":
+                self._commits.pop(command.nonce or "", None)
                 if command.nonce in self._answers:
                     with suppress(IntentOSError):
                         await self._line.say("done", self._answers[command.nonce])
@@ -332,8 +342,18 @@ class Node:
             )
             data = seal(self._identity, done)
             self._answers[task.nonce] = data
-            while len(self._answers) > ANSWERS_KEPT:
-                self._answers.pop(next(iter(self._answers)))
+            while len(self._answers) > ANSWERS_KEPT + 2 * self._lending.slots:
+                oldest = next(iter(self._answers))
+                self._answers.pop(oldest)
+                self._commits.pop(oldest, None)
+            if task.commit and result is not None:
+                commit = Commit(
+                    key=task.job.key,
+                    submitter=task.submitter,
+                    nonce=task.nonce,
+                    sha256=sha256(data),
+                )
+                data = self._commits[task.nonce] = seal(self._identity, commit)
             with suppress(IntentOSError):  # cut off: the hub hands it to somebody else
                 await self._line.say("done", data)
 

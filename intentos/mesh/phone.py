@@ -317,7 +317,7 @@ class Phone:
         with suppress(BadMessage):
             command = unseal(Command, message.data, self._phones.identity.id)
             nonce = command.nonce or ""
-            if command.what == "again" and nonce in self._answers:
+            if command.what in ("again", "reveal") and nonce in self._answers:
                 self._phones.done(self._member.id, self._answers[nonce])
             elif command.what == "cancel" and nonce in self._tasks:
                 self._tasks[nonce].cancel()

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from .book import Member
+from .trust import Standing, Trust
 from .wire import Heartbeat, Job, Offer, Peer
 
 SILENCE = 1.5
@@ -23,6 +24,11 @@ class Node:
     """``time.monotonic()`` of its last heartbeat."""
     running: set[str] = field(default_factory=set)
     """Nonces of what it was handed and has not answered."""
+    owing: set[str] = field(default_factory=set)
+    """Nonces of what it has bound itself to and has not said."""
+    device: str = ""
+    """What its last answer was worked out on."""
+    standing: Standing = field(default_factory=Standing)
     trouble: int = 0
     """Refusals in a row; who refuses everything is asked last."""
 
@@ -46,7 +52,7 @@ class Node:
             return False
         if step.language == "kernel" and offer.kernels.get(step.code) != step.code_hash:
             return False
-        return True
+        return self.standing.serves(job.work)
 
     def free_for(self, job: Job, owner: str) -> bool:
         """Return whether it can do this job now."""
@@ -59,12 +65,16 @@ class Node:
 class Roster:
     """All nodes of a hub."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: Trust | None = None) -> None:
+        self._trust = trust or Trust()
         self._nodes: dict[str, Node] = {}
 
     def hear(self, member: Member, heartbeat: Heartbeat) -> Node:
         """Take in a heartbeat, and return the node."""
-        node = self._nodes.setdefault(member.id, Node(member))
+        node = self._nodes.get(member.id)
+        if node is None:
+            node = Node(member, standing=self._trust.of(member.id))
+            self._nodes[member.id] = node
         node.heard = time.monotonic()
         node.paused = heartbeat.paused
         if heartbeat.offer is not None:
@@ -112,6 +122,8 @@ class Roster:
                 state = "paused"
             if not node.there:
                 state = "gone"
+            if node.standing.ejected:
+                state = "ejected"
             found.append(
                 Peer.model_validate(
                     {
@@ -120,6 +132,7 @@ class Roster:
                         "owner": node.member.owner,
                         "state": state,
                         "paused": node.paused,
+                        "verified": node.standing.verified,
                         "running": len(node.running),
                         "slots": slots,
                         "offer": node.offer,

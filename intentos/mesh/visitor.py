@@ -37,8 +37,8 @@ async def errand(
     *,
     verify: Verify = "spot",
     node: str | None = None,
-) -> tuple[StepResult, Outcome]:
-    """Return what a step came to on the mesh, with its artifacts saved here.
+) -> tuple[StepResult, Outcome, str]:
+    """Return what a step came to on the mesh, with its artifacts saved here, and the job's key.
 
     Raises:
         ExecutorUnavailable: nobody could do it, or the mesh failed.
@@ -68,7 +68,7 @@ async def errand(
         known = ("nobody", "lost", "disagreement", "canceled")
         code = f"mesh.no_{outcome.why}" if outcome.why in known else "mesh.no_taker"
         raise ExecutorUnavailable(code, why=outcome.why)
-    return await _taken_home(line, job, outcome, outcome.result, context), outcome
+    return await _taken_home(line, job, outcome, outcome.result, context), outcome, job.key
 
 
 async def outcome_of(line: Line, job: Job, context: StepContext | None = None) -> Outcome:

@@ -101,6 +101,11 @@ class Job(Wire):
     node: Id | None = None
     """Only there; for tests and benchmarks."""
 
+    @property
+    def work(self) -> str:
+        """What kind of work it is, as the records of nodes are kept."""
+        return f"{self.step.language}:{self.step.code_hash[:16]}"
+
 
 class Task(Wire):
     """A job as the hub hands it to a node, on ``run.<id>``."""
@@ -118,6 +123,22 @@ class Task(Wire):
     """Grant for what the step leaves."""
     head: str = ""
     """The sealed :class:`Head` of the record, base64; the node keeps some."""
+    commit: bool = False
+    """Whether it is to say the hash of its answer first, and the answer when it is asked to."""
+
+
+class Commit(Wire):
+    """A node binds itself to its answer, on ``done.<id>``, before any other's is shown.
+
+    The answer is signed and holds the nonce, so that nobody can guess it from its hash.
+    """
+
+    kind: Literal["commit"] = "commit"
+    key: Key
+    submitter: Id
+    nonce: Nonce
+    sha256: Sha256
+    """Of the sealed :class:`Done`."""
 
 
 class Done(Wire):
@@ -153,9 +174,10 @@ class Command(Wire):
     """What the hub asks of a node, on ``ctl.<id>``."""
 
     kind: Literal["command"] = "command"
-    what: Literal["hello", "cancel", "again"]
+    what: Literal["hello", "cancel", "again", "reveal"]
     nonce: Nonce | None = None
-    """Of ``cancel`` and ``again``, which asks for an answer once more."""
+    """Of ``cancel``; ``again``, which asks once more for what was said last; and ``reveal``, which
+    asks for the answer that the node has bound itself to."""
 
 
 class Head(Wire):
@@ -173,12 +195,12 @@ class Request(Wire):
     kind: Literal["request"] = "request"
     id: Key
     reply: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-    what: Literal["upload", "result", "cancel", "peers", "audit", "download"]
+    what: Literal["upload", "result", "cancel", "peers", "audit", "download", "corrections"]
     key: Key | None = None
     """Of ``result``, ``cancel`` and ``download``."""
     blob: Blob | None = None
     since: int = Field(0, ge=0)
-    """Of ``audit``."""
+    """Of ``audit`` and ``corrections``."""
     bytes: int = Field(0, ge=0)
     """Of ``upload``: how much."""
 
@@ -189,8 +211,10 @@ class Peer(Frozen):
     id: Id
     name: Short
     owner: Short
-    state: Literal["free", "busy", "paused", "gone"]
+    state: Literal["free", "busy", "paused", "gone", "ejected"]
     paused: Short = ""
+    verified: int = 0
+    """Answers in a row that others confirmed."""
     running: int = 0
     slots: int = 0
     offer: Offer | None = None
@@ -208,18 +232,32 @@ class Entry(Frozen):
     hash: Sha256
 
 
+class Correction(Frozen):
+    """A result that a member already has and that turned out wrong."""
+
+    seq: int
+    key: Key
+    """Of the job; what is right now is asked for with ``result``."""
+    at: str
+    node: Id
+    """Whose answer it was."""
+    what: Literal["corrected", "doubtful"]
+    """``doubtful``: whoever did it has lied elsewhere, and nobody else could do it again."""
+
+
 class Answer(Wire):
     """What the hub answers to a request or a job, on ``out.<id>.<reply>``."""
 
     kind: Literal["answer"] = "answer"
     id: Key
     """Of the request, or the job's key."""
-    status: Literal["ok", "accepted", "settled", "refused", "unknown"]
+    status: Literal["ok", "accepted", "settled", "refused", "unknown", "corrected"]
     why: Annotated[str, Field(max_length=2000)] = ""
     grant: str = ""
     outcome: Outcome | None = None
     peers: tuple[Peer, ...] = ()
     entries: tuple[Entry, ...] = ()
+    corrections: tuple[Correction, ...] = ()
     head: str = ""
     """The sealed :class:`Head`, base64."""
 

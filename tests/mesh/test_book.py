@@ -11,7 +11,8 @@ import pytest
 
 from intentos.errors import StoreError
 from intentos.mesh.audit import compare, keep_heads, kept_heads
-from intentos.mesh.book import Book, Settlement, chained
+from intentos.mesh.book import Book, chained
+from intentos.mesh.findings import Settlement
 from intentos.mesh.identity import Identity
 from intentos.mesh.wire import Head, Outcome, seal
 

@@ -355,18 +355,3 @@ async def test_two_that_disagree_are_not_believed(village: Village, ann: Person)
     async with ann.line() as line:
         outcome = await outcome_of(line, job(line, "report n 1", verify="jury2"))
     assert (outcome.result, outcome.why) == (None, "disagreement")
-
-
-async def test_spot_checks_some(
-    village: Village, ann: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await neighbours(village, bo=WalledExecutor(), cy=WalledExecutor())
-    async with ann.line() as line:
-
-        async def checked(share: float) -> set[str]:
-            monkeypatch.setattr(dispatch, "SPOT", share)
-            jobs = [job(line, "report n 1", verify="spot") for _ in range(10)]
-            return {o.verified for o in await asyncio.gather(*(outcome_of(line, j) for j in jobs))}
-
-        assert await checked(1.0) == {"agreed"}
-        assert await checked(0.0) == {"none"}

@@ -170,9 +170,9 @@ async def test_where_nobody_else_can_check_this_machine_does(
     executor: type[WalledExecutor],
     code: str,
 ) -> None:
-    from intentos.mesh import dispatch
+    from intentos.mesh import verify
 
-    monkeypatch.setattr(dispatch, "SPOT", 1.0)
+    monkeypatch.setattr(verify, "SPOT", 1.0)
     await joined.lend(await joined.join("bo"), HandRegistry(executor()))
     registry = OwnRegistry(WalledExecutor(), WordsPeer())
     events = await ran(settings, store, registry, plan_of("report n 3"), "peer")

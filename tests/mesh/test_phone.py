@@ -109,7 +109,7 @@ def kernel_job(line: Line, kernels: Registry, name: str, arguments: dict[str, An
         ),
         seed=DEFAULT_SEED,
         limits=Limits(wall_time=60),
-        verify="none",
+        verify="spot",
         reply=line.reply,
     )
 

@@ -1,0 +1,192 @@
+"""What the hub finds out about jobs and nodes, and how each finding is written into the book.
+
+A wrong answer is replaced and its pay taken back; who had got it finds the correction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from intentos.types import Json, now, sha256
+
+from .wire import Outcome
+
+COMMON = "(all)"
+"""Who pays for canaries."""
+
+
+class Settlement(NamedTuple):
+    """One job that is over."""
+
+    submitter: str
+    owner: str
+    """The submitter's."""
+    key: str
+    code_hash: str
+    outcome: Outcome
+    paid: tuple[tuple[str, str, float], ...] = ()
+    """(node, its owner, seconds) of everybody whose work counted."""
+    job: str = ""
+    """As JSON, where it is to be done again should who vouches for it turn out to lie."""
+    kind: str = ""
+
+
+class Checked(NamedTuple):
+    """A node's answer to a canary."""
+
+    submitter: str
+    key: str
+    """The canary's own."""
+    about: str
+    """The key of the job that it repeats."""
+    agreed: bool
+    paid: tuple[tuple[str, str, float], ...]
+
+
+class Ejected(NamedTuple):
+    """A node that gets no work any more, or none of a kind."""
+
+    node: str
+    why: str
+    kind: str = ""
+
+
+class Reviewed(NamedTuple):
+    """What a look at a settled job that nobody of good standing vouches for has come to."""
+
+    submitter: str
+    owner: str
+    key: str
+    what: Literal["confirmed", "corrected", "doubtful"]
+    node: str
+    """Whose answer it was."""
+    outcome: Outcome
+    """What it is now."""
+    paid: tuple[tuple[str, str, float], ...] = ()
+
+
+Finding = Settlement | Checked | Ejected | Reviewed
+
+
+def keep(database: sqlite3.Connection, finding: Finding, lines: list[tuple[str, Json]]) -> bool:
+    """Write one finding, and add its line to those for the record; False: it was known."""
+    match finding:
+        case Settlement():
+            return _settle(database, finding, lines)
+        case Checked():
+            _pay(database, finding.submitter, finding.key, COMMON, finding.paid)
+            body = finding._asdict() | {"paid": [list(paid) for paid in finding.paid]}
+            lines.append(("checked", body))
+        case Ejected():
+            lines.append(("ejected", finding._asdict()))
+        case Reviewed():
+            return _review(database, finding, lines)
+    return True
+
+
+def _settle(database: sqlite3.Connection, one: Settlement, lines: list[tuple[str, Json]]) -> bool:
+    outcome = one.outcome.model_dump_json()
+    added = database.execute(
+        "INSERT INTO jobs VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (one.submitter, one.key, one.outcome.node, now().isoformat(), outcome),
+    ).rowcount
+    if not added:
+        return False
+    _pay(database, one.submitter, one.key, one.owner, one.paid)
+    if one.job:
+        database.execute(
+            "INSERT OR IGNORE INTO settled_jobs VALUES (?, ?, ?, ?, ?)",
+            (one.submitter, one.key, one.kind, time.time(), one.job),
+        )
+        _vouch(database, one.submitter, one.key, one.paid)
+    body: Json = {
+        "submitter": one.submitter,
+        "key": one.key,
+        "code": one.code_hash,
+        "outcome": sha256(outcome.encode()),
+        "ok": one.outcome.result is not None,
+        "verified": one.outcome.verified,
+        "paid": [list(paid) for paid in one.paid],
+    }
+    lines.append(("settled", body))
+    return True
+
+
+def _review(database: sqlite3.Connection, one: Reviewed, lines: list[tuple[str, Json]]) -> bool:
+    """Keep what a second look came to: a wrong answer is replaced, and its pay taken back."""
+    where = (one.submitter, one.key)
+    row = database.execute(
+        "SELECT outcome FROM jobs WHERE submitter = ? AND key = ?", where
+    ).fetchone()
+    if row is None:
+        return False
+    outcome = one.outcome.model_dump_json()
+    unpaid: list[Json] = []
+    if one.what == "corrected":
+        known = database.execute(
+            "SELECT node, to_owner, seconds FROM payments WHERE submitter = ? AND key = ?", where
+        ).fetchall()
+        right = {paid[0] for paid in one.paid}
+        for wrong in (paid for paid in known if paid[0] not in right):
+            unpaid.append(list(wrong))
+            database.execute(
+                "DELETE FROM payments WHERE submitter = ? AND key = ? AND node = ?",
+                (*where, wrong[0]),
+            )
+            database.execute(
+                "DELETE FROM vouchers WHERE submitter = ? AND key = ? AND node = ?",
+                (*where, wrong[0]),
+            )
+        one = one._replace(paid=tuple(p for p in one.paid if p[0] not in {k[0] for k in known}))
+    database.execute(
+        "UPDATE jobs SET outcome = ?, node = ? WHERE submitter = ? AND key = ?",
+        (outcome, one.outcome.node, *where),
+    )
+    _pay(database, one.submitter, one.key, one.owner, one.paid)
+    _vouch(database, one.submitter, one.key, one.paid)
+    if one.what != "confirmed":
+        database.execute(
+            "INSERT INTO corrections (submitter, key, at, node, what, before) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (*where, now().isoformat(), one.node, one.what, row[0]),
+        )
+    body: Json = {
+        "submitter": one.submitter,
+        "key": one.key,
+        "node": one.node,
+        "before": sha256(row[0].encode()),
+        "outcome": sha256(outcome.encode()),
+        "unpaid": unpaid,
+        "paid": [list(paid) for paid in one.paid],
+    }
+    lines.append((one.what, body))
+    return True
+
+
+def _pay(
+    database: sqlite3.Connection,
+    submitter: str,
+    key: str,
+    owner: str,
+    paid: Iterable[tuple[str, str, float]],
+) -> None:
+    for node, to, seconds in paid:
+        database.execute(
+            "INSERT INTO payments VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (submitter, key, owner, to, node, seconds),
+        )
+
+
+def _vouch(
+    database: sqlite3.Connection,
+    submitter: str,
+    key: str,
+    paid: Iterable[tuple[str, str, float]],
+) -> None:
+    database.executemany(
+        "INSERT OR IGNORE INTO vouchers VALUES (?, ?, ?)",
+        [(node, submitter, key) for node, _, _ in paid],
+    )
