@@ -15,7 +15,7 @@ import platform
 import shutil
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from intentos import policy
 from intentos.errors import ExecutorError, ExecutorUnavailable, IntentOSError, UsageError
-from intentos.events import LiveEvent, OutputWritten, ProbeRead, ProgressMade
+from intentos.events import FrameDrawn, LiveEvent, OutputWritten, ProbeRead, ProgressMade
 from intentos.plan import Step
 from intentos.protocols import Described, Emit, Executor, Resident, StepContext
 from intentos.registry import OWN_DISTRIBUTION, Registry
@@ -38,6 +38,7 @@ from .identity import Identity
 from .idle import Idle
 from .lending import Lending
 from .line import Line, Membership
+from .pictures import Pace, small
 from .places import Places
 from .wire import (
     MOST_BYTES,
@@ -466,14 +467,39 @@ class Node:
     def _teller(self, task: Task) -> Emit:
         allowance = float(EVENTS_A_SECOND)
         last = self._loop.time()
+        pace = Pace()
 
         async def send(data: bytes) -> None:
             assert self._line.nats is not None
             with suppress(Exception):  # live events may be lost
                 await self._line.nats.publish(f"ev.{self._identity.id}.{task.job.key}", data)
 
+        def later(work: Coroutine[Any, Any, None]) -> None:
+            sending = asyncio.create_task(work)
+            self._sending.add(sending)
+            sending.add_done_callback(self._sending.discard)
+
+        async def show(event: FrameDrawn) -> None:
+            try:
+                made = await asyncio.to_thread(small, event)
+                if made is not None and task.nonce in self._jobs:
+                    told = Told(
+                        key=task.job.key,
+                        submitter=task.submitter,
+                        nonce=task.nonce,
+                        event=made[0],
+                        picture=made[1],
+                    )
+                    await send(seal(self._identity, told))
+            finally:
+                pace.done()
+
         def on_loop(event: LiveEvent) -> None:
             nonlocal allowance, last
+            if isinstance(event, FrameDrawn):
+                if task.nonce in self._jobs and pace.take():
+                    later(show(event))
+                return
             now_ = self._loop.time()
             allowance = min(EVENTS_A_SECOND, allowance + (now_ - last) * EVENTS_A_SECOND)
             last = now_
@@ -485,9 +511,7 @@ class Node:
                     key=task.job.key, submitter=task.submitter, nonce=task.nonce, event=event
                 )
                 with suppress(BadMessage):
-                    sending = asyncio.create_task(send(seal(self._identity, told)))
-                    self._sending.add(sending)
-                    sending.add_done_callback(self._sending.discard)
+                    later(send(seal(self._identity, told)))
 
         def tell(event: LiveEvent) -> None:
             if threading.get_ident() == self._thread:

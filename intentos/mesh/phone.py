@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from intentos.errors import ExecutorError, ExecutorUnavailable, IntentOSError
-from intentos.events import LiveEvent, OutputWritten, ProbeRead, ProgressMade
+from intentos.events import FrameDrawn, LiveEvent, OutputWritten, ProbeRead, ProgressMade
 from intentos.gpu_step import LANGUAGES
 from intentos.protocols import Drawing, Executor, Relaying, StepContext
 from intentos.registry import OWN_DISTRIBUTION, Registry
@@ -41,6 +41,7 @@ from .phone_words import (
     challenge,
     said,
 )
+from .pictures import Pace, small
 from .wire import BadMessage, Command, Done, Heartbeat, Offer, Task, Told, unseal
 
 if TYPE_CHECKING:
@@ -460,13 +461,31 @@ class Phone:
         loop = asyncio.get_running_loop()
         telling: set[asyncio.Task[None]] = set()
 
+        pace = Pace()
+
+        def told(event: FrameDrawn | OutputWritten | ProgressMade | ProbeRead) -> Told:
+            return Told(key=task.job.key, submitter=task.submitter, nonce=task.nonce, event=event)
+
+        async def show(event: FrameDrawn) -> None:
+            try:
+                made = await asyncio.to_thread(small, event)
+                if made is not None and task.nonce in self._tasks:
+                    picture = told(made[0]).model_copy(update={"picture": made[1]})
+                    await self._phones.tell(self._member.id, picture)
+            finally:
+                pace.done()
+
         def on_loop(event: LiveEvent) -> None:
-            if not isinstance(event, OutputWritten | ProgressMade | ProbeRead):
-                return
             if len(telling) > 64 or task.nonce not in self._tasks:
                 return  # live events may be lost
-            told = Told(key=task.job.key, submitter=task.submitter, nonce=task.nonce, event=event)
-            work = asyncio.ensure_future(self._phones.tell(self._member.id, told))
+            if isinstance(event, FrameDrawn):
+                if not pace.take():
+                    return
+                work = asyncio.ensure_future(show(event))
+            elif isinstance(event, OutputWritten | ProgressMade | ProbeRead):
+                work = asyncio.ensure_future(self._phones.tell(self._member.id, told(event)))
+            else:
+                return
             telling.add(work)
             work.add_done_callback(telling.discard)
 

@@ -12,13 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from intentos.errors import ExecutorError, ExecutorUnavailable, IntentOSError
-from intentos.events import OutputWritten, ProbeRead, ProgressMade
+from intentos.events import FrameDrawn, OutputWritten, ProbeRead, ProgressMade
 from intentos.plan import Step
 from intentos.protocols import StepContext
 from intentos.run import StepResult
 from intentos.types import Artifact, new_id
 
 from .line import Line
+from .pictures import Pictures
 from .wire import Answer, Blob, Job, Outcome, Told, Verify, seal
 
 AGAIN_SECONDS = 2.0
@@ -81,6 +82,7 @@ async def outcome_of(line: Line, job: Job, context: StepContext | None = None) -
     heard = line.listen(job.key)
     data = seal(line.identity, job)
     accepted, word = False, loop.time()
+    seen = Pictures(context.workdir, job.step.id) if context is not None else None
     try:
         await line.say("ask", data)
         while True:
@@ -103,7 +105,12 @@ async def outcome_of(line: Line, job: Job, context: StepContext | None = None) -
                 continue
             word = loop.time()
             if isinstance(told, Told):
-                if context is not None and isinstance(
+                if isinstance(told.event, FrameDrawn):
+                    if context is not None and seen is not None:
+                        frame = await asyncio.to_thread(seen.put, told.event, told.picture)
+                        if frame is not None:
+                            context.emit(frame)
+                elif context is not None and isinstance(
                     told.event, OutputWritten | ProgressMade | ProbeRead
                 ):
                     context.emit(told.event)

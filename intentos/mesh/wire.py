@@ -13,12 +13,13 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from intentos.events import OutputWritten, ProbeRead, ProgressMade
+from intentos.events import FrameDrawn, OutputWritten, ProbeRead, ProgressMade
 from intentos.plan import Step
 from intentos.run import StepResult
 from intentos.types import Frozen, Limits, Name, Sha256, Value
 
 from .identity import ID, SIGNATURE_BYTES, Identity, signed
+from .pictures import MOST_TEXT
 
 MOST_BYTES = 768 * 1024
 """Of one message; what is larger travels as a blob."""
@@ -167,7 +168,11 @@ class Told(Wire):
     key: Key
     submitter: Id
     nonce: Nonce
-    event: Annotated[OutputWritten | ProgressMade | ProbeRead, Field(discriminator="kind")]
+    event: Annotated[
+        OutputWritten | ProgressMade | ProbeRead | FrameDrawn, Field(discriminator="kind")
+    ]
+    picture: Annotated[str, Field(max_length=MOST_TEXT)] = ""
+    """Of a frame: RGB bytes as base64, small."""
 
 
 class Command(Wire):
