@@ -87,7 +87,7 @@ async def test_frames_come_back_while_the_step_still_draws(
     )  # fmt: skip
     async with ann.line() as line:
         step = Step(id="s", language="words", code="draw")
-        result, _ = await errand(line, step, context, verify="none")
+        result, _, _ = await errand(line, step, context, verify="none")
     assert result.status == "ok"
     early = [index for index, over, _ in seen if not over]
     assert len(early) >= FRAMES // 2
