@@ -13,13 +13,9 @@ import pytest
 
 from intentos.mesh import idle
 from intentos.mesh.idle import Idle
-from intentos.mesh.lending import Lending
-from intentos.mesh.node import Node
 from intentos.mesh.visitor import outcome_of
-from intentos.registry import OWN_DISTRIBUTION
-from tests.parts import HandRegistry
 
-from .village import Village, WalledExecutor, job, until
+from .village import Village, job, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="seen on Linux only")
 
@@ -43,37 +39,23 @@ async def test_the_owner_types_and_the_job_is_somebody_elses_within_a_second(
 ) -> None:
     terminals = Terminals(tmp_path)
     bo = await village.join("bo")
-    node = Node(
-        identity=bo.identity,
-        membership=bo.membership,
-        places=bo.places,
-        registry=HandRegistry(WalledExecutor()),
-        limits=Lending(slots=2, on_battery=True),
-        name="bo",
-        trusted=frozenset({OWN_DISTRIBUTION, "hand"}),
-        idle=Idle(away=180, dev=terminals.dev, proc=_calm(tmp_path)),
-    )
-    serving = asyncio.create_task(node.run())
+    watching = Idle(away=180, dev=terminals.dev, proc=_calm(tmp_path))
+    await village.lend(bo, idle=watching)
     ann = await village.join("ann")
-    try:
-        await until(lambda: (n := village.hub.roster.get(bo.identity.id)) and n.offer and n.there)
-        async with ann.line() as line:
-            work = asyncio.create_task(outcome_of(line, job(line, "wait 9")))
-            known = village.hub.roster.get(bo.identity.id)
-            assert known is not None
-            await until(lambda: known.running)
-            terminals.type()
-            assert await until(lambda: known.paused == "active" and not known.running) < 1
-            carl = await village.join("carl")
-            await village.lend(carl)
-            other = village.hub.roster.get(carl.identity.id)
-            assert other is not None
-            await until(lambda: other.running)
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
-    finally:
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+    async with ann.line() as line:
+        work = asyncio.create_task(outcome_of(line, job(line, "wait 9")))
+        known = village.hub.roster.get(bo.identity.id)
+        assert known is not None
+        await until(lambda: known.running)
+        terminals.type()
+        assert await until(lambda: known.paused == "active" and not known.running) < 1
+        carl = await village.join("carl")
+        await village.lend(carl)
+        other = village.hub.roster.get(carl.identity.id)
+        assert other is not None
+        await until(lambda: other.running)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
 
 
 def test_what_is_typed_at_a_real_terminal_is_seen() -> None:

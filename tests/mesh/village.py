@@ -13,6 +13,7 @@ from intentos.config import Settings
 from intentos.mesh import invite
 from intentos.mesh.hub import Hub
 from intentos.mesh.identity import Identity
+from intentos.mesh.idle import Idle
 from intentos.mesh.lending import Lending
 from intentos.mesh.line import Line, Membership, join, write_membership
 from intentos.mesh.node import Node
@@ -78,7 +79,12 @@ class Village:
         return person
 
     async def lend(
-        self, person: Person, registry: Registry | None = None, **limits: Any
+        self,
+        person: Person,
+        registry: Registry | None = None,
+        *,
+        idle: Idle | None = None,
+        **limits: Any,
     ) -> tuple[Node, asyncio.Task[None]]:
         """Have somebody's machine serve, until the village closes."""
         node = Node(
@@ -89,6 +95,7 @@ class Village:
             limits=Lending(**({"slots": 2, "on_battery": True} | limits)),
             name=person.settings.home.name,
             trusted=frozenset({OWN_DISTRIBUTION, "hand"}),
+            idle=idle,
         )
         ready = asyncio.Event()
         task = asyncio.create_task(node.run(ready))
