@@ -231,6 +231,8 @@ class Dispatcher:
             self._verifier.heard(found, vote, others=self._another_for(found))
         else:
             attempt.lost = True
+            if done.outcome == "returned":  # until its next heartbeat, which may be on the way
+                node.paused = node.paused or "owner"
             if done.outcome == "refused":
                 node.trouble += 1
                 found.without.add(node.member.id)

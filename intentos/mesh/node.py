@@ -253,10 +253,11 @@ class Node:
             why = self._why_paused()
             if why != paused:
                 paused = why
-                if why:
-                    await self._hand_back()
+                # Before anything is handed back, lest it be handed here once more.
                 with suppress(IntentOSError):
                     await self._heartbeat()
+                if why:
+                    await self._hand_back()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _hand_back(self) -> None:

@@ -279,9 +279,9 @@ class Phone:
         if isinstance(told, State):
             if told.paused != self._paused:
                 self._paused = told.paused
+                await self._tell_hub()
                 if told.paused:
                     self._hand_back()
-                await self._tell_hub()
         elif isinstance(told, Signed):
             waiting = self._signatures.get(told.nonce)
             if waiting is not None and not waiting.done():
