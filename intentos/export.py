@@ -51,6 +51,7 @@ FORMS = {
     "csv": Form(".csv", "text/csv", "intentos.export_data"),
     "npz": Form(".npz", "application/x-npz", "intentos.export_data"),
     "yaml": Form(".yaml", "application/yaml", "intentos.export_plan"),
+    "prov": Form(".prov.json", "application/json", "intentos.export_prov"),
     "zip": Form(".zip", "application/zip", "intentos.export_zip"),
 }
 

@@ -87,7 +87,7 @@ async def test_a_film_is_handed_on_as_it_is_and_its_last_frame_is_its_picture(
 ) -> None:
     mp4, gif = await film(tmp_path, *[RED] * 6, *[GREEN] * 6, BLUE)
     job = work({"film.mp4": mp4, "film.gif": gif})
-    assert offered(job) == ["html", "mp4", "gif", "png", "yaml", "zip"]
+    assert offered(job) == ["html", "mp4", "gif", "png", "yaml", "prov", "zip"]
     assert export(job, "mp4", tmp_path / "a.mp4").read_bytes() == mp4
     assert export(job, "gif", tmp_path).read_bytes() == gif
     with Image.open(export(job, "png", tmp_path / "a.png")) as image:
@@ -253,7 +253,7 @@ def test_what_a_run_cannot_become_is_told_with_what_it_can(
 ) -> None:
     job = work({"b.csv": b"a\n"})
     for to in ("mp4", "gif", "png", "npz"):
-        with pytest.raises(UsageError, match="html, csv, yaml, zip"):
+        with pytest.raises(UsageError, match="html, csv, yaml, prov, zip"):
             export(job, to, tmp_path)
     with pytest.raises(UsageError, match="not there yet"):
         export(job, "ipynb", tmp_path)
