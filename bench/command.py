@@ -204,13 +204,26 @@ def window(
 @app.command()
 def mesh(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer jobs, for a look.")] = False,
+    red_team: Annotated[
+        bool, typer.Option("--red-team", help="Plant liars instead: who is found, what is left.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=100, help="Of each red team.")] = 20_000,
+    chaos: Annotated[
+        int | None, typer.Option(min=1, help="Kill hub, server and nodes so often, under load.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the kills; by default a new one.")] = None,
     out: Out = None,
     json_: Json = False,
 ) -> None:
     """Measure the mesh: empty jobs through hub and nodes, files, a sweep on one to four nodes."""
     from . import mesh_command
 
-    mesh_command.run(out, json_, quick)
+    if chaos is not None:
+        mesh_command.chaos(out, json_, chaos, seed)
+    elif red_team:
+        mesh_command.red_team(out, json_, 2000 if quick else jobs)
+    else:
+        mesh_command.run(out, json_, quick)
 
 
 def _show_kernels(console: Console, device: str, result: dict[str, Any]) -> None:

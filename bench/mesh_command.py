@@ -10,6 +10,66 @@ from pathlib import Path
 import typer
 
 
+def red_team(out: Path | None, json_: bool, jobs: int) -> None:
+    """Plant liars, show and keep what came of it; end with 1 where a target was missed."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from . import record
+    from . import red_team as planting
+
+    progress = Console(stderr=True, highlight=False)
+    rows = []
+    for team in planting.TEAMS:
+        progress.print(f"… {jobs} jobs, {team.name}", markup=False)
+        rows.append(asyncio.run(planting.play(team, jobs)))
+        if out is not None:  # each by itself, so that what was measured is kept
+            record.add(out, record.cpu(), rows[-1])
+    lines = [line for row in rows for line in planting.missed(row)]
+    if json_:
+        typer.echo(json.dumps({"teams": rows, "missed": lines}, ensure_ascii=False))
+    else:
+        table = Table(*planting.COLUMNS)
+        for row in rows:
+            table.add_row(*(str(row[column]) for column in planting.COLUMNS))
+        Console(highlight=False, width=160).print(table)
+        for line in lines:
+            typer.echo(f"missed: {line}")
+    if lines:
+        raise typer.Exit(1)
+
+
+def chaos(out: Path | None, json_: bool, kills: int, seed: int | None) -> None:
+    """Kill, count and keep; end with 1 where a job was lost or counted twice."""
+    import secrets
+
+    from rich.console import Console
+
+    from . import mesh_chaos as killing
+    from . import record
+
+    progress = Console(stderr=True, highlight=False)
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    progress.print(f"seed {seed}", markup=False)
+
+    def tell(what: str) -> None:
+        progress.print(f"… {what}", markup=False)
+
+    result = asyncio.run(killing.storm(kills, seed, tell=tell))
+    lines = killing.missed(result)
+    if out is not None:
+        record.add(out, record.cpu(), result)
+    if json_:
+        typer.echo(json.dumps({**result, "missed": lines}))
+    else:
+        for name, figure in result.items():
+            typer.echo(f"{name}: {figure}")
+        for line in lines:
+            typer.echo(f"missed: {line}")
+    if lines:
+        raise typer.Exit(1)
+
+
 def run(out: Path | None, json_: bool, quick: bool) -> None:
     """Measure, show and keep; end with 1 where a target was missed, with 4 where nothing works."""
     from rich.console import Console

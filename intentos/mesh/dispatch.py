@@ -417,9 +417,7 @@ class Dispatcher:
                 return False
             if found.purpose == "again":
                 nodes = [n for n in nodes if n.standing.verified >= TRUSTED] or nodes
-            first = not found.attempts and found.purpose == "job"
-            # Who is the second may be foreseen by nobody.
-            node = self._chooser.choose(found.job.work, nodes) if first else RANDOM.choice(nodes)
+            node = self._chosen(found, nodes)
             without = found.asked | {node.member.owner}
             others = self._roster.able(found.job, owner, without=without)
             self._verifier.sample(found, node, others=others)
@@ -427,6 +425,17 @@ class Dispatcher:
             canary = self._verifier.canary(found, node)
             if canary is not None:
                 self._take_in(canary)
+
+    def _chosen(self, found: Open, nodes: list[Node]) -> Node:
+        """Return who is to have a job, of those who could."""
+        if found.purpose == "job" and not found.attempts:
+            return self._chooser.choose(found.job.work, nodes)
+        # Two that compute on the same kind of device can be compared, whatever they compute.
+        asked = next((a.node for a in found.attempts.values() if not a.lost), None)
+        if asked is not None and asked.offer is not None:
+            devices = asked.offer.devices
+            nodes = [n for n in nodes if n.offer and n.offer.devices == devices] or nodes
+        return RANDOM.choice(nodes)  # which nobody can foresee
 
     async def _hand(self, found: Open, node: Node) -> None:
         job, now = found.job, time.time()
@@ -495,6 +504,8 @@ class Dispatcher:
             self._accept(found, best, "agreed" if len(best) > 1 else alone)
             return
         if found.going:
+            if found.missing > 0 and another:  # who is bound waits for one who has gone
+                self._queue(found)
             self._reveal(found)
             return
         tried = len(found.attempts) >= MOST_ATTEMPTS

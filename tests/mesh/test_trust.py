@@ -319,6 +319,24 @@ async def test_a_request_for_the_answer_that_got_lost_is_made_again(
     assert node.served == 1
 
 
+async def test_who_is_bound_does_not_wait_for_one_who_has_gone(
+    village: Village, ann: Person
+) -> None:
+    nodes = await lend(village, bo=WalledExecutor(), cy=WalledExecutor())
+    gone = nodes["cy"]
+
+    async def nothing(subject: str, data: bytes) -> None:
+        """Say nothing."""
+
+    gone._line.say = nothing
+    async with ann.line() as line:
+        work = asyncio.create_task(outcome_of(line, job(line, "report n 4", verify="jury2")))
+        await until(lambda: len(gone._answers) + len(nodes["bo"]._answers) == 2)
+        await lend(village, di=WalledExecutor())
+        outcome = await asyncio.wait_for(work, 6)
+    assert (number(outcome), outcome.verified, outcome.attempts) == (4, "agreed", 3)
+
+
 def test_a_commitment_says_nothing_of_the_answer() -> None:
     """The hash is over a signature that only its maker can make, and over the attempt's nonce."""
     assert set(Commit.model_fields) == {
