@@ -20,6 +20,7 @@ from intentos.config import load as load_settings
 from intentos.gpu_kernels.kernel import KernelBase
 from intentos.planners.library import Library
 from intentos.registry import Registry
+from intentos.sketch import sketch_of
 from intentos.stage import stage_words
 
 from .browser import chromium
@@ -117,13 +118,15 @@ def _options(recipe: str) -> dict[str, Any]:
     step = plan.steps[0]
     kernel = cast("KernelBase[Any]", registry.kernel(step.code))
     live = frozenset(p.name for p in plan.parameters if p.live)
-    program = connect(kernel.build(step.resolved_arguments(plan.defaults)), step.arguments, live)
+    arguments = step.resolved_arguments(plan.defaults)
+    program = connect(kernel.build(arguments), step.arguments, live)
     return {
         "run": recipe,
         "program": program.model_dump(mode="json", by_alias=True),
         "parameters": dict(plan.defaults),
         "live": sorted(live),
         "seed": "7",
+        "sketch": sketch_of(program, arguments, kernel.build),
         "words": stage_words("en"),
     }
 

@@ -25,6 +25,7 @@ from intentos.quantity_names import with_names
 from intentos.registry import Registry
 from intentos.run import Run
 from intentos.scratch import scratch_folder
+from intentos.sketch import sketch_of
 from intentos.step_inputs import attached, inputs_of
 from intentos.store import Store
 from intentos.types import Limits, Value
@@ -50,6 +51,8 @@ class Playable:
     language: str
     """Of the step: ``kernel`` or ``wgsl``."""
     limits: Limits
+    sketch: Mapping[str, Any] | None = None
+    """What differs in a smaller picture, for a GPU that is slow; see ``sketch.py``."""
 
     @property
     def live(self) -> frozenset[str]:
@@ -80,6 +83,7 @@ class Playable:
             "live": sorted(self.knobs),
             "seed": str(self.seed),
             "arrays": {sha: url(sha) for sha in self.arrays},
+            "sketch": self.sketch,
         }
 
 
@@ -122,6 +126,7 @@ def playable(run: Run, step_id: str, registry: Registry, store: Store) -> Playab
         arrays=arrays,
         language=step.language,
         limits=step.limits,
+        sketch=sketch_of(work.program, work.arguments, work.kernel.build) if work.kernel else None,
     )
 
 

@@ -204,16 +204,23 @@ export class ProgramPlayer {
   #turn = Promise.resolve(); #lost = null; #screen = null;
   #shows = false; #shown = null; #staging = null; #copies = null;
   #done = 0; #ahead = 0; // rounds of the next frame that between() did, and how far it drew
+  #complete; #given = null; // the program itself, and what it is in fewer pixels
+  #aside = null; // of the two, what the one needs that is not in use: #home's
+  #preparing = null;
 
   // Compiles a program. `arrays` maps the sha256 of each large input to its bytes. A device that is
   // given stays the caller's; otherwise the player asks for one with the limits it `requires`.
+  // `sketch`: {program: what differs in a smaller picture, kept: buffers that it leaves alone}.
   static async create(program, options = {}) {
-    const { device, parameters = {}, seed = DEFAULT_SEED, arrays = {} } = options;
+    const {
+      device, parameters = {}, seed = DEFAULT_SEED, arrays = {}, sketch = null,
+    } = options;
     if (program.schema !== SCHEMA) {
       throw refuse(`program of format ${program.schema}; this page understands ${SCHEMA}`);
     }
     const player = new ProgramPlayer();
-    player.#program = program;
+    player.#program = player.#complete = program;
+    player.#given = sketch;
     player.#parameters = { ...parameters };
     player.#bound = bind(program, parameters);
     player.#seed = seed;
@@ -222,7 +229,7 @@ export class ProgramPlayer {
     player.#device = device ?? await requestDevice(program.requires);
     player.#device.lost.then((info) => { player.#lost = info.message || info.reason; });
     try {
-      await player.#compile();
+      player.#pipelines = await player.#compile(program);
       await player.#allocate();
     } catch (error) {
       player.destroy();
@@ -231,9 +238,10 @@ export class ProgramPlayer {
     return player;
   }
 
-  // Begins from zero: empty buffers, `start`, and frame 0.
+  // Begins from zero: empty buffers, `start`, and frame 0, in all its pixels.
   start() {
     return this.#queue(async () => {
+      if (this.sketched) this.#change();
       this.#reset();
       this.index = 0;
       await this.#round(this.#program.start);
@@ -265,6 +273,31 @@ export class ProgramPlayer {
       await this.#round(this.#program.draw, this.index + this.#ahead);
       undo();
       [this.#shown] = await this.#flush(this.#picture());
+    });
+  }
+
+  // Whether it draws in fewer pixels now.
+  get sketched() {
+    return this.#program !== this.#complete;
+  }
+
+  // Compiles the smaller program, while the other one is played on. False: there is none, or the
+  // GPU refuses it.
+  async prepareSketch() {
+    if (!this.#given || this.#lost) return false;
+    this.#preparing ??= this.#prepareSketch();
+    return this.#preparing;
+  }
+
+  // From now on in fewer pixels, or in all of them again; what is computed goes on as it is. The
+  // next frame() or between() shows it. It was prepared before.
+  sketch(on) {
+    return this.#queue(async () => {
+      if (on === this.sketched) return;
+      if (!this.#aside) throw refuse("call prepareSketch() before sketch()");
+      const from = this.#home;
+      this.#change();
+      this.#carry(from, this.#home, on ? [] : this.#given.kept);
     });
   }
 
@@ -314,9 +347,12 @@ export class ProgramPlayer {
   }
 
   destroy() {
+    const { buffers = [], copies = [] } = this.#aside ?? {};
     for (const buffer of [
-      ...this.#buffers, ...this.#copies ?? [], this.#uniforms, this.#staging,
+      ...this.#buffers, ...this.#copies ?? [], ...buffers, ...copies ?? [], this.#uniforms,
+      this.#staging,
     ]) buffer?.destroy();
+    this.#aside = null;
     if (this.#ownsDevice) this.#device?.destroy();
     // A device that lives on keeps whoever asked to hear of its end, but not the large inputs.
     this.#buffers = this.#arrays = [];
@@ -335,8 +371,97 @@ export class ProgramPlayer {
     return done;
   }
 
-  async #compile() {
-    const device = this.#device, program = this.#program;
+  // What belongs to one of the two sizes: the rest is shared.
+  get #home() {
+    return {
+      program: this.#program, pipelines: this.#pipelines, buffers: this.#buffers,
+      groups: this.#groups, copies: this.#copies,
+    };
+  }
+
+  set #home({ program, pipelines, buffers, groups, copies }) {
+    this.#program = program;
+    this.#pipelines = pipelines;
+    this.#buffers = buffers;
+    this.#groups = groups;
+    this.#copies = copies;
+    this.#shown = null;
+  }
+
+  #change() {
+    [this.#home, this.#aside] = [this.#aside, this.#home];
+  }
+
+  // Makes room for what belongs to the pixels of the smaller program, and compiles it.
+  async #prepareSketch() {
+    const whole = this.#complete, buffers = this.#buffers, device = this.#device;
+    const program = { ...whole, ...this.#given.program };
+    let made = [];
+    try {
+      const pipelines = await this.#compile(program);
+      if (this.#lost) return false;
+      device.pushErrorScope("out-of-memory");
+      made = program.buffers.map((b, i) => b.length === whole.buffers[i].length ? buffers[i]
+        : device.createBuffer({ label: b.name, size: b.length * SIZES[b.type], usage: USAGE() }));
+      const full = await device.popErrorScope();
+      if (full || this.#lost) throw refuse(full?.message ?? "the GPU is gone");
+      this.#aside = { program, pipelines, buffers: made, groups: new Map(), copies: null };
+      return true;
+    } catch {
+      made.forEach((buffer, i) => buffer !== buffers[i] && buffer.destroy());
+      return false;
+    }
+  }
+
+  // Brings what lies in the pixels of one size over to the other: of each buffer so many words a
+  // pixel, the nearest ones, and the rest as it is. Of the buffers in `kept` only the rest; what is
+  // not laid out like that is drawn anew each time.
+  #carry(from, to, kept) {
+    const encoder = this.#device.createCommandEncoder();
+    const area = ({ width, height }) => width * height;
+    const pixels = area(from.program) - area(to.program);
+    from.program.buffers.forEach((buffer, i) => {
+      if (from.buffers[i] === to.buffers[i] || buffer.name === "pixels") return;
+      const words = (buffer.length - to.program.buffers[i].length) / pixels * SIZES[buffer.type] / 4;
+      const end = 4 * words * area(from.program), there = 4 * words * area(to.program);
+      if (!(Number.isInteger(words) && words > 0 && end <= from.buffers[i].size)) return;
+      if (end < from.buffers[i].size) {
+        encoder.copyBufferToBuffer(from.buffers[i], end, to.buffers[i], there,
+          from.buffers[i].size - end);
+      }
+      if (!kept.includes(buffer.name)) {
+        this.#resample(encoder, from.buffers[i], from.program, to.buffers[i], to.program, words);
+      }
+    });
+    this.#device.queue.submit([encoder.finish()]);
+  }
+
+  #resample(encoder, source, { width, height }, target, { width: wide, height: high }, words) {
+    const device = this.#device;
+    const module = device.createShaderModule({ code: `
+      @group(0) @binding(0) var<storage, read> given: array<u32>;
+      @group(0) @binding(1) var<storage, read_write> made: array<u32>;
+      @compute @workgroup_size(8, 8) fn resample(@builtin(global_invocation_id) id: vec3u) {
+        if (id.x >= ${wide}u || id.y >= ${high}u) { return; }
+        let x = (2u * id.x + 1u) * ${width}u / ${2 * wide}u;
+        let y = (2u * id.y + 1u) * ${height}u / ${2 * high}u;
+        for (var k = 0u; k < ${words}u; k++) {
+          made[${words}u * (id.y * ${wide}u + id.x) + k] = given[${words}u * (y * ${width}u + x) + k];
+        }
+      }` });
+    const pipeline = device.createComputePipeline({ layout: "auto", compute: { module } });
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [source, target].map((buffer, binding) => ({ binding, resource: { buffer } })),
+    }));
+    pass.dispatchWorkgroups(Math.ceil(wide / 8), Math.ceil(high / 8));
+    pass.end();
+  }
+
+  async #compile(program) {
+    const device = this.#device;
     const head = header(program);
     const above = head.split("\n").length - 1;
     device.pushErrorScope("validation");
@@ -357,24 +482,25 @@ export class ProgramPlayer {
       ...program.buffers.map((_, i) => entry(i + 1, { type: "storage" })),
     ] });
     const shared = device.createPipelineLayout({ bindGroupLayouts: [this.#layout] });
-    const passes = [...program.start, ...program.step, ...program.draw];
+    const passes = [...program.start, ...program.step, ...program.draw], pipelines = new Map();
     const unique = new Map(passes.map((pass) => [pipelineKey(pass), pass]));
     await Promise.all([...unique].map(async ([key, { entry: entryPoint, constants }]) => {
       try {
-        this.#pipelines.set(key, await device.createComputePipelineAsync({
+        pipelines.set(key, await device.createComputePipelineAsync({
           layout: shared, compute: { module, entryPoint, constants },
         }));
       } catch (error) {
         throw refuse(`entry point '${entryPoint}': ${error.message}`);
       }
     }));
+    return pipelines;
   }
 
   async #allocate() {
     const device = this.#device, program = this.#program;
     device.pushErrorScope("out-of-memory");
     device.pushErrorScope("validation");
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const usage = USAGE();
     this.#buffers = program.buffers.map((b) =>
       device.createBuffer({ label: b.name, size: b.length * SIZES[b.type], usage }));
     const align = device.limits.minUniformBufferOffsetAlignment;
@@ -423,6 +549,15 @@ export class ProgramPlayer {
     return this.#groups.get(key);
   }
 
+  // The view; the pointer counts in pixels of the whole picture.
+  get #seen() {
+    const { pointer } = this.#view;
+    if (!this.sketched || !pointer) return this.#view;
+    const { width, height } = this.#complete, { width: wide, height: high } = this.#program;
+    const [x, y, ...rest] = pointer;
+    return { ...this.#view, pointer: [x * wide / width, y * high / height, ...rest] };
+  }
+
   // Records a copy of all that is not the picture; the function that it returns records its way
   // back. A program too large to be had twice goes without.
   #keep() {
@@ -464,7 +599,7 @@ export class ProgramPlayer {
     const offset = this.#slot * this.#stride;
     this.#device.queue.writeBuffer(this.#uniforms, offset, pack(this.#program, {
       ...standardValues(this.#program, {
-        frame, step: this.rounds, seed: this.#seed, view: this.#view,
+        frame, step: this.rounds, seed: this.#seed, view: this.#seen,
       }),
       ...this.#bound,
     }));
@@ -603,5 +738,8 @@ export class ProgramPlayer {
     device.queue.submit([encoder.finish()]);
   }
 }
+
+// Of a program's buffers; the names are not there before a browser has WebGPU.
+const USAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 const pipelineKey = (pass) => `${pass.entry} ${JSON.stringify(pass.constants)}`;

@@ -771,6 +771,101 @@ def test_a_moment_between_two_frames_changes_nothing_that_comes(browser: Chromiu
     assert len(set(plain["frames"])) == 3
 
 
+SKETCHED = """
+@compute @workgroup_size(8, 8) fn lay(@builtin(global_invocation_id) id: vec3u) {
+  ground[id.y * uniforms.width + id.x] = 100u * (id.x / 2u % 2u);
+}
+@compute @workgroup_size(1) fn go() {
+  state[0] += 1u;
+  ground[uniforms.width * uniforms.height] += 2u; // behind the pixels
+}
+@compute @workgroup_size(8, 8) fn leave(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= uniforms.width) { return; }
+  let i = id.y * uniforms.width + id.x;
+  trail[i] += 1u;
+  let behind = ground[uniforms.width * uniforms.height];
+  pixels[i] = ground[i] | (state[0] << 8u) | (behind << 16u) | (trail[i] << 24u);
+}"""
+
+
+def sketched(side: int) -> Json:
+    """Return a program of a picture of this side: a state, a ground that is painted once and has a
+    count behind it, and a trail."""
+    picture = [-(-side // 8), -(-side // 8), 1]
+    return data_of(
+        load(
+            {
+                "source": SKETCHED,
+                "buffers": [
+                    {"name": "pixels", "type": "u32", "length": side * side},
+                    {"name": "state", "type": "u32", "length": 1},
+                    {"name": "ground", "type": "u32", "length": side * side + 1},
+                    {"name": "trail", "type": "u32", "length": side * side},
+                ],
+                "start": [{"entry": "lay", "dispatch": picture}],
+                "step": [{"entry": "go", "dispatch": [1, 1, 1]}],
+                "draw": [{"entry": "leave", "dispatch": picture}],
+                "probes": [{"buffer": "ground", "name": "behind", "offset": side * side}],
+                "width": side,
+                "height": side,
+            }
+        )
+    )
+
+
+def test_fewer_pixels_change_nothing_that_is_computed(browser: Chromium) -> None:
+    """The state, the count behind the pixels and the trail go on; the ground comes back as it was
+    painted, and so does every pixel."""
+    script = """async ([program, sketch, when]) => {
+      const player = await intentos.ProgramPlayer.create(program, { sketch });
+      await player.start();
+      const ready = await player.prepareSketch(), frames = [], canvas = new OffscreenCanvas(1, 1);
+      for (let i = 0; i < 6; i++) {
+        if (ready && i === when[0]) await player.sketch(true);
+        if (ready && i === when[1]) await player.sketch(false);
+        await player.frame();
+        await player.present(canvas);
+        const pixels = await player.readPixels();
+        frames.push([player.sketched, canvas.width, canvas.height, pixels.length,
+          ...pixels.slice(0, 4), ...pixels.slice(-4), text(pixels)]);
+      }
+      if (ready) await player.sketch(true);
+      await player.restart();
+      const again = [player.sketched, text(await player.readPixels())];
+      const { probes } = player;
+      player.destroy();
+      return { ready, frames, probes, again };
+    }"""
+    whole, small = sketched(64), sketched(24)
+    sketch = {"program": {k: small[k] for k in small if small[k] != whole[k]}, "kept": ["ground"]}
+    plain = browser.evaluate(script, [whole, None, [2, 4]])
+    found = browser.evaluate(script, [whole, sketch, [2, 4]])
+    assert (plain["ready"], found["ready"]) == (False, True)
+    assert [frame[:3] for frame in found["frames"]] == [
+        [at in (2, 3), *[24 if at in (2, 3) else 64] * 2] for at in range(6)
+    ]
+    for at, (one, other) in enumerate(zip(plain["frames"], found["frames"], strict=True)):
+        assert other[4:12] == one[4:12], at  # ground, state, count and trail of two corners
+        if not other[0]:
+            assert other == one, at
+    assert (found["probes"], found["again"]) == (plain["probes"], plain["again"])
+
+
+def test_what_cannot_be_compiled_is_not_drawn_in_fewer_pixels(browser: Chromium) -> None:
+    script = """async ([program, sketch]) => {
+      const player = await intentos.ProgramPlayer.create(program, { sketch });
+      await player.start();
+      const ready = await player.prepareSketch();
+      await player.frame();
+      const { index } = player;
+      player.destroy();
+      return { ready, index };
+    }"""
+    broken = {**sketched(24), "source": "fn nothing() {}"}
+    sketch = {"program": broken, "kept": []}
+    assert browser.evaluate(script, [sketched(64), sketch]) == {"ready": False, "index": 1}
+
+
 # --- the helper itself ---------------------------------------------------------------------------
 
 

@@ -293,6 +293,117 @@ def test_a_picture_and_a_film_are_saved(gpu: Browser, tmp_path: Path) -> None:
         page.wait("!shows('.stage-recording')")
 
 
+HEAVY = """
+@compute @workgroup_size(8, 8) fn paint(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= uniforms.width || id.y >= uniforms.height) { return; }
+  var x = uniforms.level + f32(id.x);
+  for (var i = 0u; i < uniforms.rounds; i++) { x = fract(sin(x) * 91.7); }
+  pixels[id.y * uniforms.width + id.x] = u32(255.0 * x) | 0xff000000u;
+}"""
+"""Takes long for every pixel: some rounds are too much for any processor."""
+
+
+def heavy(side: int, rounds: int) -> dict[str, Any]:
+    """Return a program that takes so many rounds for every pixel."""
+    picture = [-(-side // 8), -(-side // 8), 1]
+    made: dict[str, Any] = program(
+        source=HEAVY,
+        uniforms=[
+            {"name": "level", "value": "$level"},
+            {"name": "rounds", "type": "u32", "value": rounds},
+        ],
+        buffers=[{"name": "pixels", "type": "u32", "length": side * side}],
+        step=[],
+        draw=[{"entry": "paint", "dispatch": picture}],
+        probes=[],
+        width=side,
+        height=side,
+    )
+    return made
+
+
+def sketch_of(small: dict[str, Any]) -> dict[str, Any]:
+    """Return what a stage needs to draw a smaller program in the place of another one."""
+    keys = ("buffers", "draw", "width", "height")
+    return {"program": {key: small[key] for key in keys}, "kept": []}
+
+
+def test_a_slow_gpu_draws_fewer_pixels_and_all_of_them_at_rest(
+    gpu: Browser, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    canvas = "document.querySelector('.stage-canvas')"
+    whole, small = heavy(256, 20_000), heavy(64, 20_000)
+    with gpu.page() as page:
+        page.mount(program=whole, sketch=sketch_of(small), parameters={"level": 0.4})
+        page.wait(f"{canvas}?.width === 64", 60)
+        page.js("document.querySelector('.stage-frame').focus()")
+
+        async def press(key: str) -> Any:
+            async with page.raw.expect_download() as download:
+                await page.raw.keyboard.press(key)
+            return await download.value
+
+        shot = tmp_path / "shot.png"
+        page.run(page.run(press("s")).save_as(shot))
+        with Image.open(shot) as picture:
+            assert picture.size == (256, 256)
+        page.press("r")
+        page.wait("shows('.stage-recording')")
+        assert page.js(f"{canvas}.width") == 256  # at once, and for as long as it records
+        page.wait("(window.from ??= stage.index, stage.index > window.from + 3)", 60)
+        assert page.js(f"{canvas}.width") == 256
+        page.run(press("r"))
+        page.wait(f"{canvas}.width === 64", 60)
+        page.js("stage.pause()")
+        page.wait(f"{canvas}.width === 256", 60)
+        page.js("stage.set('level', 0.7)")
+        page.wait(f"{canvas}.width === 64", 60)  # a knob that is turned, at once
+        page.wait(f"{canvas}.width === 256", 60)
+
+
+def test_a_quick_gpu_draws_all_pixels_always(gpu: Browser) -> None:
+    with gpu.page() as page:
+        page.mount(program=heavy(64, 1), sketch=sketch_of(heavy(24, 1)), parameters={"level": 0.4})
+        page.wait("stage.index > 20")
+        assert page.js("document.querySelector('.stage-canvas').width") == 64
+
+
+def test_measured_times_decide_how_finely_is_drawn(gpu: Browser) -> None:
+    """Times in milliseconds; after each, whether fewer pixels are drawn."""
+    script = """async (runs) => {
+      const { Detail } = await import("/static/stage_detail.js");
+      return runs.map((times) => {
+        const detail = new Detail();
+        return times.map(([whole, coarse]) => {
+          detail.took(detail.coarse ? coarse : whole);
+          return detail.coarse;
+        });
+      });
+    }"""
+    quick, slow, in_vain = [(20, 8)] * 100, [(90, 30)] * 100, [(90, 85)] * 100
+    hiccup = [*quick, (200, 70), (200, 70), *quick]
+    recovers, began_badly = [*slow, *[(15, 5)] * 100], [*[(90, 8)] * 8, *[(12, 8)] * 200]
+    never_quick = [(60, 10)] * 1000
+    runs = [quick, slow, in_vain, hiccup, recovers, began_badly, never_quick]
+    found = page_js(gpu, script, runs)
+    assert not any(found[0])
+    assert found[1] == [*[False] * 4, *[True] * 96]
+    assert found[2][4:10] == [*[True] * 5, False]  # fewer pixels take as long: they are no use
+    assert not any(found[2][9:])
+    assert not any(found[3])
+    assert (found[4][99], found[4][-1]) == (True, False)
+    assert (found[5][20], found[5][-1]) == (True, False)
+    assert 0 < found[6][4:].count(False) < 12  # tried anew, and ever more seldom
+
+
+def page_js(browser: Browser, script: str, argument: Any) -> Any:
+    """Run a script in a page without a stage."""
+    with browser.page() as page:
+        return page.js(script, argument)
+
+
 def test_numbers_become_charts_under_the_picture(gpu: Browser) -> None:
     with gpu.page() as page:
         page.mount(program=program(), language="zh")

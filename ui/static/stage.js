@@ -7,6 +7,7 @@
 //   run          the run's id; `intentos:knob` events with this id turn its live parameters
 //   program      a GpuProgram; or programUrl: JSON with program, parameters, live, seed, arrays
 //   parameters, live (names), seed (text), arrays (sha256 → address or bytes)
+//   sketch       what differs of the program in a smaller picture, for a slow GPU
 //   socketUrl    a live session on the server;  framesUrl: a running run's own frames
 //   film         address, or {url, media_type}, of the finished film or picture
 //   words        sentences by key;  language: "en" or "zh";  title: what is seen
@@ -437,6 +438,9 @@ export class Stage {
         if (this.source === source) this.shown();
       };
       source.onrestart = () => this.restarted();
+      source.onrest = () => {
+        if (this.source === source) this.#touch();
+      };
       source.onstate = (state, text) => this.#heard(source, state, text);
       source.patient = kind === "frames" || !others.length;
       this.#chart(options.program);

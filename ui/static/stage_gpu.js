@@ -3,9 +3,11 @@
 // A source that is `driven` has no clock of its own; the pace calls advance(), glide() and show().
 
 import { ProgramPlayer } from "./program.js";
+import { Detail } from "./stage_detail.js";
 import { acquireDevice } from "./stage_device.js";
 
 const OPEN_MS = 30_000;
+const REST_MS = 400; // after the last drawing, what was drawn in fewer pixels is drawn in all
 
 export class GpuSource {
   kind = "gpu";
@@ -13,13 +15,15 @@ export class GpuSource {
   can = new Set(["play", "step", "restart", "speed", "seek", "view", "shot", "record"]);
   element = document.createElement("canvas");
   device = "";
-  cost = 0; // milliseconds a frame takes, lately
   onlost = () => {};
   onprobe = () => {};
+  onrest = () => {}; // it should be drawn once more, in all its pixels
 
   #job; #player = null; #lease = null; #seen = new Map(); #gone = false; #glides = false;
+  #detail = new Detail(); #finely = 0; #rest = 0; #resting = false;
+  #ready = false; #preparing = null; // whether fewer pixels can be had
 
-  // job: {program, parameters, seed, arrays: sha256 → address or bytes}
+  // job: {program, parameters, seed, arrays: sha256 → address or bytes, sketch}
   constructor(job) {
     this.#job = job;
     const { program } = job;
@@ -34,8 +38,19 @@ export class GpuSource {
     return this.#player?.index ?? -1;
   }
 
+  // Milliseconds a frame takes, lately.
+  get cost() {
+    return this.#detail.cost;
+  }
+
+  // Whether the picture has fewer pixels now than it could have.
+  get coarse() {
+    return Boolean(this.#player?.sketched);
+  }
+
   async open() {
-    const { program, parameters, seed, arrays } = this.#job;
+    const { program, parameters, seed, arrays, sketch } = this.#job;
+    if (!sketch) this.#detail.refuse();
     const work = async () => {
       const [lease, bytes] = await Promise.all([
         acquireDevice(program.requires), fetched(program, arrays),
@@ -47,7 +62,7 @@ export class GpuSource {
         if (!this.#gone) this.onlost(message);
       });
       const player = await ProgramPlayer.create(program, {
-        device: lease.device, parameters, seed, arrays: bytes,
+        device: lease.device, parameters, seed, arrays: bytes, sketch,
       });
       this.#player = player;
       if (this.#gone) return player.destroy();
@@ -70,12 +85,8 @@ export class GpuSource {
 
   // Whole frames, one after another.
   async advance(count) {
-    for (let i = 0; i < count && !this.#gone; i++) {
-      const began = performance.now();
-      await this.#player.frame();
-      const took = performance.now() - began;
-      this.cost = this.cost ? this.cost * 0.8 + took * 0.2 : took;
-    }
+    this.#resting = false;
+    for (let i = 0; i < count && !this.#gone; i++) await this.#timed(() => this.#player.frame());
     this.#tell();
   }
 
@@ -85,11 +96,60 @@ export class GpuSource {
   }
 
   async glide(ahead) {
-    if (!this.#gone) await this.#player.between(ahead);
+    await this.#timed(() => this.#player.between(ahead));
   }
 
   async show() {
     if (!this.#gone) await this.#player.present(this.element);
+  }
+
+  // While somebody takes pictures of it, all of its pixels are drawn; the canvas has them at once.
+  finely(on) {
+    this.#finely += on ? 1 : -1;
+    const { element, width, height } = this;
+    if (!on || element.width === width) return;
+    const small = new OffscreenCanvas(element.width, element.height);
+    small.getContext("2d").drawImage(element, 0, 0);
+    element.width = width;
+    element.height = height;
+    element.getContext("2d").drawImage(small, 0, 0, width, height);
+  }
+
+  // The picture that is shown, in all its pixels.
+  async still() {
+    if (!this.coarse) return this.element;
+    const canvas = document.createElement("canvas");
+    this.#finely += 1;
+    try {
+      await this.#player.sketch(false);
+      await this.#player.between();
+      await this.#player.present(canvas);
+    } finally {
+      this.#finely -= 1;
+    }
+    return canvas;
+  }
+
+  // Draws as finely as the GPU is quick, and learns how quick it is. What stands still is drawn
+  // once more in all its pixels.
+  async #timed(draw) {
+    if (this.#gone) return;
+    clearTimeout(this.#rest);
+    if (this.#detail.coarse && !this.#ready) this.#prepare();
+    const coarse = this.#detail.coarse && this.#ready && !this.#finely && !this.#resting;
+    this.#resting = false;
+    if (coarse !== this.coarse) await this.#player.sketch(coarse);
+    if (this.#gone) return;
+    const began = performance.now();
+    await draw();
+    // A picture that is drawn otherwise than it was decided teaches nothing.
+    if (this.coarse === this.#detail.coarse) this.#detail.took(performance.now() - began);
+    if (this.coarse && !this.#gone) {
+      this.#rest = setTimeout(() => {
+        this.#resting = true;
+        this.onrest();
+      }, REST_MS);
+    }
   }
 
   set(name, value) {
@@ -103,10 +163,18 @@ export class GpuSource {
   destroy() {
     if (this.#gone) return;
     this.#gone = true;
+    clearTimeout(this.#rest);
     this.#player?.destroy();
     this.#player = null;
     this.#lease?.release();
     this.element.width = this.element.height = 0; // browsers free the picture late otherwise
+  }
+
+  // Compiling takes a moment; it goes on as it is until then.
+  async #prepare() {
+    this.#preparing ??= this.#player.prepareSketch();
+    this.#ready = await this.#preparing;
+    if (!this.#ready) this.#detail.refuse();
   }
 
   #tell() {

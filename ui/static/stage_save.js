@@ -9,8 +9,9 @@ const LONGEST_MS = 10 * 60_000;
 const BITS = 12_000_000; // a second
 
 // The shown picture at its own size.
-function pictureOf(source) {
-  const { element, width, height } = source;
+async function pictureOf(source) {
+  const { width, height } = source;
+  const element = await source.still?.() ?? source.element;
   let canvas = element;
   if (!(element instanceof HTMLCanvasElement)) {
     canvas = document.createElement("canvas");
@@ -61,14 +62,17 @@ export class Saver {
     }
     if (!source?.can.has("record")) return false;
     try {
+      source.finely?.(true);
       this.#recording = new Recording(source.element, (blob, ending, error) => {
         this.#recording = null;
+        source.finely?.(false);
         clearInterval(this.#timer);
         this.#seconds(null);
         if (blob) save(blob, `${name}.${ending}`);
         this.#tell(blob && !error ? "saved_film" : "not_saved");
       });
     } catch {
+      source.finely?.(false);
       this.#tell("no_recorder");
       return false;
     }

@@ -21,9 +21,10 @@ export function kindsOf({ program, socketUrl, framesUrl, film }) {
 }
 
 // now: {parameters, playing, speed}
-export function makeSource(kind, { program, seed = SEED, arrays, socketUrl, framesUrl, film }, now) {
+export function makeSource(kind, options, now) {
+  const { program, seed = SEED, arrays, sketch, socketUrl, framesUrl, film } = options;
   const job = { ...now, seed };
-  if (kind === "gpu") return new GpuSource({ ...job, program, arrays });
+  if (kind === "gpu") return new GpuSource({ ...job, program, arrays, sketch });
   if (kind === "film") {
     return new FilmSource(film, { ...job, framesPerSecond: program?.frames_per_second });
   }
