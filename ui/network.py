@@ -13,6 +13,7 @@ from intentos.store import Store
 
 from .history import text
 from .machine import Machine
+from .neighbours import Neighbours
 from .page import Page
 from .provenance import Family, family
 from .provenance_view import draw
@@ -21,6 +22,7 @@ RECENT = 12
 """Runs whose coming to be can be chosen."""
 REDRAW_SECONDS = 0.3
 LOOK_SECONDS = 3.0
+PEERS_SECONDS = 1.0
 
 
 class Network:
@@ -47,8 +49,7 @@ class Network:
                         text("p", say("window_settings.looking")).classes("muted small")
                 with ui.element("section").classes("panel").mark("peers"):
                     text("h2", say("window_network.peers"))
-                    text("p", say("window_network.no_peers")).classes("small")
-                    text("p", say("window_network.nothing_shared")).classes("small muted")
+                    self._neighbours = Neighbours(page, ui.element("div"))
             with ui.element("section").classes("panel").mark("jobs"):
                 text("h2", say("window_network.jobs"))
                 self._jobs = ui.element("ul").classes("memory-list")
@@ -62,7 +63,9 @@ class Network:
                 self._flow = ui.element("div").classes("flow-body")
         self._stop = page.desk.listen("", self._hear)
         ui.context.client.on_delete(self._stop)
+        ui.context.client.on_delete(self._neighbours.close)
         ui.timer(0, self._tell_machine, once=True)
+        ui.timer(PEERS_SECONDS, self._neighbours.look)
         ui.timer(REDRAW_SECONDS, self._redraw)
         ui.timer(LOOK_SECONDS, self._look, immediate=False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from intentos.export_prov import machine
 from intentos.run import Run
 from intentos.types import Artifact
 
@@ -42,6 +43,8 @@ def draw(page: Page, found: Family) -> None:
             text("span", plan.title.text(page.language, plan.spoken(run.values, page.language)))
             text("span", say(f"origin.{plan.origin}")).classes("tiny muted")
             text("span", plan.digest[:12]).classes("tiny muted mono")
+            for name in dict.fromkeys(use.name for use in run.models):
+                text("span", name).classes("tiny muted")
         made: dict[str, list[Artifact]] = {}
         for artifact in run.artifacts:
             made.setdefault(artifact.step_id, []).append(artifact)
@@ -58,6 +61,9 @@ def draw(page: Page, found: Family) -> None:
                         f"{result.executor} · {result.seconds:.1f} s" if result else step.language
                     )
                     text("span", where).classes("tiny muted")
+                    if result is not None and result.node != "here":
+                        node, owner = machine(result)
+                        text("span", say("window_network.whose", node=node, owner=owner or "?"))
         if run.artifacts:
             with _column(page, "artifacts"):
                 for artifact in run.artifacts[:ARTIFACTS]:

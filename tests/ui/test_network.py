@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 from nicegui.testing import User
 
 from intentos.config import Settings
+from intentos.mesh.identity import Identity
+from intentos.mesh.line import join, write_membership
+from intentos.mesh.places import Places
+from intentos.mesh.visitor import outcome_of
 from intentos.store import Store
 from intentos.ui.desk import Desk
 from intentos.ui.provenance import family
+from tests.mesh.village import Village, job
 
 from .told import told
 
@@ -72,3 +80,34 @@ def _nodes(user: User) -> dict[str, str]:
     assert user.client is not None
     found = [e.props for e in user.client.elements.values() if "data-node" in e.props]
     return {props["data-node"]: props["data-from"] for props in found}
+
+
+async def test_the_hub_and_its_nodes_are_drawn_with_what_they_do(
+    user: User, desk: Desk, tmp_path: Path
+) -> None:
+    village = Village(tmp_path / "village")
+    await village.open()
+    try:
+        own = Identity.kept(Places(desk.settings).key)
+        membership = await join(village.link("ann"), own, "window")
+        write_membership(Places(desk.settings).membership, membership)
+        bo = await village.join("bo")
+        await village.lend(bo)
+        await user.open("/network")
+        await user.should_see(marker=f"mesh-peer-{bo.identity.id}", retries=WAIT)
+        await user.should_see("bo · free 0/2")
+        async with bo.line() as line:
+            work = asyncio.create_task(outcome_of(line, job(line, "wait 30")))
+            await user.should_see("1 running", retries=WAIT)
+            await user.should_see("free 1/2")
+            await line.ask(what="cancel", key=(await _only_job(village)))
+            await asyncio.gather(work, return_exceptions=True)
+        await user.should_not_see("1 running", retries=WAIT)
+    finally:
+        await village.close()
+    await user.should_see("does not answer", retries=WAIT)
+
+
+async def _only_job(village: Village) -> str:
+    (key,) = [key for _, key in village.hub.dispatcher._open]
+    return key
