@@ -41,15 +41,14 @@ class Network:
             self._root = root
             with ui.element("header").classes("page-head"):
                 text("h1", say("window.network")).classes("page-title")
-            with ui.element("div").classes("network-top"):
-                with ui.element("section").classes("panel").mark("here"):
-                    text("h2", say("window_network.here"))
-                    self._here = ui.element("dl").classes("machine-facts").props("aria-busy=true")
-                    with self._here:
-                        text("p", say("window_settings.looking")).classes("muted small")
-                with ui.element("section").classes("panel").mark("peers"):
-                    text("h2", say("window_network.peers"))
-                    self._neighbours = Neighbours(page, ui.element("div"))
+            with ui.element("section").classes("panel").mark("here"):
+                text("h2", say("window_network.here"))
+                self._here = ui.element("dl").classes("machine-facts").props("aria-busy=true")
+                with self._here:
+                    text("p", say("window_settings.looking")).classes("muted small")
+            with ui.element("section").classes("panel").mark("peers"):
+                text("h2", say("window_network.peers"))
+                self._neighbours = Neighbours(page, ui.element("div"))
             with ui.element("section").classes("panel").mark("jobs"):
                 text("h2", say("window_network.jobs"))
                 self._jobs = ui.element("ul").classes("memory-list")
