@@ -38,7 +38,7 @@ from .workshop import Workshop
 
 T = TypeVar("T")
 
-RUNS_KEPT = 500
+RUNS_KEPT = 200
 """Ended runs in memory; the others are read again when they are looked at."""
 
 
