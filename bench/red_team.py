@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from intentos.config import Settings
+from intentos.errors import IntentOSError
 from intentos.mesh import lending
 from intentos.mesh.book import Book
 from intentos.mesh.line import Line
@@ -226,7 +227,12 @@ async def _played(
                 reply=line.reply,
             )
             sent.append(made)
-            told_wrong += wrong(made, await outcome_of(line, made))
+            while True:
+                try:
+                    told_wrong += wrong(made, await outcome_of(line, made))
+                    return
+                except IntentOSError:  # the hub is silent for too long: the same key, again
+                    await asyncio.sleep(0.5)
 
     try:
         await asyncio.gather(*(one(seed) for seed in range(jobs)))

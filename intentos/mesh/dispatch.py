@@ -12,14 +12,15 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-from .blobs import Blobs, Grant
+from .blobs import Blobs
 from .book import Book, Member
 from .choose import Chooser
 from .findings import Ejected, Finding, Settlement
+from .handing import task_for
 from .identity import Identity
+from .job_queue import JobQueue
 from .open_job import Attempt, Open, Vote
 from .roster import Node, Roster
 from .settle import Settler, settled
@@ -32,7 +33,6 @@ from .wire import (
     Done,
     Job,
     Outcome,
-    Task,
     Told,
     kind_of,
     opened,
@@ -86,8 +86,14 @@ class Dispatcher:
         self._by_nonce: dict[str, Open] = {}
         self._waiting: deque[Open] = deque()
         self._trust = trust
+        self._jobs = JobQueue(nats)
         self.settler = Settler(
-            identity=identity, nats=nats, book=book, trust=trust, written=self._written
+            identity=identity,
+            nats=nats,
+            jobs=self._jobs,
+            book=book,
+            trust=trust,
+            written=self._written,
         )
         self._verifier = Verifier(
             book=book,
@@ -106,35 +112,7 @@ class Dispatcher:
 
     async def start(self) -> None:
         """Bind to the queue, and work until :meth:`stop`."""
-        from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
-        from nats.js.errors import NotFoundError
-
-        js = self._nats.jetstream(timeout=5)
-        stream = StreamConfig(
-            name="JOBS",
-            subjects=["jobs.*"],
-            retention=RetentionPolicy.WORK_QUEUE,
-            duplicate_window=120,
-            max_bytes=4 * 1024**3,
-        )
-        try:
-            await js.stream_info("JOBS")
-        except NotFoundError:
-            await js.add_stream(stream)
-        # A new consumer has everything delivered at once that the last hub had in its hands.
-        with suppress(NotFoundError):
-            await js.delete_consumer("JOBS", "hub")
-        await self._nats.subscribe("deliver.jobs", cb=self._delivered)
-        await js.add_consumer(
-            "JOBS",
-            ConsumerConfig(
-                durable_name="hub",
-                deliver_subject="deliver.jobs",
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=LEASE_SECONDS,
-                max_ack_pending=MOST_OPEN,
-            ),
-        )
+        await self._jobs.open(self._delivered, lease=LEASE_SECONDS, most=MOST_OPEN)
         await asyncio.to_thread(self.settler.seal_head)
         self._tasks = [
             asyncio.create_task(work(), name=work.__name__)
@@ -177,7 +155,7 @@ class Dispatcher:
             # Its signature was checked before it was queued, and only the hub can queue.
             job = opened(Job, message.data)
         except BadMessage:
-            await self._nats.publish(message.reply, b"+TERM")
+            await self._jobs.refuse(message.reply)
             return
         known = self._open.get((submitter.id, job.key))
         if known is not None:
@@ -185,7 +163,7 @@ class Dispatcher:
             return
         outcome = self._book.outcome(submitter.id, job.key)
         if outcome is not None:
-            await self._nats.publish(message.reply, b"+ACK")
+            await self._jobs.over(message.reply)
             answer = settled(job.key, outcome, self.settler.head)
             await self.settler.tell(submitter.id, job.reply, answer)
             return
@@ -438,37 +416,8 @@ class Dispatcher:
         return RANDOM.choice(nodes)  # which nobody can foresee
 
     async def _hand(self, found: Open, node: Node) -> None:
-        job, now = found.job, time.time()
         nonce = secrets.token_hex(16)
-        until = now + job.limits.wall_time + 600
-        owner = found.submitter.owner
-        downloads = {
-            name: self._blobs.grant(
-                Grant(do="get", by=node.member.id, owner=owner, until=until, sha256=blob.sha256)
-            )
-            for name, blob in job.inputs.items()
-        }
-        upload = Grant(
-            do="put",
-            by=node.member.id,
-            owner=owner,
-            until=until,
-            bytes=max(job.limits.artifact_bytes, 4 * job.limits.output_bytes),
-        )
-        # What would tell a node how closely it is watched, or who waits, is not for it.
-        shown = job.model_copy(
-            update={"reply": secrets.token_hex(8), "verify": "spot", "node": None}
-        )
-        task = Task(
-            job=shown,
-            submitter=found.submitter.id,
-            owner=owner,
-            nonce=nonce,
-            downloads=downloads,
-            upload=self._blobs.grant(upload),
-            head=self.settler.head,
-            commit=found.commits,
-        )
+        task = task_for(found, node, nonce, self._blobs, head=self.settler.head)
         self.handed += 1
         attempt = Attempt(nonce, node, time.monotonic())
         found.attempts[nonce] = attempt
@@ -589,7 +538,7 @@ class Dispatcher:
                 renewed = now
                 for found in list(self._open.values()):
                     if found.ack:
-                        await self._nats.publish(found.ack, b"+WPI")
+                        await self._jobs.renew(found.ack)
             for found in list(self._open.values()):
                 for attempt in found.going:
                     overdue = now - attempt.since > found.job.limits.wall_time + GRACE

@@ -15,6 +15,7 @@ from intentos.errors import StoreError
 from .book import Book
 from .findings import Finding, Reviewed, Settlement
 from .identity import Identity
+from .job_queue import JobQueue
 from .open_job import Open
 from .trust import StandingRow, Trust
 from .wire import Answer, Head, Outcome, Told, seal
@@ -34,6 +35,7 @@ class Settler:
         *,
         identity: Identity,
         nats: Client,
+        jobs: JobQueue,
         book: Book,
         trust: Trust,
         written: Callable[[Open | None, Finding], None],
@@ -41,6 +43,7 @@ class Settler:
         """``written`` hears of each finding once it is in the book."""
         self._identity = identity
         self._nats = nats
+        self._jobs = jobs
         self._book = book
         self._trust = trust
         self._written = written
@@ -72,7 +75,7 @@ class Settler:
                     await asyncio.sleep(0.5)
             for found, finding in batch:
                 if found is not None and found.ack:
-                    await self._nats.publish(found.ack, b"+ACK")
+                    await self._jobs.over(found.ack)
                 self._written(found, finding)
                 reply = found.job.reply if found is not None else ""
                 if isinstance(finding, Settlement):
