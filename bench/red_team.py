@@ -229,7 +229,8 @@ async def _played(
             sent.append(made)
             while True:
                 try:
-                    told_wrong += wrong(made, await outcome_of(line, made))
+                    outcome = await outcome_of(line, made)
+                    told_wrong += wrong(made, outcome)
                     return
                 except IntentOSError:  # the hub is silent for too long: the same key, again
                     await asyncio.sleep(0.5)
