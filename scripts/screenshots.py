@@ -96,10 +96,12 @@ class Scene:
         page = page or self.page
         # What moves is drawn in few pixels here, where the GPU is software; at rest in all of them.
         moving = page.locator(".stage-frame--playing")
-        stopped = [moving.nth(place) for place in range(moving.count())]
-        for frame in reversed(stopped):
-            frame.press(" ")
-            page.evaluate("document.activeElement.blur()")
+        stopped = moving.count()
+        for _ in range(stopped):
+            if moving.count():  # two that go in step stop together
+                moving.first.press(" ")
+                page.evaluate("document.activeElement.blur()")
+                page.wait_for_timeout(500)
         page.wait_for_timeout(2000 if stopped else 0)
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
