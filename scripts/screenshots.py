@@ -89,19 +89,18 @@ class Scene:
         page: Page | None = None,
         *,
         steered: bool = False,
+        still: bool = True,
         prepare: Callable[[], None] | None = None,
     ) -> None:
         """Take a picture in both themes; ``steered``: with what the stage is steered with;
-        ``prepare``: what is done in each of them before."""
+        ``still``: once what moves was stopped; ``prepare``: what is done in each of them before."""
         page = page or self.page
         # What moves is drawn in few pixels here, where the GPU is software; at rest in all of them.
         moving = page.locator(".stage-frame--playing")
-        stopped = moving.count()
-        for _ in range(stopped):
-            if moving.count():  # two that go in step stop together
-                moving.first.press(" ")
-                page.evaluate("document.activeElement.blur()")
-                page.wait_for_timeout(500)
+        stopped = moving.count() if still else 0
+        for frame in [moving.nth(place) for place in range(stopped)][::-1]:
+            frame.press(" ")
+            page.evaluate("document.activeElement.blur()")
         page.wait_for_timeout(2000 if stopped else 0)
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
@@ -343,7 +342,7 @@ def compare(scene: Scene) -> None:
                  .filter((one) => Number(one.dataset.frame) >= 75).length === 2""",
         timeout=SECONDS,
     )
-    scene.shoot("8-compare")
+    scene.shoot("8-compare", still=False)  # two in step stop and go together
 
 
 def library(scene: Scene) -> None:
