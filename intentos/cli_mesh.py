@@ -8,7 +8,8 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -22,6 +23,7 @@ from intentos.registry import Registry
 from intentos.terminal import Terminal
 
 if TYPE_CHECKING:
+    from intentos.mesh.book import Book, Member
     from intentos.mesh.line import Line
     from intentos.mesh.places import Places
     from intentos.mesh.wire import Peer, Role
@@ -359,6 +361,24 @@ def nearby(
     cli.guard(terminal, work, json_=json_)
 
 
+@contextmanager
+def _member(settings: Settings, id: str) -> Iterator[tuple[Book, Member]]:
+    """Open the book of this machine's own hub at one member; raises NotFound."""
+    from intentos.mesh.book import Book
+    from intentos.mesh.places import Places
+
+    places = Places(settings)
+    _address(places)
+    book = Book(places.hub / "book.db")
+    try:
+        members = [m for m in book.members() if m.id.startswith(id) and not m.revoked]
+        if len(members) != 1 or not id:
+            raise NotFound("mesh.no_member", name=id[:80])
+        yield book, members[0]
+    finally:
+        book.close()
+
+
 @peers_app.command()
 def revoke(
     id: Annotated[str, typer.Argument(help="A member's id, or its beginning.")],
@@ -367,20 +387,9 @@ def revoke(
     terminal, settings = _call()
 
     def work() -> None:
-        from intentos.mesh.book import Book
-        from intentos.mesh.places import Places
-
-        places = Places(settings)
-        _address(places)
-        book = Book(places.hub / "book.db")
-        try:
-            members = [m for m in book.members() if m.id.startswith(id) and not m.revoked]
-            if len(members) != 1 or not id:
-                raise NotFound("mesh.no_member", name=id[:80])
-            book.revoke(members[0].id, "owner")
-        finally:
-            book.close()
-        terminal.note("mesh.revoked", name=members[0].name, owner=members[0].owner)
+        with _member(settings, id) as (book, member):
+            book.revoke(member.id, "owner")
+        terminal.note("mesh.revoked", name=member.name, owner=member.owner)
 
     cli.guard(terminal, work)
 
@@ -393,21 +402,10 @@ def readmit(
     terminal, settings = _call()
 
     def work() -> None:
-        from intentos.mesh.book import Book
-        from intentos.mesh.places import Places
-
-        places = Places(settings)
-        _address(places)
-        book = Book(places.hub / "book.db")
-        try:
-            members = [m for m in book.members() if m.id.startswith(id) and not m.revoked]
-            if len(members) != 1 or not id:
-                raise NotFound("mesh.no_member", name=id[:80])
-            if not book.readmit(members[0].id):
-                raise UsageError("mesh.not_ejected", name=members[0].name)
-        finally:
-            book.close()
-        terminal.note("mesh.readmitted", name=members[0].name, owner=members[0].owner)
+        with _member(settings, id) as (book, member):
+            if not book.readmit(member.id):
+                raise UsageError("mesh.not_ejected", name=member.name)
+        terminal.note("mesh.readmitted", name=member.name, owner=member.owner)
 
     cli.guard(terminal, work)
 

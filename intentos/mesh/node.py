@@ -332,16 +332,7 @@ class Node:
             self._jobs.pop(task.nonce, None)
         self._write_down(task, started.isoformat(), outcome, result, why)
         if outcome != "canceled":
-            done = Done.model_validate(
-                {
-                    "key": task.job.key,
-                    "submitter": task.submitter,
-                    "nonce": task.nonce,
-                    "outcome": outcome,
-                    "why": why,
-                    "result": result,
-                }
-            )
+            done = Done.of(task, outcome, why, result)
             data = seal(self._identity, done)
             self._answers[task.nonce] = data
             while len(self._answers) > ANSWERS_KEPT + 2 * self._lending.slots:

@@ -347,16 +347,7 @@ class Phone:
         await self._answer(task, outcome, why, result)
 
     async def _answer(self, task: Task, outcome: str, why: str, result: StepResult | None) -> None:
-        done = Done.model_validate(
-            {
-                "key": task.job.key,
-                "submitter": task.submitter,
-                "nonce": task.nonce,
-                "outcome": outcome,
-                "why": why,
-                "result": result,
-            }
-        )
+        done = Done.of(task, outcome, why, result)
         text = done.model_dump_json()
         signing = self._signatures[task.nonce] = asyncio.get_running_loop().create_future()
         try:

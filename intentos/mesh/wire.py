@@ -154,6 +154,13 @@ class Done(Wire):
     why: Annotated[str, Field(max_length=2000)] = ""
     result: StepResult | None = None
 
+    @classmethod
+    def of(cls, task: Task, outcome: str, why: str, result: StepResult | None) -> Done:
+        """Return the answer to a task; raises pydantic's ValidationError for what is none."""
+        said = {"outcome": outcome, "why": why, "result": result}
+        named = {"key": task.job.key, "submitter": task.submitter, "nonce": task.nonce}
+        return cls.model_validate(named | said)
+
     @model_validator(mode="after")
     def _whole(self) -> Done:
         if (self.outcome == "result") != (self.result is not None):

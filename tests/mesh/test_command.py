@@ -134,6 +134,12 @@ def test_hub_invite_node_and_a_plan_on_the_neighbours_machine(
     code, _, said = machines.run("eve", "node", link)
     assert code == 2
     assert "used by another machine" in said
+    code, _, said = machines.run("ann", "peers", "readmit", peer["id"][:12])
+    assert code == 2
+    assert "attic was not found to lie" in said
+    code, _, said = machines.run("ann", "peers", "readmit", "nobody")
+    assert code == 2
+    assert "nobody" in said
     assert machines.run("ann", "peers", "revoke", peer["id"])[0] == 0
     assert node.wait(5) == 4  # put out
     assert hub.poll() is None
