@@ -35,6 +35,7 @@ _PROGRAM = (
     "a number, a date, a text, a calculation, a chart of data or of a function, anything else"
 )
 _RATE = re.compile(r"(?:d|∂)([A-Za-z]\d?)\s*/\s*[d∂]t|([A-Za-z]\d?)['′]")
+_BY_X, _X = re.compile(r"[yY]['′]"), re.compile(r"(?<![A-Za-z])x(?![A-Za-z])")
 _START = re.compile(
     r"\b([A-Za-z]\d?)\s*(?:\(\s*0\s*\)|_?0)?\s*=\s*([-−]?\d+(?:\.\d+)?)(?![\w.]*[*/^x(])"
 )
@@ -114,6 +115,8 @@ async def from_equations(
     found = [w for w in written(intent.text) if w.kind == "formula" and w.right]
     if any(draws(w.right) for w in found):
         return None  # a curve is no random number
+    if any(_BY_X.fullmatch(w.left) and _X.search(w.right) for w in found):
+        return None  # a solution y(x) is no motion; a recipe follows it
     read = _rates(found) or _shape(found)
     if read is None:
         return None

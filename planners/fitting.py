@@ -15,6 +15,8 @@ from .units import Unit, by_name, convert, named, product
 _BRACKETS = re.compile(r"[(（]([^()（）,，]+)[,，)）]")
 _IN = re.compile(r"\bin ([^\s,()]+)(?: an? \w+)?$")
 _STATISTIC = re.compile(r"\bmean\b|average|deviation|平均|均值|标准差")
+_MONTHLY = re.compile("月息")
+"""What a yearly rate is also called where it is charged by the month: twelve of those make it."""
 _OFF = re.compile(r"\boff\b|discount|reduc|优惠|降价|减价|让利")
 _TIMES_AS = re.compile(r"\btimes\b|ratio|factor|倍|之比")
 
@@ -135,7 +137,9 @@ def _percent(mention: Mention, parameter: Parameter, wanted: str) -> Value | Non
     assert mention.unit is not None
     number = mention.number * mention.unit.scale
     per, own = mention.per, per_of(parameter)
-    if per is not None and per != own and per.symbol != "year":
+    if per is not None and per.symbol == "month" and _MONTHLY.search(own_words(parameter)):
+        number = float(f"{12 * number:.12g}")  # the yearly rate of what is paid by the month
+    elif per is not None and per != own and per.symbol != "year":
         return None  # 0.5 % a month are no rate of a year
     if "折" in mention.text and _OFF.search(own_words(parameter)):
         number = 100 - number  # 打七折 is 30 % off
@@ -171,7 +175,8 @@ def other_rate(mention: Mention, parameter: Parameter) -> bool:
     if known is not None and mention.unit is not None and mention.unit.dimension != known.dimension:
         return False  # it fits only as so much in that time
     if own is None and mention.unit is not None and mention.unit.dimension == "percent":
-        return mention.per.symbol != "year"
+        monthly = mention.per.symbol == "month" and _MONTHLY.search(own_words(parameter))
+        return mention.per.symbol != "year" and not monthly
     return own is None or own.dimension != mention.per.dimension
 
 

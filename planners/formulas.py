@@ -26,7 +26,7 @@ _NAME = r"(?:[A-Za-z]\d?|[xyzuv]{2,3})(?![A-Za-z_\d])"
 _TOKEN = re.compile(
     rf"(?P<draw>{CALL})"
     rf"|(?P<function>(?:{'|'.join(sorted(_FUNCTIONS.split(), key=len, reverse=True))})(?=\s*[(\d])"
-    r"|(?:(?<=[=+\-*/\d(])|(?<=[=+\-*/] )|(?!(?:cost|tank|tang|tans|sink|sing|sins|logs|logo)\b))"
+    r"|(?:(?<=[=+\-*/\d(])|(?<=[=+\-*/] )|(?!(?:cost|tank|tang|tans|sine|sink|sing|sins|logs|logo)\b))"
     r"(?:sin|cos|tan|ln|log|exp|sqrt)(?=\s*[a-zθπ](?![a-z])))"
     r"|(?P<number>\d+(?:\.\d+)?(?:e[-+]?\d+)?|\.\d+)"
     r"|(?P<rate>d[A-Za-z]\d?\s*/\s*dt(?![A-Za-z])|∂[A-Za-z]\d?\s*/\s*∂t|[A-Za-z]\d?['′](?=\s*=))"
@@ -92,6 +92,8 @@ _SPOKEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
          r"(?:\s+(?:of\s+)?(?P<x>[a-z]))?\b",
          lambda match: f"abs({match['f'][:3]}({match['x'] or 'x'}))"),
         (r"\b(?:the\s+)?absolute\s+value\s+of\s+(?P<x>[a-z])\b", _called("abs")),
+        (rf"(?<![\w.)])(?P<z>[-−]?\d+(?:\.\d+)?\s*[-+−]\s*\d*(?:\.\d+)?i)\s*的\s*(?P<n>\d+|[{_CN}])\s*次[方幂]",
+         lambda match: f"({match['z']}){_power_of(match)}"),
         (rf"(?<=[a-z\d)])\s*的\s*(?P<n>负?(?:{_TURN}|\d+|\d*[a-z]|[{_CN}]))\s*次[方幂]", _power_of),
         (rf"(?<=[a-z)])(?P<n>[{_CN}])次[方幂]", _power_of),
         (rf"(?:{_LEFT})\s+to\s+the\s+(?:power\s+(?:of\s+)?)?"
@@ -113,8 +115,8 @@ _SPOKEN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
         (r"\b(?:the\s+)?sine of\s+(?=[a-z(\d])", "sin "),
         (r"\b(?:the\s+)?cosine of\s+(?=[a-z(\d])", "cos "),
         (r"\bone over\s+(?P<x>[a-z])\b", lambda match: f"1/{match['x']}"),
-        (rf"(?:{_LEFT})\s+plus\s+{_RIGHT}|(?<=[a-z\d)])\s*加上?\s*(?=[a-z\d(])", "+"),
-        (rf"(?:{_LEFT})\s+minus\s+{_RIGHT}|(?<=[a-z\d)])\s*减去?\s*(?=[a-z\d(])", "-"),
+        (rf"(?:{_LEFT})\s+plus\s+{_RIGHT}|(?<=[a-z\d)])\s*再?加上?\s*(?=[a-z\d(])", "+"),
+        (rf"(?:{_LEFT})\s+minus\s+{_RIGHT}|(?<=[a-z\d)])\s*再?减去?\s*(?=[a-z\d(])", "-"),
         (rf"(?:(?<=\))|(?<={_VARIABLE})|(?<=\^\d)|(?<=[²³]))\s+times\s+{_RIGHT}"
          r"|(?<=\d)\s+times\s+(?=[a-z](?![a-z])|\(|(?:sin|cos|tan|exp|ln|log|sqrt)\b)"
          r"|(?<=[a-z\d)])\s*乘[以上]?\s*(?=[a-z\d(])", "*"),
@@ -262,7 +264,7 @@ def _formulas(text: str) -> list[Written]:
             body, start, end = formula
             left, _, right = (part.strip() for part in plain[start:end].partition("="))
             place = (places[start], places[end - 1] + 1)
-            found.append(Written("formula", body, *place, left if right else "", right))
+            found.append(Written("formula", body, *place, left if right else "", _bracketed(right)))
         run = []
         # A word is skipped whole: its letters are no variables.
         word = re.compile(r"[A-Za-z_\d]+|.", re.DOTALL).match(plain, position)
@@ -328,7 +330,21 @@ def _formula(run: list[re.Match[str]], text: str) -> tuple[str, int, int] | None
         return None  # "A/B test", "m/s"
     if any(m.unit and m.text == body for m in numbers.read(body)):
         return None
-    return as_variables(_one_side(body)), run[0].start(), run[-1].end()
+    return as_variables(_bracketed(_one_side(body))), run[0].start(), run[-1].end()
+
+
+_DERIVATIVE = re.compile(r"\s*[A-Za-z]['′]\s*")
+_SIGNS = str.maketrans({"·": "*", "²": "^2", "³": "^3"})
+_BARE = re.compile(
+    r"(?<![A-Za-z])(?P<f>sin|cos|tan|ln|log|exp|sqrt)\s*(?P<p>[²³]|\^\d(?=\s*[a-zθ\d]))?\s*"
+    r"(?P<x>(?:\d+(?:\.\d+)?\s?\*?\s?)?(?:(?:pi|π)\s?\*?\s?)?(?:(?:pi|π)(?![A-Za-z])|[a-zθ](?![A-Za-z]))"
+    r"(?:[²³]|\^\d+)?)(?!\s*\()"
+)
+
+
+def _bracketed(body: str) -> str:
+    """Return the formula with brackets where a function's argument has none: "x·sin 2x"."""
+    return _BARE.sub(lambda m: f"{m['f']}({m['x']}){m['p'] or ''}", body).translate(_SIGNS)
 
 
 def _line(run: list[re.Match[str]]) -> bool:
@@ -369,6 +385,8 @@ def _one_side(body: str) -> str:
     left, equals, right = body.partition("=")
     if not equals:
         return body
+    if _DERIVATIVE.fullmatch(left):
+        return right.strip()
     named = re.fullmatch(r"\s*([A-Za-z]\w*)\s*(\([^()]*\))?\s*", left)
     if named is not None and named[1] not in _FUNCTIONS.split() and (named[2] or named[1] != "x"):
         return right.strip()

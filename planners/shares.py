@@ -77,6 +77,12 @@ _PLACES = re.compile(
     r"(?P<n>\d+|[一二两三四五六七八九十]+)(?:\s?(?P<m>米)\s|(?P<unit>米|块|元|斤|尺|吨))(?P<d>[一二三四五六七八九]|\d{1,2})"
     r"(?![\d./]|[\u3400-\u9fff](?<![的长高深宽远多左大厚重])(?<!块[一二三四五六七八九\d][一每钱就和买卖])(?<!米\d\d[我他她你，的身高爸妈体腰坐重]))"
 )
+_DIMES = re.compile(
+    r"(?<![\d.一二两三四五六七八九十百千万块元])(?:(?P<y>\d+|[一二两三四五六七八九十]+)[块元])?"
+    r"(?P<n>\d|[一二两三四五六七八九])[毛角](?:(?P<d>\d|[一二三四五六七八九])"
+    r"(?=分?(?:钱|[一每][度斤个次张本件分公吨升千瓶]|$|[，。,.？?、])))?"
+)
+"""五毛六一度 and 三块五毛六: 0.56 and 3.56 of the money."""
 _LATIN_LETTER = r"[A-Za-z]"
 
 
@@ -92,6 +98,13 @@ def read_parts(text: str) -> list[Mention]:
         unit = read_unit(f"1{match['unit'] or match['m']}", 0, 1)[0]
         value = whole_part + part / 10**digits
         found.append(number(text, value, *match.span(), unit))
+    for match in _DIMES.finditer(text):
+        if not match["y"] and not match["d"]:
+            continue  # 五毛 is read as it stands
+        parts = [_value(match[name] or "0") for name in ("y", "n", "d")]
+        whole_part, dimes, cents = (part or 0 for part in parts)
+        value = (100 * whole_part + 10 * dimes + cents) / 100
+        found.append(number(text, value, *match.span(), read_unit("1块", 0, 1)[0]))
     return found
 
 
@@ -123,6 +136,12 @@ _HEAD = re.compile(
 """8万8 is 88,000."""
 
 
+_HEADS = re.compile(
+    r"(?<![\d.])(?P<w>\d+)万(?P<q>[1-9])千(?:(?P<b>[1-9])百)?(?![\d.百]|[\u3400-\u9fff]*分之)"
+)
+"""8万2千 is 82,000."""
+
+
 def _composed(text: str) -> list[Mention]:
     """Return "6 feet 2" and 5分30秒 as one length and one time."""
     found = []
@@ -136,6 +155,10 @@ def _composed(text: str) -> list[Mention]:
         if pounds < 14:
             pound = by_name()["lb"]
             found.append(number(text, 14 * float(match["st"]) + pounds, *match.span(), pound))
+    for match in _HEADS.finditer(text):
+        value = 1e4 * float(match["w"]) + 1e3 * float(match["q"]) + 100 * float(match["b"] or 0)
+        unit, stop = read_unit(text, match.start(), match.end())
+        found.append(number(text, value, match.start(), stop, unit))
     for match in _HEAD.finditer(text):
         scale = _TENS[match["u"]]
         count = int(match["n"]) * scale + int(match["d"]) * scale // 10

@@ -23,7 +23,7 @@ _COMPLEX = re.compile(
     re.IGNORECASE,
 )
 _ROOT = re.compile(
-    r"(?<![A-Za-z])[zxw]\s*(?:\^|\*\*)\s*(?P<n>\d+)\s*=\s*(?:(?P<re>[-−]?\d+(?:\.\d+)?)(?!\s*[-+\d.i−]))?"
+    r"(?<![A-Za-z])[zxw]\s*(?:(?:\^|\*\*)\s*(?P<n>\d+)|(?P<raised>[²³⁴⁵⁶⁷⁸⁹]))\s*=\s*(?:(?P<re>[-−]?\d+(?:\.\d+)?)(?!\s*[-+\d.i−]))?"
 )
 _TERM = re.compile(r"([+-]?)(\d*\.?\d*)\*?([a-z])?(?:\^(\d))?", re.IGNORECASE)
 _COLUMN = re.compile(
@@ -73,6 +73,7 @@ def blank_formulas(
     text = _levels(text, places["formula"], values)
     text = _polynomial(text, parameters, values)
     text = _power(text, parameters, values)
+    text = _through(text, parameters, values)
     return _complex(text, parameters, values), sizes
 
 
@@ -129,6 +130,31 @@ _POWER = re.compile(
     re.IGNORECASE,
 )
 _BASES = ("number", "base")
+_AT_START = re.compile(
+    rf"(?<![A-Za-z])y\s*\(\s*(?P<x>{_SIGNED})\s*\)\s*[=＝]\s*(?P<y>{_SIGNED})(?![\d.]*\s*[a-z*/^])"
+)
+_AT_END = re.compile(
+    rf"(?<![A-Za-z])y\s*\(\s*(?P<x>{_SIGNED})\s*\)(?!\s*[=＝])"
+    rf"|(?<![A-Za-z])x\s*[=＝]\s*(?P<at>{_SIGNED})\s*(?:时|处|的时候)|\bat\s+x\s*=\s*(?P<en>{_SIGNED})",
+    re.IGNORECASE,
+)
+
+
+def _through(text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]) -> str:
+    """Set where a solution begins and which of its values is asked for: "y(0) = 0.5, find y(2)"."""
+    names = {p.name: p for p in parameters}
+    if not {"x0", "y0", "end"} <= names.keys():
+        return text
+    for form, places in ((_AT_START, ("x0", "y0")), (_AT_END, ("end",))):
+        match = form.search(text)
+        if match is None:
+            continue
+        said = (group for group in match.groups() if group is not None)
+        for name, number in zip(places, said, strict=True):
+            plain = re.sub(r"\s", "", number.replace("−", "-"))
+            values[name] = names[name].accept(numbers.whole(float(plain)))
+        text = text[: match.start()] + " " * len(match.group()) + text[match.end() :]
+    return text
 
 
 def _power(text: str, parameters: Sequence[Parameter], values: MutableMapping[str, Value]) -> str:
@@ -217,12 +243,16 @@ def _complex(text: str, parameters: Sequence[Parameter], values: MutableMapping[
     parts = {}
     for part in ("real", "imaginary"):
         parts[part] = [p for p in parameters if part in p.name.split("_")]
-    if any(len(group) != 1 for group in parts.values()):
-        return text
     plain = numbers.normal(text)
+    if any(len(group) != 1 for group in parts.values()):
+        degrees = [p for p in parameters if p.name == "degree"]
+        if len(degrees) == 1 and (root := _ROOT.search(plain)) is not None and root["re"]:
+            values["degree"] = degrees[0].accept(_degree(root))
+            return text[: root.start()] + " " * len(root.group()) + text[root.end() :]
+        return text
     powers = [p for p in parameters if p.name in _POWERS]
     if powers and (root := _ROOT.search(plain)) is not None:
-        values[powers[0].name] = powers[0].accept(int(root["n"]))
+        values[powers[0].name] = powers[0].accept(_degree(root))
         real = parts["real"][0]
         if root["re"]:
             values[real.name] = real.accept(numbers.whole(float(root["re"].replace("−", "-"))))
@@ -240,6 +270,10 @@ def _complex(text: str, parameters: Sequence[Parameter], values: MutableMapping[
         values[powers[0].name] = powers[0].accept(int(match["n"]))
     start, end = match.span()
     return text[:start] + " " * (end - start) + text[end:]
+
+
+def _degree(root: re.Match[str]) -> int:
+    return int(root["n"] or _RAISED.index(root["raised"]))
 
 
 def quoted_text(

@@ -320,3 +320,11 @@ def test_a_word_between_two_numbers_speaks_of_the_one_behind_it() -> None:
     )
     for text in ("mean 40 sd 0.5", "平均40标准差0.5"):
         assert link(text, places).values == {"mean": 40, "deviation": 0.5}
+
+
+def test_twelve_rates_of_a_month_are_that_of_a_year_where_it_is_paid_by_the_month() -> None:
+    plain = knob("rate", "Interest a year", "年利率", "rate 利率", 4, unit="%", maximum=100)
+    by_month = knob("rate", "Interest a year", "年利率", "rate 利率 月息", 4, unit="%", maximum=100)
+    assert link("月息1.5%", (by_month,)).values == {"rate": 18}
+    assert link("a rate of 0.4% a month", (by_month,)).values == {"rate": 4.8}
+    assert link("a rate of 0.4% a month", (plain,)).values == {}

@@ -156,12 +156,29 @@ def test_complex_numbers(text: str, values: dict[str, object]) -> None:
          {"equation": "x^2*e^(-x)", "low": 0, "high": 5}),
         ("when are ln(x) and 2 - x equal", {"equation": "ln(x) - (2 - x)"}),
         ("sin(x)的平方从0到π", {"equation": "sin(x)^2", "low": 0, "high": 3.141592653589793}),
-        ("根号x在1到4之间", {"equation": "sqrt x", "low": 1, "high": 4}),
+        ("根号x在1到4之间", {"equation": "sqrt(x)", "low": 1, "high": 4}),
         ("1/x between 1 and e", {"equation": "1/x", "low": 1, "high": 2.718281828459045}),
     ],
 )  # fmt: skip
 def test_equations_said_in_words(text: str, values: dict[str, object]) -> None:
     assert link(text, EQUATION).values == values
+
+
+def test_a_solution_begins_at_a_point_and_is_asked_for_at_another() -> None:
+    knobs = (
+        knob("slope", "Slope", "斜率", "slope", "x - y", kind="expression"),
+        *(knob(n, n, n, n, 1, minimum=-99, maximum=99) for n in ("x0", "y0", "end")),
+    )
+    for text in ("y' = y - x², y(0) = 0.5, find y(2)", "y'=y-x^2，y(0)=0.5，求x=2时的y"):
+        values = link(text, knobs).values
+        assert {n: values[n] for n in ("x0", "y0", "end")} == {"x0": 0, "y0": 0.5, "end": 2}
+        assert str(values["slope"]).replace(" ", "") == "y-x^2"
+
+
+def test_the_degree_of_an_equation_is_its_power() -> None:
+    degree = knob("degree", "Degree", "次数", "degree", 5, kind="integer", minimum=2, maximum=9)
+    for text in ("用牛顿法解z³=1的分形", "Newton fractal of z^3 = 1"):
+        assert link(text, (degree,)).values == {"degree": 3}
 
 
 @pytest.mark.parametrize("text", ["x and y " * 300, "x和y" * 600, "1, " * 800, "(" * 2000])
