@@ -26,6 +26,7 @@ from typing import Any
 
 from intentos.config import Settings
 from intentos.executors.watch import family
+from intentos.leftovers import tidy
 
 from . import chaos_plans
 from .chaos_judge import Told, judge
@@ -114,6 +115,8 @@ def measure(
             "INTENTOS_MODEL": model,
             "INTENTOS_LEARN": "false",
         }
+        cache = Path(environment.get("INTENTOS_CACHE", folder / "cache"))
+        settings = Settings(home=home, cache=cache)
         calls = _calls(chaos_plans.write(folder / "plans"), kinds)
         usual = {}
         for kind in calls:  # also shows that each of them works where nobody kills
@@ -127,10 +130,9 @@ def measure(
                 for number in range(first, min(first + at_once, runs))
             ]
             _live(lives, chance)
-            _bury(lives, tally, bystanders)
+            _bury(lives, tally, bystanders, settings)
             tell(f"{min(first + at_once, runs)} of {runs}: {dict(tally.killed)}")
-        cache = Path(environment.get("INTENTOS_CACHE", folder / "cache"))
-        found = judge(Settings(home=home, cache=cache), tally.told, temporary)
+        found = judge(settings, tally.told, temporary)
         again = {kind: _undisturbed(calls[kind][0], environment).seconds for kind in calls}
     result: dict[str, Any] = {
         "kind": "chaos",
@@ -236,8 +238,14 @@ def _kill_one(life: _Life, chance: random.Random) -> str | None:
     return role
 
 
-def _bury(lives: list[_Life], tally: _Tally, bystanders: frozenset[int]) -> None:
-    """Count how the programs ended, and see that nothing of them runs on."""
+def _bury(
+    lives: list[_Life], tally: _Tally, bystanders: frozenset[int], settings: Settings
+) -> None:
+    """Count how the programs ended, and see that nothing of them runs on.
+
+    Bubblewrap's first process waits for a word of the one outside before it is told to die with
+    it: where that one is killed in between, it is the next start's tidying up that ends it.
+    """
     for life in lives:
         tally.kinds[life.kind] += 1
         tally.killed[life.killed or "too late"] += 1
@@ -250,6 +258,10 @@ def _bury(lives: list[_Life], tally: _Tally, bystanders: frozenset[int]) -> None
         tally.told.append(Told(what=what, output=life.out.read_bytes()))
     end = time.monotonic() + SECONDS_TO_DIE
     while (alive := _children(bystanders)) and time.monotonic() < end:
+        time.sleep(0.02)
+    if alive:
+        tidy(settings)
+    while (alive := _children(bystanders)) and time.monotonic() < end + 2:
         time.sleep(0.02)
     for member in alive:
         tally.running.append(f"{_role(member)}: {_command(member)[:200]}")

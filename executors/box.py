@@ -136,6 +136,11 @@ class ColdBox:
                     os.kill(first, signal.SIGKILL)
             except ProcessLookupError:
                 pass  # it ended by itself just now
+        else:
+            # Somebody else may have killed it while its first process inside waited for its word,
+            # which then never comes: that one is of its group, and holds its pipes for ever.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
         if self._pidfd is not None:
             # bubblewrap outside ends when the code has; what it left behind may take longer.

@@ -240,6 +240,8 @@ class Template:
                 else:  # bubblewrap outside has not reaped it, so the number is still its own
                     os.kill(self._first, signal.SIGKILL)
         self._process.wait()
+        with suppress(ProcessLookupError):  # as in ``box``: killed by somebody while it began
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _bytes(self) -> int:
         try:

@@ -130,7 +130,7 @@ async def test_stop_ends_a_film_and_keeps_the_frames_that_were_drawn(desk: Desk)
     )
     assert run.status is RunStatus.CANCELED
     assert seconds < CEILING
-    assert descendants() == before
+    assert descendants() <= before
     kept = {artifact.name for artifact in run.artifacts}
     assert kept <= {"stopped.png", "stopped.mp4"}
     start = time.monotonic()
@@ -146,7 +146,7 @@ async def test_stop_ends_a_shader_that_never_ends(desk: Desk) -> None:
     )
     assert run.status is RunStatus.CANCELED
     assert seconds < CEILING
-    assert descendants() == before
+    assert descendants() <= before
 
 
 async def test_stop_ends_code_that_will_not_end_and_keeps_what_it_saved(desk: Desk) -> None:
@@ -156,7 +156,7 @@ async def test_stop_ends_code_that_will_not_end_and_keeps_what_it_saved(desk: De
     run, seconds = await desk.stopped(plan, lambda event: isinstance(event, OutputWritten), after=1)
     assert run.status is RunStatus.CANCELED
     assert seconds < CEILING
-    assert descendants() == before
+    assert descendants() <= before
     assert [artifact.name for artifact in run.artifacts] == ["early.txt"]
     after = plan_of(steps=(Step(id="s1", language="python", code='report("two", 2)'),))
     assert (await desk.run(after)).status is RunStatus.COMPLETED

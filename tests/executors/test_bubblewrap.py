@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from intentos.contract import lives, until
 from intentos.errors import ExecutorUnavailable
 from intentos.executors import bubblewrap
+from intentos.executors.box import ColdBox
 from intentos.executors.sandbox import SandboxExecutor
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is Linux's")
@@ -74,3 +80,32 @@ def test_a_user_nobody_has_is_found_by_root_only() -> None:
         assert user is None
     elif user is not None:
         assert user >= 20_000
+
+
+class Begun(bubblewrap.Sandbox):
+    """A sandbox that is stuck where bubblewrap has forked, and not said yet that it may go on."""
+
+    def command(self) -> list[str]:
+        """Return the command line; nothing is ever written to its stdin."""
+        bwrap, *words = super().command()
+        return [bwrap, "--unshare-user", "--userns-block-fd", "0", *words]
+
+
+async def test_bubblewrap_killed_while_it_begins_leaves_nothing(
+    born: Callable[[], set[int]],
+) -> None:
+    """Its first process inside would wait for its word, and has not been told to die with it."""
+    try:
+        SandboxExecutor().check()
+    except ExecutorUnavailable as error:
+        pytest.skip(str(error))
+    sandbox = partial(Begun, user=None, work_bytes=10**6, inputs={}, font_cache=None)
+    async with asyncio.timeout(60), ColdBox(sandbox, {}) as box:
+        first = await box.first()
+        assert first is not None
+        for process in born() - {first}:
+            os.kill(process, signal.SIGKILL)
+        until(lambda: not born() - {first}, "bubblewrap lives on")
+        await asyncio.sleep(0.1)  # until asyncio knows as well
+        assert lives(first)
+    until(lambda: not lives(first), "it waits for ever")

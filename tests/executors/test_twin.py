@@ -146,7 +146,7 @@ async def test_a_canceled_twin_is_gone_within_a_second_or_so(recorder: Recorder)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert time.monotonic() - begun < 5
-    assert descendants() == before
+    assert descendants() <= before
 
 
 async def test_two_seeds_give_two_worlds(recorder: Recorder) -> None:

@@ -260,7 +260,7 @@ async def test_an_endless_shader_is_found_out_by_its_silence(recorder: Recorder)
     assert result.error is not None
     assert result.error.code == "gpu.hung"
     assert time.monotonic() - begun < 60
-    assert descendants() == before
+    assert descendants() <= before
 
 
 async def test_slow_work_that_goes_on_is_not_taken_for_silence(recorder: Recorder) -> None:
@@ -371,7 +371,7 @@ async def test_canceling_while_the_film_is_made_leaves_no_process_and_a_quick_fi
     with pytest.raises(asyncio.CancelledError):
         await task
     assert time.monotonic() - begun < 5
-    assert descendants() == before
+    assert descendants() <= before
     assert processes(context.workdir) == set()
     assert recorder.saved.keys() <= {"stopped.png", "stopped.mp4"}  # as far as there was time
 
