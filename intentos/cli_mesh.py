@@ -85,7 +85,13 @@ async def _hub(
     reached = address or listen
     if not address and listen in ("0.0.0.0", "::"):
         reached = next(iter(own_addresses("0.0.0.0")), socket.gethostname())
-    made = Hub(places.hub, host=listen, port=port, hosts=(reached, socket.gethostname()))
+    made = Hub(
+        places.hub,
+        host=listen,
+        port=port,
+        hosts=(reached, socket.gethostname()),
+        full=lambda full: terminal.note("mesh.disk_full" if full else "mesh.disk_has_room"),
+    )
     own = Identity.kept(places.key)
     await made.start()
     try:
@@ -246,6 +252,7 @@ async def _node(
         registry=Registry(plugins=settings.plugins),
         limits=lending.read(places.lending),
         name=name,
+        full=lambda full: terminal.note("mesh.disk_full" if full else "mesh.disk_has_room"),
     )
     ready = asyncio.Event()
     running = asyncio.create_task(serving.run(ready))

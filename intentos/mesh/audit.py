@@ -69,7 +69,8 @@ def keep_heads(path: Path, heads: list[str]) -> None:
     if not heads:
         return
     with suppress(FileNotFoundError):
-        if time.time() - path.stat().st_mtime < KEEP_SECONDS:
+        # A file from the future is one of a clock that has been put right since.
+        if 0 <= time.time() - path.stat().st_mtime < KEEP_SECONDS:
             return
     with path.open("a", encoding="utf-8") as out:
         out.write(json.dumps({"at": now().isoformat(), "head": heads[-1]}) + "\n")

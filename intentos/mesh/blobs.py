@@ -23,6 +23,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from intentos.errors import StoreError
 from intentos.types import Frozen, Sha256
 
 from .book import Book
@@ -172,7 +173,7 @@ class Blobs:
                         await asyncio.to_thread(os.fsync, out.fileno())
             except OSError as error:
                 path.unlink(missing_ok=True)
-                raise Refused(507, str(error)) from error
+                raise Refused(507, error.strerror or "the hub's disk") from error
             except Refused:
                 path.unlink(missing_ok=True)
                 raise
@@ -182,11 +183,14 @@ class Blobs:
                 path.unlink()
                 raise Refused(422, "the bytes have another hash")
             place = self.place(digest)
-            place.parent.mkdir(exist_ok=True)
-            os.replace(path, place)
-            await asyncio.to_thread(
-                self._book.add_blob, digest, owner=grant.owner, size=total, at=time.time()
-            )
+            try:
+                place.parent.mkdir(exist_ok=True)
+                os.replace(path, place)
+                await asyncio.to_thread(
+                    self._book.add_blob, digest, owner=grant.owner, size=total, at=time.time()
+                )
+            except (OSError, StoreError) as error:
+                raise Refused(507, "the hub's disk is full") from error
             return total
 
     def sweep(self) -> None:

@@ -323,6 +323,10 @@ class Dispatcher:
             return None
         return found.submitter.id, found.job.reply
 
+    def knows(self, submitter: str, key: str) -> bool:
+        """Return whether a job is in hand."""
+        return (submitter, key) in self._open
+
     def cancel(self, submitter: str, key: str) -> bool:
         """End a job that its sender no longer wants; False: there is none that goes on."""
         found = self._open.get((submitter, key))
@@ -344,9 +348,8 @@ class Dispatcher:
 
     def cancel_soon(self, submitter: str, key: str) -> bool:
         """Cancel from another thread; False: no such job goes on."""
-        known = (submitter, key) in self._open
         self._loop.call_soon_threadsafe(self.cancel, submitter, key)
-        return known
+        return self.knows(submitter, key)
 
     def look(self) -> None:
         """Look for nodes for what waits: somebody is free."""

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from intentos.errors import StoreError
 from intentos.messages import LANGUAGES, catalogue, message
 from intentos.types import sha256
 
@@ -118,9 +119,12 @@ class Door:
             return web.json_response({"why": str(error)}, status=400)
         if joining.fingerprint != self._fingerprint:
             return web.json_response({"why": "fingerprint"}, status=400)
-        let_in = self._book.redeem(
-            sha256(joining.token.encode()), member=member, name=joining.name, at=time.time()
-        )
+        try:
+            let_in = self._book.redeem(
+                sha256(joining.token.encode()), member=member, name=joining.name, at=time.time()
+            )
+        except StoreError:
+            return web.json_response({"why": "full"}, status=507)
         if isinstance(let_in, str):
             self._wrong[address] = [*recent, time.monotonic()]
             return web.json_response({"why": let_in}, status=403)

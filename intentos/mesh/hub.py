@@ -10,25 +10,26 @@ import asyncio
 import contextlib
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from intentos.errors import ExecutorError, UsageError
+from intentos.errors import ExecutorError, StoreError, UsageError
 from intentos.registry import Registry
 from intentos.types import now
 
-from . import pin
+from . import pin, room
 from .blobs import Blobs, Grant
 from .book import KEEP_JOBS_SECONDS, Book, Member
 from .choose import Chooser, LeastLoaded
+from .connection import connected, shut
 from .dispatch import Dispatcher
 from .door import Door
 from .identity import Identity
 from .invite import Joined
-from .line import connected, shut
 from .phone import Phones
 from .roster import Roster
 from .server import Server
@@ -71,9 +72,13 @@ class Hub:
         chooser: Chooser | None = None,
         sync: str = "always",
         registry: Registry | None = None,
+        full: Callable[[bool], None] = lambda full: None,
     ) -> None:
         """``host``: the address to listen on; ``hosts``: names that others reach it by;
-        ``registry``: what prepares steps for phones, by default what came with IntentOS."""
+        ``registry``: what prepares steps for phones, by default what came with IntentOS;
+        ``full`` hears when the disk is, and when it no longer is."""
+        self._tell_full = full
+        self._was_full = False
         self.folder = folder
         self._registry = registry
         self.host = host
@@ -83,6 +88,8 @@ class Hub:
         self._chooser = chooser or LeastLoaded()
         self._lock = FileLock(folder / "hub.lock", thread_local=False)
         self._members: dict[str, Member] = {}
+        self._admitted: set[str] = set()
+        """Whom the server lets in."""
         self._admitting = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
         self.trust = Trust()
@@ -138,7 +145,8 @@ class Hub:
         )
         for port in (self.port, self.port + 1):
             _free(self.host, port)
-        await self.server.start(self._let_in())
+        self._admitted = self._let_in()
+        await self.server.start(self._admitted)
         self._nats = await connected(
             self.identity, ["127.0.0.1", self.host], self.port + 1, self.certificate
         )
@@ -230,12 +238,13 @@ class Hub:
     async def renew(self) -> None:
         """Read the members from the book again, and let exactly them in."""
         async with self._admitting:
-            before = self._let_in()
-            if not self._refresh():
-                return
-            after = self._let_in()
-            if before != after:
+            changed = self._refresh()
+            before, after = self._admitted, self._let_in()
+            if before != after:  # also where it could not be told the last time
                 await self.server.admit(after)
+                self._admitted = after
+            elif not changed:
+                return
             for id in before - after:
                 self.roster.forget(id)
                 self.dispatcher.gone(id)
@@ -258,13 +267,23 @@ class Hub:
         swept = time.monotonic()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if await asyncio.to_thread(self.book.changed):
-                self._readmit()
-                await self.renew()
-            if time.monotonic() - swept > 3600:
-                swept = time.monotonic()
-                await asyncio.to_thread(self.blobs.sweep)
-                await asyncio.to_thread(self.book.forget_jobs, time.time() - KEEP_JOBS_SECONDS)
+            self._look_at_disk()
+            with suppress(StoreError, OSError):  # a full disk: once more when there is room
+                if await asyncio.to_thread(self.book.changed) or self._admitted != self._let_in():
+                    self._readmit()
+                    await self.renew()
+                if time.monotonic() - swept > 3600:
+                    swept = time.monotonic()
+                    await asyncio.to_thread(self.blobs.sweep)
+                    await asyncio.to_thread(self.book.forget_jobs, time.time() - KEEP_JOBS_SECONDS)
+
+    def _look_at_disk(self) -> None:
+        full = room.full(self.folder)
+        if full != self._was_full:
+            self._was_full = full
+            self._tell_full(full)
+        if self.server.stuck and not full:
+            self.server.renew()
 
     def _readmit(self) -> None:
         """Give a node work again whose ejection somebody has taken back."""
@@ -350,6 +369,11 @@ class Hub:
         outcome = self.book.outcome(member.id, job.key)
         if outcome is not None:
             answer = settled(job.key, outcome, self.dispatcher.settler.head)
+            await self.dispatcher.settler.tell(member.id, job.reply, answer)
+            return
+        if self._was_full and not self.dispatcher.knows(member.id, job.key):
+            # While there is still room to finish what was taken in.
+            answer = Answer(id=job.key, status="refused", why="full")
             await self.dispatcher.settler.tell(member.id, job.reply, answer)
             return
         headers = {"Nats-Msg-Id": f"{member.id}.{job.key}"}

@@ -12,11 +12,14 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from intentos.errors import StoreError, UsageError
+from intentos.run import StepResult, StepStatus
 
 from .wire import Short, Wire
 
 _HOURS = re.compile(r"([01]?\d|2[0-3])-([01]?\d|2[0-4])")
 BATTERY = Path("/sys/class/power_supply")
+MEMORY_ENDED = {"sandbox.memory", "sandbox.memory_together", "sandbox.killed", "gpu.out_of_memory"}
+"""What executors say when a step wanted more memory than it had."""
 
 
 class Lending(Wire):
@@ -85,6 +88,15 @@ def pause(path: Path) -> None:
     """Take the machine back; a node that runs stops within a second."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(str(time.time()), "ascii")
+
+
+def starved(result: StepResult) -> bool:
+    """Return whether a step ended because there was too little memory, as far as that shows."""
+    return (
+        result.status is not StepStatus.OK
+        and result.error is not None
+        and (result.error.code in MEMORY_ENDED)
+    )
 
 
 def discharging() -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +20,7 @@ from intentos.types import Sha256, new_id
 
 from . import pin
 from .blobs import PIECE, proof_of
+from .connection import connected, shut
 from .identity import Identity
 from .invite import Joined, Joining, Link
 from .wire import (
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
 ANSWER_SECONDS = 8.0
-CLOSE_SECONDS = 3.0
 AGAIN_SECONDS = 2.0
 """After which the hub is asked once more; no request changes more when it comes twice."""
 TRIES = 5
@@ -122,6 +121,8 @@ async def join(link: Link, identity: Identity, name: str) -> Membership:
         ):
             if response.status != 200:
                 why = str((await response.json()).get("why", ""))[:200]
+                if why == "full":
+                    raise ExecutorUnavailable("mesh.hub_full", why=why)
                 known = {"used", "expired", "unknown", "revoked", "slow_down"}
                 code = f"mesh.invite_{why}" if why in known else "mesh.invite_refused"
                 raise UsageError(code, what=why)
@@ -143,104 +144,6 @@ async def join(link: Link, identity: Identity, name: str) -> Membership:
         owner=joined.owner,
         role=joined.role,
     )
-
-
-async def connected(
-    identity: Identity,
-    hosts: Sequence[str],
-    port: int,
-    certificate: str,
-    *,
-    closed: Callable[[], None] = lambda: None,
-    up: Callable[[], None] = lambda: None,
-    seconds: float = 4.0,
-) -> Client:
-    """Return a connection to the server of the hub that has this certificate.
-
-    ``closed`` hears that it is closed for good, ``up`` that it is there again.
-
-    Raises:
-        ExecutorUnavailable: it cannot be reached, or does not let us in.
-    """
-    import nats.errors
-    from nats.aio.client import Client
-
-    refused = asyncio.Event()
-    closing: list[asyncio.Task[None]] = []
-
-    async def heard(error: Exception) -> None:
-        """Stop trying where the server knows the key no more; the rest is noticed by who asks."""
-        if "authori" in str(error).lower() and not refused.is_set():
-            refused.set()
-            closing.append(asyncio.create_task(client.close()))
-
-    async def on_closed() -> None:
-        closed()
-
-    async def on_up() -> None:
-        up()
-
-    # What asyncio remarks of every TLS connection of this client is nothing anybody can use.
-    logging.getLogger("asyncio").addFilter(_no_remark)
-    client = Client()
-    servers = [f"tls://{f'[{h}]' if ':' in h else h}:{port}" for h in dict.fromkeys(hosts)]
-    connecting = asyncio.create_task(
-        client.connect(
-            servers,
-            dont_randomize=True,
-            tls=pin.trusting(certificate),
-            tls_hostname="intentos",
-            tls_handshake_first=True,
-            nkeys_seed_str=identity.nats_seed,
-            inbox_prefix=f"_INBOX_{identity.id}",
-            error_cb=heard,
-            closed_cb=on_closed,
-            reconnected_cb=on_up,
-            connect_timeout=5,
-            allow_reconnect=True,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds, and it sleeps them
-            ping_interval=10,
-            pending_size=16 * 1024**2,
-        )
-    )
-    waiting = asyncio.create_task(refused.wait())
-    try:
-        await asyncio.wait(
-            {connecting, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-        )
-        if refused.is_set():
-            raise ExecutorUnavailable("mesh.put_out")
-        if not connecting.done():
-            raise TimeoutError
-        connecting.result()
-    except (nats.errors.Error, OSError, TimeoutError) as error:
-        what = str(error) or type(error).__name__
-        told = {"host": hosts[-1], "port": port, "what": what}
-        raise ExecutorUnavailable("mesh.unreachable", **told) from error
-    finally:
-        waiting.cancel()
-        if not client.is_connected:
-            while not connecting.done():  # the client may swallow one cancellation
-                connecting.cancel()
-                await asyncio.wait({connecting}, timeout=0.1)
-            await shut(client)
-    return client
-
-
-async def shut(client: Client) -> None:
-    """Close a connection, also one whose other end says nothing any more."""
-    closing = asyncio.create_task(client.close())
-    await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
-    if not closing.done():
-        closing.cancel()
-    await asyncio.wait({closing}, timeout=0.5)
-    if closing.done() and not closing.cancelled():
-        closing.exception()  # it is closed either way
-
-
-def _no_remark(record: logging.LogRecord) -> bool:
-    return "eof_received()" not in str(record.msg)
 
 
 class Line:
@@ -398,6 +301,9 @@ class Line:
                     if response.status == 200:
                         return
                     what = f"{response.status} {body}"
+                    if response.status == 507:
+                        why = body.removeprefix('{"why": "').removesuffix('"}')
+                        raise ExecutorUnavailable("mesh.hub_full", why=why)
                     if response.status not in (409, 503):
                         raise ExecutorError("mesh.blob_refused", what=what)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -8,7 +8,6 @@ that wants more than the sandbox, or has no walls to run behind, is refused.
 from __future__ import annotations
 
 import asyncio
-import json
 import mimetypes
 import os
 import platform
@@ -31,8 +30,9 @@ from intentos.plan import Step
 from intentos.protocols import Described, Emit, Executor, Resident, StepContext
 from intentos.registry import OWN_DISTRIBUTION, Registry
 from intentos.run import StepResult
-from intentos.types import Artifact, Limits, now, sha256
+from intentos.types import Artifact, now, sha256
 
+from . import lending, room
 from .audit import keep_heads
 from .identity import Identity
 from .idle import Idle
@@ -40,6 +40,7 @@ from .lending import Lending
 from .line import Line, Membership
 from .pictures import Pace, small
 from .places import Places
+from .ran import RanLog
 from .wire import (
     MOST_BYTES,
     BadMessage,
@@ -94,9 +95,13 @@ class Node:
         name: str = "",
         trusted: frozenset[str] = frozenset({OWN_DISTRIBUTION}),
         idle: Idle | None = None,
+        full: Callable[[bool], None] = lambda full: None,
     ) -> None:
         """``trusted``: packages whose executors may do others' work; ``idle``: tells whether the
-        owner is away, by default where the limits ask for it. Raises UsageError where it cannot."""
+        owner is away, by default where the limits ask for it; ``full`` hears when the disk is, and
+        when it no longer is. Raises UsageError where idleness cannot be seen."""
+        self._tell_full = full
+        self._ran = RanLog(places.ran)
         self._idle = idle or (Idle() if limits.only_idle else None)
         self._trusted = trusted
         self._identity = identity
@@ -231,6 +236,8 @@ class Node:
             return self._stopping
         if self._places.paused.exists():
             return "owner"
+        if room.full(self._places.folder) or not self._ran.write():
+            return "full"
         return self._lending.closed(now().astimezone()) or (self._idle.why() if self._idle else "")
 
     async def _heartbeat(self) -> None:
@@ -243,7 +250,9 @@ class Node:
         while True:
             with suppress(IntentOSError):
                 await self._heartbeat()
-            keep_heads(self._places.heads, self._line.heads)
+            with suppress(OSError):  # a full disk: kept, and written when there is room
+                keep_heads(self._places.heads, self._line.heads)
+            self._ran.write()
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def _watch(self) -> None:
@@ -252,6 +261,8 @@ class Node:
         while True:
             why = self._why_paused()
             if why != paused:
+                if "full" in (why, paused):
+                    self._tell_full(why == "full")
                 paused = why
                 # Before anything is handed back, lest it be handed here once more.
                 with suppress(IntentOSError):
@@ -324,13 +335,16 @@ class Node:
         except asyncio.CancelledError:
             job = self._jobs.get(task.nonce)
             outcome = "returned" if job is not None and job.returning else "canceled"
-        except (IntentOSError, OSError) as error:
+        except IntentOSError as error:
             outcome, why = "refused", str(error)[:2000]
+        except OSError as error:  # such as a full disk; where its folders are is nobody's business
+            outcome, why = "refused", error.strerror or type(error).__name__
         except Exception as error:  # a broken executor is this node's trouble, not its end
             outcome, why = "refused", f"{type(error).__name__}: {error}"[:2000]
         finally:
             self._jobs.pop(task.nonce, None)
-        self._write_down(task, started.isoformat(), outcome, result, why)
+        self.served += outcome == "result"
+        self._ran.add(task, started.isoformat(), outcome, result, why)
         if outcome != "canceled":
             done = Done.of(task, outcome, why, result)
             data = seal(self._identity, done)
@@ -379,10 +393,8 @@ class Node:
                     raise ExecutorError("mesh.other_kernel", name=job.step.code)
             executor = await self._executor(job.step)
             step = job.step.model_copy(update={"executor": None})
-            allowed = Limits(memory_bytes=self._lending.memory_bytes)
-            limits = job.limits.model_copy(
-                update={"memory_bytes": min(job.limits.memory_bytes, allowed.memory_bytes)}
-            )
+            lent = min(job.limits.memory_bytes, self._lending.memory_bytes)
+            limits = job.limits.model_copy(update={"memory_bytes": lent})
             context = StepContext(
                 values=job.values,
                 live=job.live,
@@ -400,6 +412,8 @@ class Node:
                     result = await executor.execute(step, context)
             else:
                 result = await executor.execute(step, context)
+            if lent < job.limits.memory_bytes and lending.starved(result):
+                raise ExecutorError("mesh.little_memory", megabytes=lent // 1024**2)
             return self._fitting(result)
         finally:
             await _removed(folder)
@@ -525,25 +539,6 @@ class Node:
                 }
             )
         return result
-
-    def _write_down(
-        self, task: Task, started: str, outcome: str, result: StepResult | None, why: str
-    ) -> None:
-        line = {
-            "at": started,
-            "seconds": round((now() - result.started_at).total_seconds(), 3) if result else 0,
-            "for": task.owner,
-            "submitter": task.submitter,
-            "job": task.job.key,
-            "language": task.job.step.language,
-            "code_hash": task.job.step.code_hash,
-            "outcome": outcome,
-            "status": result.status if result is not None else "",
-            "why": why,
-        }
-        self.served += outcome == "result"
-        with self._places.ran.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 async def _removed(folder: Path) -> None:

@@ -94,14 +94,20 @@ class Roster:
         return list(self._nodes.values())
 
     def free(self, job: Job, owner: str, *, without: frozenset[str] = frozenset()) -> list[Node]:
-        """Return who can do a job now; ``without``: owners or ids that are not asked."""
-        return [
+        """Return who can do a job now, those who lend as much memory as it may take if any do.
+
+        ``without``: owners or ids that are not asked.
+        """
+        free = [
             node
             for node in self._nodes.values()
             if node.free_for(job, owner)
             and node.member.id not in without
             and node.member.owner not in without
         ]
+        return [
+            n for n in free if n.offer and n.offer.memory_bytes >= job.limits.memory_bytes
+        ] or free
 
     def able(self, job: Job, owner: str, *, without: frozenset[str] = frozenset()) -> bool:
         """Return whether anybody who is there could do a job sooner or later."""

@@ -81,6 +81,8 @@ class Server:
         self._reloads = 0
         self._reloaded = asyncio.Condition()
         self.restarts = 0
+        self.stuck = False
+        """Whether it takes nothing in any more, since a full disk, until it is started again."""
 
     @property
     def pid(self) -> int | None:
@@ -123,6 +125,13 @@ class Server:
                         return
             what = "; ".join(list(self._last)[-3:])
             raise ExecutorError("mesh.server_broke", what=what)
+
+    def renew(self) -> None:
+        """Start it again: what was stuck takes in again, and what it had accepted is there."""
+        self.stuck = False
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
 
     async def stop(self) -> None:
         """End the process; what was accepted is on the disk."""
@@ -199,11 +208,14 @@ class Server:
             os.replace(log, log.with_suffix(".log.1"))
         with log.open("ab", buffering=0) as out:
             async for line in process.stderr:
-                out.write(line)
+                with suppress(OSError):  # on a full disk it must still be read, or it would stop
+                    out.write(line)
                 text = line.decode("utf-8", "replace").strip()
                 self._last.append(text)
                 if "Server is ready" in text:
                     self._ready.set()
+                elif "critical write error" in text.lower() or "will be DISABLED" in text:
+                    self.stuck = True
                 elif "Reloaded server configuration" in text:
                     async with self._reloaded:
                         self._reloads += 1
@@ -215,7 +227,7 @@ class Server:
             await self._process.wait()
             started = time.monotonic()
             self.restarts += 1
-            with suppress(ExecutorError):
+            with suppress(ExecutorError, OSError):  # a full disk, for one
                 await self._launch(program)
             # Something that dies at once is tried again, but not in a tight loop.
             await asyncio.sleep(max(0.0, 0.2 - (time.monotonic() - started)))

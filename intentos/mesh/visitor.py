@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from intentos.errors import ExecutorError, ExecutorUnavailable, IntentOSError
@@ -16,7 +17,7 @@ from intentos.events import FrameDrawn, OutputWritten, ProbeRead, ProgressMade
 from intentos.plan import Step
 from intentos.protocols import StepContext
 from intentos.run import StepResult
-from intentos.types import Artifact, new_id
+from intentos.types import Artifact, new_id, now
 
 from .line import Line
 from .pictures import Pictures
@@ -45,6 +46,7 @@ async def errand(
         ExecutorUnavailable: nobody could do it, or the mesh failed.
         ExecutorError: what came back is not what its hash says.
     """
+    began = now()
     inputs = await _send_inputs(line, context)
     job = Job(
         key=new_id(),
@@ -69,7 +71,8 @@ async def errand(
         known = ("nobody", "lost", "disagreement", "canceled")
         code = f"mesh.no_{outcome.why}" if outcome.why in known else "mesh.no_taker"
         raise ExecutorUnavailable(code, why=outcome.why)
-    return await _taken_home(line, job, outcome, outcome.result, context), outcome, job.key
+    home = await _taken_home(line, job, outcome, outcome.result, context, began)
+    return home, outcome, job.key
 
 
 async def outcome_of(line: Line, job: Job, context: StepContext | None = None) -> Outcome:
@@ -119,7 +122,8 @@ async def outcome_of(line: Line, job: Job, context: StepContext | None = None) -
             elif told.status == "settled" and told.outcome is not None:
                 return told.outcome
             elif told.status == "refused":
-                raise ExecutorUnavailable("mesh.refused", why=told.why)
+                code = "mesh.hub_full" if told.why == "full" else "mesh.refused"
+                raise ExecutorUnavailable(code, why=told.why)
     finally:
         line.deaf(job.key)
 
@@ -140,7 +144,12 @@ async def _send_inputs(line: Line, context: StepContext) -> dict[str, Blob]:
 
 
 async def _taken_home(
-    line: Line, job: Job, outcome: Outcome, result: StepResult, context: StepContext
+    line: Line,
+    job: Job,
+    outcome: Outcome,
+    result: StepResult,
+    context: StepContext,
+    began: datetime,
 ) -> StepResult:
     artifacts: list[Artifact] = []
     folder = context.workdir / "home"
@@ -157,8 +166,13 @@ async def _taken_home(
         saved = await context.save(artifact.name, path, artifact.media_type)
         path.unlink(missing_ok=True)
         artifacts.append(saved)
+    # When that was by their clock is not for us to believe; how long it took fits in our own time.
+    ended = now()
+    took = min(max(result.finished_at - result.started_at, timedelta()), ended - began)
     return result.model_copy(
         update={
+            "started_at": ended - took,
+            "finished_at": ended,
             "step_id": job.step.id,
             "artifacts": tuple(artifacts),
             "node": outcome.node_name or outcome.node or "?",

@@ -76,7 +76,7 @@ class Heartbeat(Wire):
     kind: Literal["heartbeat"] = "heartbeat"
     paused: Short = ""
     """Why it takes no work: ``owner``, ``hours``, ``battery``, ``stopping``, ``active``, ``busy``,
-    of phones also ``hidden`` and ``hot``; empty: it does."""
+    ``full`` (its disk), of phones also ``hidden`` and ``hot``; empty: it does."""
     running: Annotated[tuple[Nonce, ...], Field(max_length=2048)] = ()
     """What it has in hand: a task that the hub has handed out and that is missing here never
     arrived, or its answer was lost."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from intentos.errors import ExecutorError
+from intentos.errors import ExecutorError, ExecutorUnavailable
 from intentos.mesh import blobs as blobs_module
 from intentos.mesh.blobs import Grant, proof_of
 from intentos.mesh.identity import Identity
@@ -253,11 +253,11 @@ async def test_a_share_and_a_disk_are_full_one_day(
     async with ann.line() as line:
         village.hub.blobs._owner_bytes = 1000
         await upload(line, b"a" * 700, tmp_path)
-        with pytest.raises(ExecutorError, match="507"):
+        with pytest.raises(ExecutorUnavailable, match="share"):
             await upload(line, b"b" * 700, tmp_path)
         village.hub.blobs._owner_bytes = 10_000
         monkeypatch.setattr(blobs_module, "FREE_BYTES", 10**18)
-        with pytest.raises(ExecutorError, match="507"):
+        with pytest.raises(ExecutorUnavailable, match="disk"):
             await upload(line, b"c" * 700, tmp_path)
         monkeypatch.undo()
         await upload(line, b"c" * 700, tmp_path)

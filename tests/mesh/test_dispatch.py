@@ -15,7 +15,7 @@ from intentos.mesh.wire import Done, Offer, Outcome, seal
 from intentos.plan import Step
 from intentos.protocols import StepContext
 from intentos.run import StepResult, StepStatus
-from intentos.types import Quantity, now
+from intentos.types import Limits, Problem, Quantity, now
 from tests.parts import HandRegistry
 
 from .village import Person, Village, WalledExecutor, job, until
@@ -300,6 +300,41 @@ async def test_a_step_that_wants_more_than_the_sandbox_is_not_taken(
         with pytest.raises(ExecutorUnavailable) as error:
             await outcome_of(line, job(line, step=step))
     assert error.value.arguments["why"] == "needs"
+
+
+class Greedy(WalledExecutor):
+    """Wants a gigabyte."""
+
+    async def execute(self, step: Step, context: StepContext) -> StepResult:
+        """Do the work if there is one."""
+        result = await super().execute(step, context)
+        if context.limits.memory_bytes >= 1024**3:
+            return result
+        starved = Problem(code="sandbox.memory", arguments={"line": 1, "memory": "", "what": ""})
+        return result.model_copy(update={"status": StepStatus.FAILED, "error": starved})
+
+
+async def test_a_step_that_a_node_has_too_little_memory_for_is_anothers(
+    village: Village, ann: Person
+) -> None:
+    bo, cy = await village.join("bo"), await village.join("cy")
+    cy.places.paused.touch()
+    await village.lend(bo, HandRegistry(Greedy()), memory_bytes=256 * 1024**2)
+    await village.lend(cy, HandRegistry(Greedy()), memory_bytes=2 * 1024**3)
+    async with ann.line() as line:
+        work = asyncio.create_task(outcome_of(line, job(line, "report n 1")))
+        await until(lambda: bo.places.ran.exists() and "256 MB" in bo.places.ran.read_text())
+        assert not work.done()
+        cy.places.paused.unlink()
+        outcome = await work
+        assert (number(outcome), outcome.owner) == (1, "cy")
+        for _ in range(3):  # from now on who lends enough is asked first
+            outcome = await outcome_of(line, job(line, "report n 1"))
+            assert (outcome.owner, outcome.attempts) == ("cy", 1)
+        small = job(line, "report n 1", limits=Limits(memory_bytes=128 * 1024**2, wall_time=20))
+        failed = await outcome_of(line, small)  # by its own limit: that is a result
+        assert failed.result is not None
+        assert failed.result.status is StepStatus.FAILED
 
 
 async def test_who_may_only_run_may_not_send(village: Village) -> None:

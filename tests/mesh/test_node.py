@@ -14,7 +14,7 @@ import pytest
 
 from intentos.errors import ExecutorUnavailable, StoreError, UsageError
 from intentos.events import LiveEvent, OutputWritten
-from intentos.mesh import lending
+from intentos.mesh import dispatch, lending
 from intentos.mesh.lending import Lending
 from intentos.mesh.line import Line
 from intentos.mesh.visitor import errand
@@ -192,12 +192,21 @@ async def test_a_pickle_bomb_goes_off_nowhere(sender: Sender) -> None:
     assert result.status is StepStatus.FAILED
 
 
-async def test_the_owners_limit_stands_over_the_steps(sender: Sender) -> None:
-    result, _ = await sender.run(
-        "import numpy\nx = numpy.ones(200_000_000)\nreport('n', float(x.sum()))\n",
-        limits=Limits(memory_bytes=8 * 1024**3, wall_time=30),
-    )
-    assert result.status is StepStatus.FAILED
+async def test_the_owners_limit_stands_over_the_steps(
+    sender: Sender, village: Village, installed: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that wants more than one owner lends is somebody else's, and no failure of its own."""
+    monkeypatch.setattr(dispatch, "PATIENCE", 0.2)
+    large = "import numpy\nx = numpy.ones(90_000_000)\nreport('n', float(x.sum()))\n"
+    with pytest.raises(ExecutorUnavailable, match="512 MB"):
+        await sender.run(large, limits=Limits(wall_time=60))
+    result, _ = await sender.run(large, limits=Limits(memory_bytes=256 * 1024**2, wall_time=60))
+    assert result.status is StepStatus.FAILED  # by its own limit
+
+    only = HandRegistry(installed.executor("sandbox"))
+    await village.lend(await village.join("cy"), only, memory_bytes=2 * 1024**3)
+    result, outcome = await sender.run(large, limits=Limits(wall_time=60))
+    assert (result.values["n"].value, outcome.owner) == (90_000_000, "cy")
     result, _ = await sender.run("while True: pass", limits=Limits(wall_time=1))
     assert result.status is StepStatus.TIMED_OUT
 

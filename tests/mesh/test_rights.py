@@ -11,8 +11,8 @@ from nats.aio.client import Client
 
 from intentos.errors import ExecutorUnavailable
 from intentos.mesh import pin
+from intentos.mesh.connection import connected
 from intentos.mesh.identity import Identity
-from intentos.mesh.line import connected
 from intentos.mesh.wire import seal
 
 from .village import Person, Village, job, until
