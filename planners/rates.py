@@ -14,6 +14,7 @@ from intentos.registry import Registry
 from intentos.types import Words
 
 from . import numbers
+from .asked import wanted
 from .conversion import labels
 from .law import Law, Measure
 from .library import Recipe
@@ -52,6 +53,9 @@ def rate(text: str, registry: Registry, *, surely: bool = False) -> Proposal | N
     read = rate_of(text)
     if read is None or (surely and not read.sure):
         return None
+    told = read.what if read.amount is None else read.per
+    if (asked := wanted(text)) and (told is None or told.dimension not in asked):
+        return None  # "how many hertz" of a length and a speed
     recipe = Recipe.model_validate(_law(read, text).recipe())
     plan = recipe.plan(registry).model_copy(update={"origin": "composed", "recipe": None})
     return Proposal(plan=plan, values=plan.defaults, accounted=False)

@@ -33,7 +33,7 @@ _ARTICLE = re.compile(r"^(?:an?|the)\s+")
 _VOWEL = re.compile(r"[aeiouy]")
 MATHEMATICAL = re.compile(
     r"[-+*/^=√²³|(]|\b(?:sin|cos|tan|log|ln|exp|sqrt)\b|\d\s*[,，、]\s*\d"
-    r"|(?<![A-Za-z])[xyt]\s*(?:的?(?:平方|立方|绝对值|[二三四五六]次方)|等于|加|减"
+    r"|\d\s+[-−]?\d+(?:\.\d+)?\s+[-−]?\d|(?<![A-Za-z])[xyt]\s*(?:的?(?:平方|立方|绝对值|[二三四五六]次方)|等于|加|减"
     r"|\s(?:squared|cubed|equals|plus|minus)\b)|\babsolute value of\b",
     re.IGNORECASE,
 )
