@@ -100,7 +100,8 @@ Unsafe = Annotated[
     ),
 ]
 WhereName = Annotated[
-    str, typer.Option("--where", help="auto, here or peer: may steps go to other machines?")
+    str,
+    typer.Option("--where", help="auto, here, peer, cluster: may steps go to other machines?"),
 ]
 Jury = Annotated[bool, typer.Option("--jury", help="Let several programs vote on a number.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -44,6 +44,9 @@ class Settings(Frozen):
     mode: Mode = "ask"
     """When a person is asked: ``ask`` every time, ``risky``: when it is, ``machine``: what stays
     within the sandbox runs, ``plan``: nothing runs."""
+    cluster: str = ""
+    """Address of the Dask scheduler of the person's own machines, such as ``tcp://10.0.0.5:8786``;
+    empty: there is none."""
     disk_budget: float = Field(default=0.0, ge=0)
     """Gigabytes that artifacts may take; 0: ten, or a tenth of the disk if that is less."""
     learn: bool = True

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from intentos import checks, made, policy
 from intentos.answer_units import in_units
@@ -46,6 +46,7 @@ from intentos.protocols import (
     Executor,
     PlanningContext,
     Proposal,
+    Side,
     StepContext,
     Table,
 )
@@ -345,15 +346,16 @@ class Execution:
         there: Mapping[str, Path],
     ) -> StepResult:
         where = self.gate.where(step)
-        if where == "peer":
+        if where != "here":
             try:
-                result = await self._step_on(step, values, live, there, "peer")
+                result = await self._step_on(step, values, live, there, where)
                 return await self._repeated(result, step, values, live, there)
             except ExecutorUnavailable as error:
-                # The mesh has failed; the step itself has not, and was approved to run here too.
+                # The way there has failed; the step has not, and was approved to run here too.
                 result = await self._step_on(step, values, live, there, "here")
                 told = {"why": error.text(self._intent.language)}
-                note = result.note or Problem(code="placement.fell_back", arguments=told)
+                code = "placement.fell_back" if where == "peer" else "placement.no_cluster"
+                note = result.note or Problem(code=code, arguments=told)
                 return result.model_copy(update={"note": note})
         return await self._step_on(step, values, live, there, where)
 
@@ -379,7 +381,7 @@ class Execution:
         values: Mapping[str, Value],
         live: frozenset[str],
         there: Mapping[str, Path],
-        where: Literal["here", "peer"],
+        where: Side,
     ) -> StepResult:
         executor = await self._choose(
             step, unsafe_no_sandbox=self.gate.unsafe_no_sandbox, where=where
@@ -483,7 +485,7 @@ class Execution:
         step: Step,
         *,
         unsafe_no_sandbox: bool = False,
-        where: Literal["here", "peer"] = "here",
+        where: Side = "here",
     ) -> Executor:
         # check() may start a process or ask a driver, so it runs beside the event loop.
         return await asyncio.to_thread(

@@ -17,7 +17,7 @@ from intentos.errors import ExecutorUnavailable, NotApproved
 from intentos.estimates import Durations, estimated
 from intentos.placement import Placement, Where, place
 from intentos.plan import Approval, Plan, Step
-from intentos.protocols import Executor, Recipes
+from intentos.protocols import Executor, Recipes, Side
 from intentos.registry import Registry
 from intentos.risk import Circumstances, Place, Risk, assess, is_bare
 from intentos.rules import Rule, rule_for
@@ -134,7 +134,7 @@ class Gate:
         if is_bare(step, executor.isolation) and step.id not in self._bare:
             raise NotApproved("policy.no_sandbox", executor=executor.name)
 
-    def where(self, step: Step) -> Literal["here", "peer"]:
+    def where(self, step: Step) -> Side:
         """Return on which side a step runs."""
         placed = self.placed(step)
         return placed.where if placed is not None else "here"

@@ -1,7 +1,8 @@
-"""Where a step runs: here, or on a machine of the mesh, and the reason as a person reads it.
+"""Where a step runs: here, or on another machine, and the reason as a person reads it.
 
 Nothing leaves this machine unless the call says so: ``here`` is the default, ``peer`` sends what
-can be sent, ``auto`` sends what would have to wait here, and the plan's card tells which and why.
+can be sent to neighbours, ``cluster`` to the person's own machines, ``auto`` to neighbours what
+would have to wait here, and the plan's card tells which and why.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import Literal
 from intentos.errors import IntentOSError
 from intentos.plan import Plan, Step
 from intentos.policy import choose_executor
-from intentos.protocols import Roomy
+from intentos.protocols import Roomy, Side
 from intentos.registry import Registry
 from intentos.types import Estimate, Frozen, Problem
 
-Where = Literal["auto", "here", "peer"]
+Where = Literal["auto", "here", "peer", "cluster"]
 WORTH_SECONDS = 5.0
 """Of work below which sending it costs more than waiting here."""
 
@@ -25,7 +26,7 @@ WORTH_SECONDS = 5.0
 class Placement(Frozen):
     """Where one step runs."""
 
-    where: Literal["here", "peer"]
+    where: Side
     why: Problem
 
 
@@ -43,9 +44,9 @@ async def place(
             found[step.id] = _said("here", "asked_here")
         elif step.executor is not None or step.needs - {"gpu"}:
             found[step.id] = _said("here", "bound")
-        elif where == "peer":
-            choose_executor(step, registry, where="peer")
-            found[step.id] = _said("peer", "asked")
+        elif where != "auto":
+            choose_executor(step, registry, where=where)
+            found[step.id] = _said(where, "asked" if where == "peer" else "asked_cluster")
         else:
             found[step.id] = await _weighed(step, registry, estimates.get(step.id, Estimate()))
     return found
@@ -70,5 +71,5 @@ async def _weighed(step: Step, registry: Registry, estimate: Estimate) -> Placem
     return _said("peer", "busy_here", load=round(load, 1), room=room)
 
 
-def _said(where: Literal["here", "peer"], code: str, **arguments: object) -> Placement:
+def _said(where: Side, code: str, **arguments: object) -> Placement:
     return Placement(where=where, why=Problem(code=f"placement.{code}", arguments=dict(arguments)))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 from intentos.errors import ExecutorUnavailable, NotApproved, WrongSystem
 from intentos.messages import message
 from intentos.plan import Approval, Plan, Step
-from intentos.protocols import Executor, Proposal
+from intentos.protocols import Clustered, Executor, Proposal, Side
 from intentos.registry import OWN_DISTRIBUTION, Registry
 from intentos.risk import Place, Risk
 from intentos.types import Mode, Need, Value, Words, now
@@ -109,10 +108,11 @@ def choose_executor(
     registry: Registry,
     *,
     unsafe_no_sandbox: bool = False,
-    where: Literal["here", "peer"] = "here",
+    where: Side = "here",
 ) -> Executor:
     """Return the executor for a step: the pinned one, else the most isolated that works here; with
-    ``where`` as ``peer`` the one that sends it to another machine, which is never taken unasked.
+    ``where`` as ``peer`` the one that sends it to a neighbour's machine and as ``cluster`` to one
+    of the person's own, neither of which is ever taken unasked.
 
     Raises:
         ExecutorUnavailable: none works; says why, and the remedy, for the first that could.
@@ -128,7 +128,7 @@ def choose_executor(
         # wants another package's executor names it, and so does its approval (``Registry.pin``).
         ours = [e for e in candidates if own.get(e.name) == OWN_DISTRIBUTION]
         candidates = ours or candidates
-        candidates = [e for e in candidates if (e.isolation == "remote") == (where == "peer")] or (
+        candidates = [e for e in candidates if _side(e) == where] or (
             [e for e in candidates if e not in ours] if where == "here" else []
         )
         candidates.sort(
@@ -163,6 +163,12 @@ def is_replaced(executor: Executor, working: Iterable[Executor]) -> bool:
     here = [e for e in working if not e.substitute and e.isolation != "remote"]
     others = [e for e in here if ISOLATION_RANK[e.isolation] >= enough]
     return all(any(language in e.languages for e in others) for language in executor.languages)
+
+
+def _side(executor: Executor) -> Side:
+    if executor.isolation != "remote":
+        return "here"
+    return "cluster" if isinstance(executor, Clustered) else "peer"
 
 
 def _isolated_enough(step: Step, executor: Executor) -> bool:

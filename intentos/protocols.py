@@ -45,6 +45,8 @@ TIMED_OUT = "executor.timed_out"
 """Likewise for a step that ran out of its wall time, with ``seconds``."""
 
 Emit = Callable[[LiveEvent], None]
+Side = Literal["here", "peer", "cluster"]
+"""Whose machine a step runs on: this one, a neighbour's, or another of the person's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +234,13 @@ class Roomy(Protocol):
     async def room(self, step: Step) -> int:
         """Return how many places are free for such a step now; raises ExecutorUnavailable."""
         ...
+
+
+@runtime_checkable
+class Clustered(Protocol):
+    """What a remote executor may be besides: its machines are all the person's own."""
+
+    own_machines: bool
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from intentos.conversation import Conversation, Listener, Options
 from intentos.errors import UsageError
 from intentos.events import Event, StepStarted
 from intentos.parameters import Parameter
+from intentos.placement import Where
 from intentos.plan import Plan
 from intentos.run import Run, RunStatus
 from intentos.types import Intent, Json, Value
@@ -77,7 +78,7 @@ async def run_sweep(
 
     def hear(event: Event) -> None:
         nonlocal remote
-        remote = remote or (isinstance(event, StepStarted) and event.where == "peer")
+        remote = remote or (isinstance(event, StepStarted) and event.where != "here")
         listen(event)
 
     def of(value: Value) -> Options:
@@ -87,7 +88,8 @@ async def run_sweep(
     if first.status is not RunStatus.COMPLETED:
         return [first]
     # Where it ran is what was agreed to, for all of them.
-    options = replace(options, where="peer" if remote else "here")
+    away: Where = "cluster" if options.where == "cluster" else "peer"
+    options = replace(options, where=away if remote else "here")
     turn = asyncio.Semaphore(TOGETHER if remote else 1)
     over = 1
 

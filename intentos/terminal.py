@@ -437,8 +437,8 @@ class Terminal:
             known.append(f"{megabytes:.0f} MB" if megabytes >= 1 else f"{megabytes:.1f} MB")
         if not known:
             return self.say("card.estimate_unknown")
-        peer = any(estimate.where == "peer" for estimate in estimates.values())
-        known.append(self.say("card.peer" if peer else "card.here"))
+        sides = {estimate.where for estimate in estimates.values()} - {"here"}
+        known.append(self.say(f"card.{min(sides, default='here')}"))
         if len(seconds) < len(estimates):
             known.append(self.say("card.time_unknown"))
         return self.say("card.estimate", text=" · ".join(known))

@@ -199,7 +199,7 @@ sync() {
   # another CPU: it is left out here and installed from a cache that knows the CPU. Without --dev
   # nothing is removed, so that a demo does not undo what the tests installed.
   local options=(--frozen --extra local --extra docker --extra voice --extra mesh --no-install-package llama-cpp-python)
-  if [ -z "$dev" ]; then options+=(--no-dev --inexact); else options+=(--extra bench); fi
+  if [ -z "$dev" ]; then options+=(--no-dev --inexact); else options+=(--extra bench --extra dask); fi
   "$uv" sync "${options[@]}" >&2 || fetch_failed "uv sync"
 }
 

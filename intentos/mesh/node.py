@@ -65,8 +65,6 @@ LOOK_SECONDS = 0.2
 EVENTS_A_SECOND = 40
 ANSWERS_KEPT = 128
 CHOICE_SECONDS = 10.0
-REMOTE = "peer"
-"""The executor that would send a step on; a node does its work itself."""
 
 
 Save = Callable[[str, bytes | Path, str], Awaitable[Artifact]]
@@ -194,7 +192,7 @@ class Node:
         languages: set[str] = set()
         devices: list[str] = []
         for name, executor in self._registry.executors().items():
-            if name == REMOTE or executor.isolation == "remote":
+            if executor.isolation == "remote":
                 continue
             if own.get(name) not in self._trusted:
                 continue  # whether a stranger's package keeps its walls, nobody here can tell
