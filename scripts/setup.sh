@@ -69,6 +69,8 @@ has() { # is this thing here?
     certificates) [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] ;;
     engine) command -v dockerd >/dev/null ;;
     speaker) command -v flite >/dev/null ;;
+    network) command -v ip >/dev/null ;;
+    clock) any libfaketime.so.1 /usr/lib ;;
     browser) command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
       command -v google-chrome >/dev/null ;;
   esac
@@ -83,6 +85,8 @@ package() { # manager, thing
     apt:font) echo fonts-noto-cjk ;;
     apt:engine) echo docker.io ;;
     apt:speaker) echo flite ;;
+    apt:network) echo iproute2 ;;
+    apt:clock) echo faketime ;;
     apt:browser) . /etc/os-release; if [ "$ID" = ubuntu ]; then echo chromium-browser; else echo chromium; fi ;;
     *:certificates) echo ca-certificates ;;
     dnf:python) echo python3.12 ;;
@@ -124,11 +128,12 @@ system_packages() {
   local things=(python compiler) missing=() thing
   if [ "$(uname -s)" = Linux ]; then things+=(sandbox vulkan font certificates); fi
   if [ -n "$dev" ]; then things+=(browser); fi
-  # Somebody who speaks to the tests of speech; where there is no apt they are told why they skip.
-  if [ -n "$dev" ] && command -v apt-get >/dev/null; then things+=(speaker); fi
-  # The tests start a Docker engine of their own, which takes root; others are told why they skip.
+  # Somebody who speaks to the tests of speech, and clocks that are wrong; where there is no apt the
+  # tests are told why they skip.
+  if [ -n "$dev" ] && command -v apt-get >/dev/null; then things+=(speaker clock); fi
+  # The tests start a Docker engine and networks of their own, which takes root; others are told.
   if [ -n "$dev" ] && [ "$(uname -s)$(id -u)" = Linux0 ] && command -v apt-get >/dev/null; then
-    things+=(engine)
+    things+=(engine network)
   fi
   for thing in "${things[@]}"; do has "$thing" || missing+=("$thing"); done
   if [ ${#missing[@]} = 0 ]; then return; fi

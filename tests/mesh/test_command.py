@@ -3,65 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from intentos.bench.mesh import free_port
 
-Process = subprocess.Popen[str]
-
-
-class Machines:
-    """Several state folders, and the command run in them."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._running: list[Process] = []
-
-    def start(self, machine: str, *arguments: str) -> Process:
-        """Start a command that stays."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "intentos", *arguments],
-            env=self._environment(machine),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._running.append(process)
-        return process
-
-    def run(self, machine: str, *arguments: str) -> tuple[int, str, str]:
-        """Return exit code, stdout and stderr of a command."""
-        done = subprocess.run(
-            [sys.executable, "-m", "intentos", *arguments],
-            env=self._environment(machine),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return done.returncode, done.stdout.strip(), done.stderr
-
-    def stop(self) -> None:
-        """End what stays."""
-        for process in reversed(self._running):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(10)
-            assert process.stderr is not None
-            process.stderr.close()
-
-    def _environment(self, machine: str) -> dict[str, str]:
-        home = {"INTENTOS_HOME": str(self._folder / machine), "INTENTOS_LANGUAGE": "en"}
-        return os.environ | home
+from .machines import Machines, heard
 
 
 @pytest.fixture
@@ -69,18 +18,6 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
     made = Machines(tmp_path)
     yield made
     made.stop()
-
-
-def heard(process: Process, words: str) -> None:
-    """Wait until a process has said something on stderr."""
-    assert process.stderr is not None
-    began, said = time.monotonic(), ""
-    while line := process.stderr.readline():
-        said += line
-        if words in line:
-            return
-        assert time.monotonic() - began < 60, said
-    raise AssertionError(f"it ended: {said}")
 
 
 PLAN = """
