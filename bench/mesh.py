@@ -32,6 +32,8 @@ from intentos.registry import OWN_DISTRIBUTION, Registry
 from intentos.run import StepResult, StepStatus
 from intentos.types import Estimate, Isolation, Limits, Quantity, Value, new_id, now, sha256
 
+from . import mesh_rivals
+
 
 class NothingExecutor:
     """Does nothing, or sleeps as long as a step would compute: ``code`` is the seconds."""
@@ -212,23 +214,26 @@ async def measure(tell: Callable[[str], None], *, one_by_one: int, many: int) ->
                 result["join_s"] = round((await made.member("late", "late"))[2], 3)
                 tell("64 MB there and back")
                 result["put_mb_per_s"], result["get_mb_per_s"] = await _transfer(line, made.folder)
-    steps = 32
+    steps, seconds = 32, 0.25
     alone = 0.0
     for nodes in (1, 2, 4):
-        tell(f"{steps} steps of 0.25 s on {nodes} nodes")
+        tell(f"{steps} steps of {seconds} s on {nodes} nodes")
         async with mesh(nodes, slots=1) as (_, line):
             await outcome_of(line, job(line))
             began = time.perf_counter()
             await asyncio.gather(
-                *(outcome_of(line, job(line, 0.25, verify="spot")) for _ in range(steps))
+                *(outcome_of(line, job(line, seconds, verify="spot")) for _ in range(steps))
             )
             took = time.perf_counter() - began
         alone = alone or took
         result[f"times_on_{nodes}"] = round(alone / took, 2)
+    result |= await mesh_rivals.measure(
+        tell, one_by_one=one_by_one, many=many, steps=steps, seconds=seconds
+    )
     tell("a phone's page, from its link to a verified job")
-    seconds = await phone_seconds()
-    if seconds is not None:
-        result["phone_s"] = seconds
+    phone = await phone_seconds()
+    if phone is not None:
+        result["phone_s"] = phone
     tell("a node killed in mid-step")
     result["recovery_s"] = await _recovery()
     result["load"] = round(os.getloadavg()[0], 1)

@@ -73,6 +73,7 @@ def chaos(out: Path | None, json_: bool, kills: int, seed: int | None) -> None:
 def run(out: Path | None, json_: bool, quick: bool) -> None:
     """Measure, show and keep; end with 1 where a target was missed, with 4 where nothing works."""
     from rich.console import Console
+    from rich.table import Table
 
     from intentos.errors import ExecutorUnavailable
 
@@ -80,7 +81,7 @@ def run(out: Path | None, json_: bool, quick: bool) -> None:
         typer.echo("the mesh is missing: pip install 'intentos-runtime[mesh]'", err=True)
         raise typer.Exit(4)
     from . import mesh as measuring
-    from . import record
+    from . import mesh_rivals, record
 
     progress = Console(stderr=True, highlight=False)
 
@@ -103,9 +104,16 @@ def run(out: Path | None, json_: bool, quick: bool) -> None:
     else:
         console = Console(highlight=False)
         console.print(f"{device}, load {result['load']}\n")
+        table = Table("", *mesh_rivals.FIGURES)
+        for row in mesh_rivals.rows(result):
+            table.add_row(*row)
+        console.print(table)
+        shown = ("kind", "load", *(f"{name}_" for name in mesh_rivals.COMPARED))
         for name, figure in result.items():
-            if name not in ("kind", "load"):
+            if not name.startswith(shown):
                 console.print(f"{name}: {figure}", markup=False)
+        for name, how in mesh_rivals.missing().items():
+            console.print(f"not compared with {name}, which is not installed: {how}", markup=False)
         for line in lines:
             typer.echo(f"missed: {line}")
     if lines:
