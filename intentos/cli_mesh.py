@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.text import Text
 
-from intentos import cli, config
+from intentos import cli, cli_points, config
 from intentos.config import Settings
 from intentos.errors import NotFound, UsageError
 from intentos.registry import Registry
@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command("hub")(hub)
     app.command("invite")(invite)
     app.command("node")(node)
+    cli_points.register(peers_app)
     app.add_typer(peers_app, name="peers")
 
 
@@ -53,15 +54,30 @@ def hub(
     announce: Annotated[
         bool, typer.Option("--announce/--no-announce", help="Call out in this network.")
     ] = True,
+    points: Annotated[
+        bool | None,
+        typer.Option(
+            "--points/--no-points",
+            help="Pay for confirmed work in points, which bring one's own steps forward. "
+            "Off until it is turned on, and then as last time.",
+        ),
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Points for a second of a usual machine, such as gpu=4; repeatable. Turns them on."
+        ),
+    ] = None,
 ) -> None:
     """Bring machines together: queue, book and meeting point of a mesh, until Ctrl-C."""
-    terminal, settings = _call()
+    terminal, settings = call()
 
     def work() -> None:
         from intentos.mesh.places import Places
 
         _require()
-        asyncio.run(_hub(terminal, Places(settings), listen, port, address, owner, announce))
+        pay = points if points is not None or not price else True, cli_points.prices(price or [])
+        asyncio.run(_hub(terminal, Places(settings), listen, port, address, owner, announce, pay))
 
     cli.guard(terminal, work)
 
@@ -74,6 +90,7 @@ async def _hub(
     address: str,
     owner: str,
     announce: bool,
+    pay: tuple[bool | None, dict[str, float]],
 ) -> None:
     from intentos.mesh import pin
     from intentos.mesh.discovery import announced, own_addresses
@@ -91,6 +108,8 @@ async def _hub(
         port=port,
         hosts=(reached, socket.gethostname()),
         full=lambda full: terminal.note("mesh.disk_full" if full else "mesh.disk_has_room"),
+        points=pay[0],
+        prices=pay[1],
     )
     own = Identity.kept(places.key)
     await made.start()
@@ -117,6 +136,9 @@ async def _hub(
         _remember_address(places, reached, port, made.fingerprint)
         terminal.note("mesh.hub_is_open", address=f"{reached}:{port}")
         terminal.note("mesh.hub_fingerprint", fingerprint=pin.words(made.fingerprint))
+        if made.accounts.on:
+            posted = made.accounts.statement().prices
+            terminal.note("mesh.points_prices", cpu=f"{posted['cpu']:g}", gpu=f"{posted['gpu']:g}")
         terminal.note("mesh.how_to_invite")
         addresses = own_addresses(listen) if announce else []
         if not addresses:
@@ -137,7 +159,7 @@ def invite(
     json_: Json = False,
 ) -> None:
     """Print a link by which one machine may join this machine's hub, once."""
-    terminal, settings = _call(json_)
+    terminal, settings = call(json_)
 
     def work() -> None:
         from intentos.mesh import invite as invites
@@ -195,7 +217,7 @@ def node(
     ] = None,
 ) -> None:
     """Lend this machine to the mesh, in the sandbox and within limits, until Ctrl-C."""
-    terminal, settings = _call()
+    terminal, settings = call()
 
     def work() -> None:
         from intentos.mesh import lending
@@ -276,7 +298,7 @@ def peers(context: typer.Context, json_: Json = False) -> None:
     """List the nodes of the hub that this machine has joined."""
     if context.invoked_subcommand is not None:
         return
-    terminal, settings = _call(json_)
+    terminal, settings = call(json_)
 
     async def look(line: Line) -> tuple[Peer, ...]:
         from intentos.mesh.corrections import fetch
@@ -285,7 +307,7 @@ def peers(context: typer.Context, json_: Json = False) -> None:
         await fetch(line, Places(settings))
         return (await line.ask(what="peers")).peers
 
-    found = cli.guard(terminal, lambda: _on_line(settings, look), json_=json_)
+    found = cli.guard(terminal, lambda: on_line(settings, look), json_=json_)
     if json_:
         typer.echo(json.dumps([peer.model_dump(mode="json") for peer in found]))
         return
@@ -320,7 +342,7 @@ def _tell_corrections(terminal: Terminal, settings: Settings) -> None:
 @peers_app.command()
 def audit(json_: Json = False) -> None:
     """Compare the hub's record with what it has signed for before: exit 1 where it differs."""
-    terminal, settings = _call(json_)
+    terminal, settings = call(json_)
 
     def work() -> int:
         from intentos.mesh import audit as auditing
@@ -329,7 +351,7 @@ def audit(json_: Json = False) -> None:
 
         places = Places(settings)
         hub = read_membership(places.membership).hub
-        entries = _on_line(settings, auditing.record)
+        entries = on_line(settings, auditing.record)
         found = auditing.compare(entries, auditing.kept_heads(places.heads, hub))
         if json_:
             typer.echo(found.model_dump_json())
@@ -349,7 +371,7 @@ def nearby(
     json_: Json = False,
 ) -> None:
     """List the hubs that call out in this network; to join one takes an invite all the same."""
-    terminal, _ = _call(json_)
+    terminal, _ = call(json_)
 
     def work() -> None:
         from intentos.mesh import pin
@@ -391,7 +413,7 @@ def revoke(
     id: Annotated[str, typer.Argument(help="A member's id, or its beginning.")],
 ) -> None:
     """Put a machine out of this machine's hub, at once."""
-    terminal, settings = _call()
+    terminal, settings = call()
 
     def work() -> None:
         with _member(settings, id) as (book, member):
@@ -406,7 +428,7 @@ def readmit(
     id: Annotated[str, typer.Argument(help="A node's id, or its beginning.")],
 ) -> None:
     """Give a node work again that was found to lie, as to a newcomer."""
-    terminal, settings = _call()
+    terminal, settings = call()
 
     def work() -> None:
         with _member(settings, id) as (book, member):
@@ -417,7 +439,7 @@ def readmit(
     cli.guard(terminal, work)
 
 
-def _on_line(settings: Settings, work: Callable[[Line], Awaitable[T]]) -> T:
+def on_line(settings: Settings, work: Callable[[Line], Awaitable[T]]) -> T:
     """Return what some work with a line to the hub gives."""
     from intentos.mesh.identity import Identity
     from intentos.mesh.line import Line, read_membership
@@ -434,7 +456,7 @@ def _on_line(settings: Settings, work: Callable[[Line], Awaitable[T]]) -> T:
     return asyncio.run(main())
 
 
-def _call(json_: bool = False) -> tuple[Terminal, Settings]:
+def call(json_: bool = False) -> tuple[Terminal, Settings]:
     terminal = Terminal(cli.system_language())
     settings = cli.guard(terminal, config.load, json_=json_)
     terminal.language = cli.language_for(settings)

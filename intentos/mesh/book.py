@@ -281,6 +281,11 @@ class Book:
         names = ("seq", "at", "what", "body", "previous", "hash")
         return [Entry.model_validate(dict(zip(names, row, strict=True))) for row in rows]
 
+    def last(self, what: str) -> Entry | None:
+        """Return the newest line of a kind; None: there is none."""
+        rows = self._rows("SELECT coalesce(max(seq), 0) FROM record WHERE what = ?", what)
+        return self.entries(rows[0][0] - 1, 1)[0] if rows[0][0] else None
+
     # ---- blobs --------------------------------------------------------------------------------
 
     def add_blob(self, digest: str, *, owner: str, size: int, at: float) -> None:

@@ -10,22 +10,25 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
+from .accounts import Accounts
 from .blobs import Blobs
 from .book import Book, Member
 from .choose import Chooser
 from .findings import Ejected, Finding, Settlement
+from .gauge import Gauge
 from .handing import task_for
 from .identity import Identity
+from .in_hand import compared
 from .job_queue import JobQueue
 from .open_job import Attempt, Open, Vote
 from .roster import Node, Roster
 from .settle import Settler, settled
 from .trust import RANDOM, TRUSTED, Trust
 from .verify import How, Verifier
+from .waiting import Waiting
 from .wire import (
     BadMessage,
     Command,
@@ -51,12 +54,8 @@ MOST_OPEN = 512
 MOST_ATTEMPTS = 5
 PATIENCE = 6.0
 """Seconds that a job waits while no node that is there could ever do it."""
-ARRIVAL_SECONDS = 0.75
-"""After which a node has surely heard of what it was handed."""
 GRACE = 30.0
 """Seconds beyond a step's own time that a node may take for files and starting."""
-MOST_SILENT = 6
-"""Heartbeats after which an answer that a node has bound itself to is given up."""
 
 
 class Dispatcher:
@@ -72,6 +71,7 @@ class Dispatcher:
         roster: Roster,
         chooser: Chooser,
         trust: Trust,
+        accounts: Accounts,
         member: Callable[[str], Member | None],
     ) -> None:
         """``member``: somebody who is let in, by id."""
@@ -84,7 +84,7 @@ class Dispatcher:
         self._member = member
         self._open: dict[tuple[str, str], Open] = {}
         self._by_nonce: dict[str, Open] = {}
-        self._waiting: deque[Open] = deque()
+        self._waiting = Waiting(accounts.bonus)
         self._trust = trust
         self._jobs = JobQueue(nats)
         self.settler = Settler(
@@ -93,7 +93,11 @@ class Dispatcher:
             jobs=self._jobs,
             book=book,
             trust=trust,
+            accounts=accounts,
             written=self._written,
+        )
+        self._gauge = Gauge(
+            hub=identity.id, roster=roster, accounts=accounts, blobs=blobs, put=self._put
         )
         self._verifier = Verifier(
             book=book,
@@ -275,39 +279,8 @@ class Dispatcher:
         self.settler.soon(f"ctl.{attempt.node.member.id}", seal(self._identity, command))
 
     def compare(self, node: Node, running: tuple[str, ...]) -> list[Command]:
-        """Compare what a node says it has in hand with what it was handed; return what to tell it.
-
-        Between the hub and a node a message may be lost when the server is started again.
-        """
-        commands = [
-            Command(what="cancel", nonce=nonce) for nonce in running if nonce not in self._by_nonce
-        ]
-        now, there = time.monotonic(), set(running)
-        for nonce in list(node.owing):
-            found = self._by_nonce.get(nonce)
-            attempt = found.attempts.get(nonce) if found is not None else None
-            if found is None or attempt is None:
-                node.owing.discard(nonce)
-            elif attempt.asked and now - attempt.asked > ARRIVAL_SECONDS:
-                attempt.missed += 1
-                commands.append(Command(what="reveal", nonce=nonce))
-                if attempt.missed > MOST_SILENT:
-                    self._lose(found, attempt)
-        for nonce in list(node.running):
-            found = self._by_nonce.get(nonce)
-            attempt = found.attempts.get(nonce) if found is not None else None
-            if found is None or attempt is None:
-                node.running.discard(nonce)
-                continue
-            if nonce in there or now - attempt.since < ARRIVAL_SECONDS:
-                attempt.missed = 0
-                continue
-            attempt.missed += 1
-            if attempt.missed == 1:  # its answer may be on the way, or lost
-                commands.append(Command(what="again", nonce=nonce))
-            elif attempt.missed > 2:
-                self._lose(found, attempt)
-        return commands
+        """Compare what a node says it has in hand with what it was handed; return what to tell."""
+        return compared(node, running, self._by_nonce, self._lose)
 
     def event(self, node: Node, told: Told) -> tuple[str, str] | None:
         """Return who waits for a live event, as member and reply; None: nobody."""
@@ -358,9 +331,7 @@ class Dispatcher:
     # ---- out ------------------------------------------------------------------------------------
 
     def _queue(self, found: Open) -> None:
-        if not found.waiting and not found.over:
-            found.waiting = True
-            self._waiting.append(found)
+        self._waiting.put(found)
         self._wake.set()
 
     async def _place_all(self) -> None:
@@ -370,15 +341,13 @@ class Dispatcher:
             skipped: list[Open] = []
             # What nobody can take now must not hold up the others, nor be looked at for ever.
             while self._waiting and len(skipped) < 64 and self._anybody_free():
-                found = self._waiting.popleft()
-                found.waiting = False
+                found = self._waiting.take()
                 if found.over:
                     continue
                 if not await self._place(found):
                     skipped.append(found)
-            for found in reversed(skipped):
-                found.waiting = True
-                self._waiting.appendleft(found)
+            for found in skipped:
+                self._waiting.put(found)
             await asyncio.sleep(0)
 
     def _anybody_free(self) -> bool:
@@ -402,6 +371,7 @@ class Dispatcher:
             without = found.asked | {node.member.owner}
             others = self._roster.able(found.job, owner, without=without)
             self._verifier.sample(found, node, others=others)
+            self._waiting.handed(found)
             await self._hand(found, node)
             canary = self._verifier.canary(found, node)
             if canary is not None:
@@ -441,8 +411,8 @@ class Dispatcher:
         """Settle a job if it can be, else look for another node."""
         if found.over:
             return
-        if found.purpose == "canary":
-            self._judge_canary(found)
+        if found.purpose in ("canary", "measure"):
+            self._judge_own(found)
             return
         another = self._another_for(found)
         if another and self._verifier.wants_more(found):
@@ -472,13 +442,20 @@ class Dispatcher:
         else:
             self._queue(found)
 
-    def _judge_canary(self, found: Open) -> None:
-        if found.votes:
-            self._close(found)
+    def _judge_own(self, found: Open) -> None:
+        lost = any(attempt.lost for attempt in found.attempts.values())
+        if not found.votes and not lost:
+            return
+        self._close(found)
+        if found.votes and found.purpose == "canary":
             self._verifier.judge_canary(found, found.votes[0])
-        elif any(attempt.lost for attempt in found.attempts.values()):
-            self._close(found)
-            self._forget(found)
+        else:
+            self._drop(found)
+
+    def _drop(self, found: Open) -> None:
+        if found.purpose == "measure":
+            self._gauge.judge(found)
+        self._forget(found)
 
     def _another_for(self, found: Open) -> bool:
         return self._roster.able(found.job, found.submitter.owner, without=found.asked)
@@ -495,7 +472,7 @@ class Dispatcher:
         if found.purpose == "again":
             self._verifier.give_up(found)
         else:
-            self._forget(found)
+            self._drop(found)
 
     def _settle(self, found: Open, outcome: Outcome) -> None:
         self._close(found)
@@ -554,5 +531,7 @@ class Dispatcher:
                         self._judge(found)
                     else:
                         self._fail(found, found.why or "nobody")
+            for made in self._gauge.due():
+                self._take_in(made)
             if self._waiting:
                 self._wake.set()

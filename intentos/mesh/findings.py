@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from intentos.types import Json, now, sha256
 
-from .wire import Outcome
+from .wire import Device, Outcome
 
 COMMON = "(all)"
 """Who pays for canaries."""
@@ -32,6 +32,11 @@ class Settlement(NamedTuple):
     job: str = ""
     """As JSON, where it is to be done again should who vouches for it turn out to lie."""
     kind: str = ""
+    device: Device = "cpu"
+    checkable: bool = False
+    """Whether chance alone decided that nobody repeated it."""
+    ahead: bool = False
+    """Whether its sender's points got it ahead of others."""
 
 
 class Checked(NamedTuple):
@@ -44,6 +49,17 @@ class Checked(NamedTuple):
     """The key of the job that it repeats."""
     agreed: bool
     paid: tuple[tuple[str, str, float], ...]
+    device: Device = "cpu"
+
+
+class Measured(NamedTuple):
+    """How fast a node has done a job of the hub's own."""
+
+    node: str
+    device: Device
+    speed: float
+    """Times a usual machine."""
+    seconds: float
 
 
 class Ejected(NamedTuple):
@@ -66,9 +82,10 @@ class Reviewed(NamedTuple):
     outcome: Outcome
     """What it is now."""
     paid: tuple[tuple[str, str, float], ...] = ()
+    device: Device = "cpu"
 
 
-Finding = Settlement | Checked | Ejected | Reviewed
+Finding = Settlement | Checked | Measured | Ejected | Reviewed
 
 
 def keep(database: sqlite3.Connection, finding: Finding, lines: list[tuple[str, Json]]) -> bool:
@@ -82,6 +99,8 @@ def keep(database: sqlite3.Connection, finding: Finding, lines: list[tuple[str, 
             lines.append(("checked", body))
         case Ejected():
             lines.append(("ejected", finding._asdict()))
+        case Measured():
+            lines.append(("measured", finding._asdict()))
         case Reviewed():
             return _review(database, finding, lines)
     return True
@@ -110,6 +129,9 @@ def _settle(database: sqlite3.Connection, one: Settlement, lines: list[tuple[str
         "ok": one.outcome.result is not None,
         "verified": one.outcome.verified,
         "paid": [list(paid) for paid in one.paid],
+        "device": one.device,
+        "checkable": one.checkable,
+        "ahead": one.ahead,
     }
     lines.append(("settled", body))
     return True
@@ -160,7 +182,9 @@ def _review(database: sqlite3.Connection, one: Reviewed, lines: list[tuple[str, 
         "before": sha256(row[0].encode()),
         "outcome": sha256(outcome.encode()),
         "unpaid": unpaid,
+        "verified": one.outcome.verified,
         "paid": [list(paid) for paid in one.paid],
+        "device": one.device,
     }
     lines.append((one.what, body))
     return True

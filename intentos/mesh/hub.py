@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from intentos.registry import Registry
 from intentos.types import now
 
 from . import pin, room
+from .accounts import Accounts
 from .blobs import Blobs, Grant
 from .book import KEEP_JOBS_SECONDS, Book, Member
 from .choose import Chooser, LeastLoaded
@@ -73,12 +74,17 @@ class Hub:
         sync: str = "always",
         registry: Registry | None = None,
         full: Callable[[bool], None] = lambda full: None,
+        points: bool | None = None,
+        prices: Mapping[str, float] | None = None,
     ) -> None:
         """``host``: the address to listen on; ``hosts``: names that others reach it by;
         ``registry``: what prepares steps for phones, by default what came with IntentOS;
-        ``full`` hears when the disk is, and when it no longer is."""
+        ``full`` hears when the disk is, and when it no longer is; ``points``: whether they are on,
+        None: as last time; ``prices``: those that change."""
         self._tell_full = full
         self._was_full = False
+        self._points = points
+        self._prices = prices or {}
         self.folder = folder
         self._registry = registry
         self.host = host
@@ -128,6 +134,8 @@ class Hub:
         self.blobs.sweep()
         self._refresh()
         self.trust.load(self.book.standings())
+        self.accounts = Accounts(self.book)
+        await asyncio.to_thread(self.accounts.post, self._points, self._prices)
         self.server = Server(
             folder=self.folder,
             host=self.host,
@@ -158,6 +166,7 @@ class Hub:
             roster=self.roster,
             chooser=self._chooser,
             trust=self.trust,
+            accounts=self.accounts,
             member=self._members.get,
         )
         await self.dispatcher.start()
@@ -429,7 +438,11 @@ class Hub:
                 known = self.dispatcher.cancel_soon(member.id, request.key or "")
                 return answer.model_copy(update={"status": "ok" if known else "unknown"})
             case "peers":
-                return answer.model_copy(update={"peers": self.roster.peers()})
+                points = self.accounts.statement() if self.accounts.on else None
+                peers = self.roster.peers()
+                return answer.model_copy(update={"peers": peers, "points": points})
+            case "points":
+                return answer.model_copy(update={"points": self.accounts.statement()})
             case "corrections":
                 found = tuple(self.book.corrections(member.id, request.since))
                 return answer.model_copy(update={"corrections": found})

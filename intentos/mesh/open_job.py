@@ -56,8 +56,9 @@ class Open:
     """Where the queue hears that it is over; empty: the hub itself wants it."""
     wanted: int = 1
     """Answers that must agree."""
-    purpose: Literal["job", "canary", "again"] = "job"
-    """``canary``: its right answer is known; ``again``: what was settled is looked at anew."""
+    purpose: Literal["job", "canary", "again", "measure"] = "job"
+    """``canary``: its right answer is known; ``again``: what was settled is looked at anew;
+    ``measure``: it tells how fast a node is."""
     about: tuple[str, str] | None = None
     """Of ``canary`` and ``again``: the key of the settled job."""
     before: Outcome | None = None
@@ -66,6 +67,10 @@ class Open:
     """Of ``again``: the node whose answer to a canary was another one."""
     sampled: bool = False
     """Whether it is to be repeated: where no other owner can, its sender does."""
+    checkable: bool = False
+    """Whether somebody else could have repeated it, and chance decided."""
+    ahead: bool = False
+    """Whether its sender's points got it ahead of others."""
     since: float = field(default_factory=time.monotonic)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     votes: list[Vote] = field(default_factory=list)

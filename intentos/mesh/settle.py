@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from intentos.errors import StoreError
 
+from .accounts import Accounts
 from .book import Book
 from .findings import Finding, Reviewed, Settlement
 from .identity import Identity
@@ -38,6 +39,7 @@ class Settler:
         jobs: JobQueue,
         book: Book,
         trust: Trust,
+        accounts: Accounts,
         written: Callable[[Open | None, Finding], None],
     ) -> None:
         """``written`` hears of each finding once it is in the book."""
@@ -46,6 +48,7 @@ class Settler:
         self._jobs = jobs
         self._book = book
         self._trust = trust
+        self._accounts = accounts
         self._written = written
         self._waiting: asyncio.Queue[tuple[Open | None, Finding]] = asyncio.Queue()
         self._telling: set[asyncio.Task[None]] = set()
@@ -73,6 +76,8 @@ class Settler:
                 except StoreError:
                     # A full disk: nothing is acknowledged until it can be kept.
                     await asyncio.sleep(0.5)
+            if self._accounts.on:
+                await asyncio.to_thread(self._accounts.catch_up)
             for found, finding in batch:
                 if found is not None and found.ack:
                     await self._jobs.over(found.ack)

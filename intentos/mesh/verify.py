@@ -66,6 +66,7 @@ class Verifier:
         if found.purpose != "job" or found.job.verify != "spot" or found.wanted > 1:
             return
         rate = self._trust.of(node.member.id).rate if others else SPOT
+        found.checkable = others
         found.sampled = RANDOM.random() < rate
         found.wanted = 2 if found.sampled and others else 1
 
@@ -105,7 +106,8 @@ class Verifier:
             known.votes = (*known.votes, vote)
         paid = ((vote.node, vote.owner, vote.seconds),) if right else ()
         submitter, about = found.about or ("", "")
-        self._put(found, Checked(submitter, found.job.key, about, right, paid))
+        checked = Checked(submitter, found.job.key, about, right, paid, found.job.device)
+        self._put(found, checked)
         if right:
             return
         if not any(comparable(vote.result, one.result) for one in known.votes):
@@ -165,6 +167,9 @@ class Verifier:
                 paid=tuple((v.node, v.owner, v.seconds) for v in group),
                 job=found.job.model_dump_json() if found.commits else "",
                 kind=found.job.work,
+                device=found.job.device,
+                checkable=found.checkable,
+                ahead=found.ahead,
             ),
         )
 
@@ -186,6 +191,7 @@ class Verifier:
                 node=before.node or "",
                 outcome=outcome,
                 paid=tuple((v.node, v.owner, v.seconds) for v in group),
+                device=found.job.device,
             ),
         )
 

@@ -33,6 +33,7 @@ Short = Annotated[str, Field(max_length=200)]
 Role = Literal["member", "node"]
 """``member``: may send steps and run them; ``node``: only runs them."""
 Verify = Literal["none", "spot", "jury2", "jury3"]
+Device = Literal["cpu", "gpu"]
 
 
 class BadMessage(ValueError):
@@ -106,6 +107,11 @@ class Job(Wire):
     def work(self) -> str:
         """What kind of work it is, as the records of nodes are kept."""
         return f"{self.step.language}:{self.step.code_hash[:16]}"
+
+    @property
+    def device(self) -> Device:
+        """What it is priced as, wherever it runs: where there is no GPU, it only takes longer."""
+        return "gpu" if self.step.language in ("kernel", "wgsl") else "cpu"
 
 
 class Task(Wire):
@@ -207,7 +213,9 @@ class Request(Wire):
     kind: Literal["request"] = "request"
     id: Key
     reply: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-    what: Literal["upload", "result", "cancel", "peers", "audit", "download", "corrections"]
+    what: Literal[
+        "upload", "result", "cancel", "peers", "audit", "download", "corrections", "points"
+    ]
     key: Key | None = None
     """Of ``result``, ``cancel`` and ``download``."""
     blob: Blob | None = None
@@ -244,6 +252,50 @@ class Entry(Frozen):
     hash: Sha256
 
 
+class Account(Frozen):
+    """What one owner has lent and borrowed, and their points, in thousandths."""
+
+    owner: str
+    lent_ms: int
+    borrowed_ms: int
+    points: int
+    """Below zero where pay was taken back that had been spent."""
+    held: int
+    """Of confirmed pay, until their nodes are trusted."""
+    waiting: int
+    """Asked for work that nobody repeated, until their nodes' next confirmed answer."""
+
+
+class Earner(Frozen):
+    """What the record says of one node."""
+
+    node: str
+    owner: str
+    speeds: dict[str, float] = {}
+    """Device → how many times a usual machine, as the hub has measured it."""
+    right: int
+    wrong: int
+    earned: int
+    """Thousandths of points."""
+    reputation: float
+    """From 0 to 1."""
+
+
+class Points(Frozen):
+    """All balances after a line of the record; everybody can recompute them from it."""
+
+    seq: int
+    on: bool
+    prices: dict[str, float]
+    """Device → points for a second of a usual machine."""
+    paid: int
+    """Thousandths that were ever paid out."""
+    burnt: int
+    """Thousandths that were spent, taken back or lost: all that is left is ``paid - burnt``."""
+    accounts: tuple[Account, ...]
+    nodes: tuple[Earner, ...]
+
+
 class Correction(Frozen):
     """A result that a member already has and that turned out wrong."""
 
@@ -270,6 +322,8 @@ class Answer(Wire):
     peers: tuple[Peer, ...] = ()
     entries: tuple[Entry, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    points: Points | None = None
+    """Of ``points``; of ``peers`` where they are turned on."""
     head: str = ""
     """The sealed :class:`Head`, base64."""
 

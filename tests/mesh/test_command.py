@@ -68,6 +68,11 @@ def test_hub_invite_node_and_a_plan_on_the_neighbours_machine(
     audit = json.loads(text)
     assert (code, audit["verdict"], audit["heads"] > 0) == (0, "whole", True)
 
+    code, text, said = machines.run("bo", "peers", "points", "--json")
+    told = json.loads(text)
+    assert (code, told["verdict"], told["hub"]["on"]) == (0, "same", False), said
+    assert {a["owner"]: a["lent_ms"] > 0 for a in told["hub"]["accounts"]}["bo"]
+
     code, _, said = machines.run("eve", "node", link)
     assert code == 2
     assert "used by another machine" in said
