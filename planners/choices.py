@@ -19,6 +19,7 @@ def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
     if parameter.name in ("palette", "colours"):
         colours = set()
     lowered = numbers.normal(text).lower()
+    apart = _ASKS.sub("  ", lowered)
     found: dict[str, str] = {}
     for choice in parameter.choices:
         for words in (choice.replace("_", " "), *parameter.choice_aliases.get(choice, ())):
@@ -26,7 +27,8 @@ def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
                 continue  # their words without the digits mean nothing
             wanted = list(dict.fromkeys(_marked(words) if len(words) > 1 else terms(words)))
             latin = words.isascii()
-            there = _together(wanted, clauses) if latin else words.lower() in lowered
+            said = apart if len(words) == 1 else lowered
+            there = _together(wanted, clauses) if latin else words.lower() in said
             there = there or words.lower() in colours
             if there and _denied(lowered, re.sub(r"^(?:with|in|on) ", "", words.lower())):
                 continue
@@ -35,6 +37,8 @@ def named_choices(text: str, parameter: Parameter) -> dict[str, str]:
     return found
 
 
+_ASKS = re.compile(r"多[少久长远高大深重]|多多少少|大小|长短|高低|快慢")
+"""Asks for an amount, and names neither of two opposites."""
 _CLAUSE = re.compile(r"[,;:，；：。!?？！]|\.(?:\s|$)|\b(?:but|while|whereas)\b")
 _APART = 3
 """Other words that may stand among those of one choice: "mother is of blood type A"."""

@@ -48,9 +48,28 @@ class Conversion:
     wanted: Unit
 
 
-def conversion(text: str, registry: Registry) -> Proposal | None:
-    """Return the plan of a conversion; None where the text is none, or more than one."""
-    read = conversion_of(text)
+_ASKED = re.compile(
+    r"\b(?:what(?:'s| is| would)|how much is|convert|put|turn|give me|make) (?:that|it|this)"
+    r"(?: be)?(?: in)?(?:to)?\s+(?:degrees?\s+)?"
+    r"|\b(?:in|into|to)\s+(?=[a-z°² ]+(?:,? (?:pls|please|thanks?|then))?[.?!]*$)"
+    r"|(?:换算成|折合成?|换成|合成?|相当于|等于|也就是|是)(?:多少|几)(?:个)?",
+    re.IGNORECASE,
+)
+"""What asks for another unit of what was said before."""
+_COUNTS = re.compile(
+    r"\b(?:how (?:long|far|fast|many|much) (?:do|does|did|will|would|can)"
+    r"|per|every|each|cost|price)\b|每|价|钱|费",
+    re.IGNORECASE,
+)
+
+
+def conversion(text: str, registry: Registry, *, loosely: bool = False) -> Proposal | None:
+    """Return the plan of a conversion; None where the text is none, or more than one.
+
+    ``loosely``: also where there is talk around it: "the star is 4 light years off, what's that in
+    kilometres". Only for a text that nothing else is likely to understand.
+    """
+    read = _loose(text) if loosely else conversion_of(text)
     if read is None:
         return None
     try:
@@ -61,7 +80,7 @@ def conversion(text: str, registry: Registry) -> Proposal | None:
     plan = recipe.plan(registry).model_copy(
         update={"origin": "composed", "recipe": None, "checks": checks}
     )
-    return Proposal(plan=plan, values=plan.defaults, accounted=True)
+    return Proposal(plan=plan, values=plan.defaults, accounted=not loosely)
 
 
 def conversion_of(text: str) -> Conversion | None:
@@ -83,6 +102,35 @@ def conversion_of(text: str) -> Conversion | None:
                 rest = rest[:begin] + " " + rest[finish:]
             if not _TALK.sub("", rest):
                 return Conversion(number, unit, wanted)
+    return None
+
+
+def _loose(text: str) -> Conversion | None:
+    """Return the one amount of a text and the unit that it is asked for in."""
+    plain = numbers.normal(text)
+    said = [m for m in numbers.read(plain) if m.kind == "number" and not m.weak]
+    if len(said) != 1 or said[0].per is not None or _COUNTS.search(plain):
+        return None
+    unit = said[0].unit
+    for match in _ASKED.finditer(plain):
+        if match.start() < said[0].start:
+            continue
+        wanted, end = read_unit(plain, match.end(), match.end())
+        if wanted is None:
+            continue
+        apart = plain[: match.start()] + " " * (end - match.start()) + plain[end:]
+        own = unit if unit is not None else _named_unit(apart, wanted)
+        if own is not None and own != wanted and own.dimension == wanted.dimension:
+            return Conversion(said[0].number, own, wanted)
+    return None
+
+
+def _named_unit(plain: str, wanted: Unit) -> Unit | None:
+    """Return the unit that stands apart from its number: "only does fahrenheit and says 101"."""
+    for word in re.finditer(r"(?<![a-z])(?=[a-z]{4})|(?=[\u3400-\u9fff]{2})", plain, re.IGNORECASE):
+        unit, _ = read_unit(plain, word.start(), word.start())
+        if unit is not None and unit != wanted and unit.dimension == wanted.dimension:
+            return unit
     return None
 
 

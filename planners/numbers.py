@@ -18,6 +18,7 @@ from .mention import RATE, Mention, normal, number, rate, whole
 from .moments import read_moments
 from .numerals import CN_DIGIT, ENGLISH, ONES, WORD, chinese_value, english_value
 from .shares import as_share, read_parts, read_shares, summed
+from .spoken import read_spoken
 from .units import Unit, by_name, product, read_unit
 
 __all__ = ["Mention", "normal", "read", "whole"]
@@ -33,7 +34,8 @@ def _read(text: str) -> tuple[Mention, ...]:
     plain = normal(text)
     found: list[Mention] = []
     readers = (
-        read_moments, read_parts, _factors, read_shares, read_colours, _digits, _chinese, _english
+        read_moments, read_spoken, read_parts, _factors, read_shares, read_colours,
+        _digits, _chinese, _english,
     )  # fmt: skip
     for reader in readers:
         for mention in reader(plain):
@@ -260,6 +262,8 @@ _NOUN = re.compile(
     r"|口(?=[人井锅钟缸])|(?<=家[二两三四五六七八九])口"
 )
 """What is counted without a classifier, or with one that is often another word: 两车道, 三发."""
+_PIPS = re.compile(r"点(?:的?(?:概率|几率|可能|机会|机率)|以[上下]|或|[，,。?？]|$)")
+"""What follows a number that dice show: 正好十点的概率."""
 _FACE = re.compile(r"[\d二两三四五六七八九十]个$")
 """What stands before a number on a die or a card: 4个六."""
 _ONE_BY_ONE = re.compile(r"一(?P<c>[\u3400-\u9fff])(?:(?P=c)|一(?P=c))")
@@ -300,6 +304,7 @@ def _chinese(text: str) -> list[Mention]:
         value, stop = _and_half(text, value, unit, stop)
         classified = text[end : end + 1] in _CLASSIFIERS and end < len(text)
         classified = classified or _NOUN.match(text, end) is not None
+        classified = classified or _PIPS.match(text, end) is not None
         ordinal = text[: match.start()].endswith("第")
         if ordinal and body in ("一", "二", "两") and text[end : end + 1] == "次":
             continue  # 第一次
@@ -334,6 +339,13 @@ _NOT_A_NUMBER = re.compile(
 )
 
 
+_DIGIT_WORDS = {word: value for word, value in ONES.items() if value < 10} | {
+    "oh": 0.0,
+    "nought": 0.0,
+}
+_POINT = re.compile(rf"\s+point((?:\s+(?:{'|'.join(_DIGIT_WORDS)})\b)+)", re.IGNORECASE)
+
+
 def _english(text: str) -> list[Mention]:
     found = []
     for match in ENGLISH.finditer(text):
@@ -342,6 +354,9 @@ def _english(text: str) -> list[Mention]:
         if words[-1] == "half" and re.match(r"[\s-]*(?:steps?|tones?)\b", text[end:]):
             words, end = words[:-1], end - len("half") - 1  # five half steps
         value = english_value(words) if words else None
+        if value is not None and (decimals := _POINT.match(text, end)) is not None:
+            digits = "".join(f"{_DIGIT_WORDS[w]:g}" for w in decimals[1].lower().split())
+            value, end, words = value + float(f"0.{digits}"), decimals.end(), [*words, "point"]
         unit, end = read_unit(text, match.start(), end)
         if value is None or (unit is None and _NOT_A_NUMBER.match(text, match.end())):
             continue

@@ -124,6 +124,10 @@ class DefaultPlanner:
                         raise
         if (converted := conversion.conversion(intent.text, self._registry)) is not None:
             return _with(spent, converted)
+        if not hits or hits[0].chance < recall.LIKELY:
+            loose = conversion.conversion(intent.text, self._registry, loosely=True)
+            if loose is not None:
+                return _with(spent, loose)
         if (scheduled := self._scheduled(intent.text, hits)) is not None:
             return _with(spent, scheduled)
         if not hits or hits[0].chance < recall.CERTAIN:
@@ -208,7 +212,8 @@ class DefaultPlanner:
     def _hits(self, intent: Intent) -> list[Hit]:
         every = self.library.all()
         hits = saved.one_of_each(attached.hits(self.recipes.index, intent, every))
-        return recall.asked_of(intent.text, recall.sampled(intent.text, hits, every))
+        hits = recall.summarised(intent.text, recall.sampled(intent.text, hits, every), every)
+        return recall.asked_of(intent.text, hits)
 
     async def _remembered(
         self, intent: Intent, context: PlanningContext

@@ -35,6 +35,7 @@ from .linking import Links, occurrences
 from .model import Model, Prompt
 from .scenery import scenery
 from .search import Hit, terms, without_formulas, without_values
+from .words import mathematics
 
 NONE = "none"
 SHORT_LIST = 6
@@ -262,6 +263,34 @@ def sampled(text: str, hits: Sequence[Hit], recipes: Sequence[Recipe]) -> list[H
 
 
 _SAMPLES = "formula_samples"
+
+
+def summarised(text: str, hits: Sequence[Hit], recipes: Sequence[Recipe]) -> list[Hit]:
+    """Return the hits with the recipe for statistics of given numbers first, where one list is
+    given, one of those is asked for by name, and nothing is likely: whatever was counted."""
+    own = next((recipe for recipe in recipes if recipe.id == _SUMMARY), None)
+    if own is None or (hits and hits[0].recipe is not own and hits[0].chance >= LIKELY):
+        return list(hits)
+    lists = [w for w in mathematics(text) if w.kind == "list"]
+    if len(lists) != 1 or "(" in lists[0].text or lists[0].text.count(",") < 2:
+        return list(hits)
+    if _STATISTIC.search(text) is None or _STATISTIC_OF_TWO.search(text):
+        return list(hits)
+    rest = [hit for hit in hits if hit.recipe is not own]
+    return [Hit(own, 0.0, max((hit.weight for hit in hits), default=0.0), CERTAIN), *rest]
+
+
+_SUMMARY = "data_summary"
+_STATISTIC = re.compile(
+    r"\b(?:mean|average|median|mode|standard deviation|variance|quartiles?|interquartile)\b"
+    r"|平均(?!速度|功率|温度差)|均值|中位数|众数|标准差|方差|四分位",
+    re.IGNORECASE,
+)
+_STATISTIC_OF_TWO = re.compile(
+    r"weight|correlat|regress|\bfit\b|\btest\b|\bsample\b|confidence|加权|相关|回归|拟合|检验|置信|抽样",
+    re.IGNORECASE,
+)
+"""What tells of more than the numbers of one list."""
 
 
 def strange(text: str, recipe: Recipe, values: Mapping[str, Value] = {}) -> list[str]:

@@ -64,7 +64,7 @@ TABLE: tuple[tuple[Unit, str], ...] = (
     (Unit("rad", "angle", 57.29577951308232), "rad radians radian 弧度"),
     (Unit("°C", "temperature"), "°C ℃ celsius 摄氏度"),
     (Unit("K", "temperature", 1.0, -273.15), "K kelvin kelvins 开尔文"),
-    (Unit("°F", "temperature", 5 / 9, -160 / 9), "°F ℉ fahrenheit 华氏度"),
+    (Unit("°F", "temperature", 5 / 9, -160 / 9), "°F ℉ fahrenheit farenheit fahrenheits 华氏度"),
     (Unit("Hz", "frequency"), "Hz hertz 赫兹 赫"),
     (Unit("kHz", "frequency", 1e3), "kHz kilohertz 千赫 千赫兹"),
     (Unit("MHz", "frequency", 1e6), "MHz megahertz 兆赫"),

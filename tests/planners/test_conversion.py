@@ -68,3 +68,33 @@ def test_every_unit_has_a_name_in_both_languages() -> None:
     metre = named("m")
     assert metre is not None
     assert (labels(metre).en, labels(metre).zh) == ("Metres", "米")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("that comet is 0.3 light years off. what's that in kilometres, roughly", 2.838219e12),
+        ("the oven only knows fahrenheit and shows 350, what is it in celsius", 176.6666667),
+        ("5 foot 7 and a half in cm pls", 171.45),
+        ("这匹布量出来12.5英尺，合多少米呀", 3.81),
+    ],
+)
+def test_what_is_said_around_a_conversion_is_let_pass(text: str, expected: float) -> None:
+    assert conversion(text, Registry()) is None
+    proposal = conversion(text, Registry(), loosely=True)
+    assert proposal is not None
+    assert proposal.values["wanted"] == pytest.approx(expected, rel=1e-6)
+    assert not proposal.accounted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a car drives 60 miles in an hour, how far does it get in 20 km",
+        "walk 5 km in minutes",
+        "每天走3英里，相当于多少公里一年",
+        "a 5 kg stone and a 3 kg stone, what is that in pounds",
+    ],
+)
+def test_where_more_is_asked_it_is_none(text: str) -> None:
+    assert conversion(text, Registry(), loosely=True) is None

@@ -126,6 +126,26 @@ def test_alike_candidates_do_not_take_the_chance_from_each_other() -> None:
     assert recall.without_model([Hit(one, 0.5, 9, 0.36, whole=True)]) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("mean catch of the boats please: 62, 48, 55.5", True),
+        ("the lambs weigh 4 5.5 3 4.2 kilos, median?", True),
+        ("一周卖出的灯笼 3、8、5、9，中位数", True),
+        ("correlation and mean of 1, 2, 3 and 4, 5, 6", False),
+        ("weighted mean of 3, 4, 5", False),
+        ("take 62, 48, 55.5", False),
+        ("平均速度 3, 4, 5", False),
+    ],
+)
+def test_a_statistic_of_one_list_is_told_whatever_was_counted(text: str, taken: bool) -> None:
+    summary, ball = recipe("data_summary"), recipe("thrown_ball")
+    hits = [Hit(ball, 0.1, 3, 0.2)]
+    assert (recall.decisive(recall.summarised(text, hits, [summary, ball])) is summary) is taken
+    likely = [Hit(ball, 0.1, 3, 0.5)]
+    assert recall.summarised(text, likely, [summary, ball]) == likely
+
+
 def test_a_formula_that_draws_random_numbers_is_sampled() -> None:
     samples, ball = recipe("formula_samples"), recipe("thrown_ball")
     both = [Hit(ball, 0.1, 3, 0.2), Hit(samples, 0.1, 2, 0.1)]

@@ -1,0 +1,53 @@
+"""Amounts as people say them in English."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intentos.planners import numbers
+from intentos.planners.spoken import read_spoken
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("I am 5 foot 11 and a half", 71.5, "inch"),
+        ("a hole 1 metre 20 below the water", 1.2, "m"),
+        ("it costs two dollars fifty each", 2.5, None),
+        ("one pound fifty-two a litre", 1.52, None),
+        ("the car does 42 mpg (UK)", 282.4809363 / 42, "l/100km"),
+        ("28 miles to the gallon", 235.2145833 / 28, "l/100km"),
+        ("a year and a half later", 1.5, "year"),
+        ("month and a half from now", 1.5, "month"),
+        ("one point six seconds later", 1.6, "s"),
+        ("six point oh two", 6.02, None),
+        ("十四米五那么高", 14.5, "m"),
+        ("一圈量了十二米五六，", 12.56, "m"),
+        ("两公斤三", 2.3, "kg"),
+    ],
+)
+def test_what_belongs_together_is_one_amount(text: str, value: float, unit: str | None) -> None:
+    (said,) = (m for m in numbers.read(text) if m.kind == "number" and not m.weak)
+    assert said.number == pytest.approx(value, rel=1e-5)
+    assert (said.unit.symbol if said.unit else None) == unit
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a rope of 5 m 20 turns", [5, 20]),
+        ("5 pounds 12 apples", [5, 12]),
+        ("三米五个", [3, 5]),
+        ("hours every week and a half marathon", []),
+    ],
+)
+def test_what_only_stands_side_by_side_is_not(text: str, values: list[float]) -> None:
+    assert [m.number for m in numbers.read(text) if m.kind == "number"] == values
+
+
+@given(st.text(st.sampled_from("0158 .footandahlfmpgqucients metr") | st.characters(), max_size=50))
+def test_any_text_can_be_read(text: str) -> None:
+    for mention in read_spoken(text):
+        assert text[mention.start : mention.end] == mention.text
