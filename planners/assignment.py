@@ -74,6 +74,7 @@ _SIDES = (
 _GREATER = {
     "hot": "cold", "high": "low", "heavy": "light", "upper": "lower", "highest": "lowest",
     "strong": "weak", "maximum": "minimum", "max": "min", "longest": "shortest", "n": "k",
+    "fast": "slow",
 }  # fmt: skip
 _ORDINALS = {
     "a", "b", "c", "d", "x", "y", "z", "first", "second", "third", "other", "left", "right", "one",
@@ -114,6 +115,8 @@ def greater(one: Parameter, other: Parameter) -> int:
     for high, low in _GREATER.items():
         if high == "hot" and not warm:
             continue  # there may be less of what is hot
+        if high == "fast" and unit_of(one) not in ("m/s", "km/h", "km/s", "mph", "knot"):
+            continue  # what is fast takes less time
         if high in one.name.split("_") and other.name == one.name.replace(high, low):
             return 1
         if low in one.name.split("_") and one.name == other.name.replace(high, low):

@@ -92,6 +92,8 @@ def value_for(mention: Mention, parameter: Parameter) -> Value | None:
             return None  # an hour is no number of "cars an hour"
         abstract = not words and parameter.kind == "number" and wide(parameter)
         return whole(mention.number) if mention.unit in words or abstract else None
+    if mention.unit.symbol == "cun" and wanted == "inch":
+        return whole(mention.number)  # 65寸的电视: of what is measured in inches, 寸 is one
     metered = mention.unit.symbol == "deg" and mention.text.endswith("度")
     if metered and (kind := named(wanted)) is not None and kind.dimension == "energy":
         return convert(mention.number, by_name()["kWh"], wanted)  # 用电14度
