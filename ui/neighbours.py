@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 
 from intentos.errors import ExecutorUnavailable, IntentOSError
+from intentos.mesh.findings import COMMON
+from intentos.mesh.ledger import MILLI
 from intentos.mesh.places import Places
 
 from .history import text
@@ -15,7 +17,7 @@ from .page import Page
 
 if TYPE_CHECKING:
     from intentos.mesh.line import Line
-    from intentos.mesh.wire import Peer
+    from intentos.mesh.wire import Earner, Peer, Points
 
 
 class Neighbours:
@@ -35,7 +37,7 @@ class Neighbours:
             return
         self._asking = True
         try:
-            found: tuple[str, tuple[Peer, ...]] | str = await self._ask()
+            found: tuple[str, tuple[Peer, ...], Points | None] | str = await self._ask()
         except ExecutorUnavailable as error:
             await self.close()
             found = "" if error.code == "mesh.no_hub" else error.text(self._page.language)
@@ -58,7 +60,7 @@ class Neighbours:
             with suppress(IntentOSError, OSError):
                 await line.__aexit__(None, None, None)
 
-    async def _ask(self) -> tuple[str, tuple[Peer, ...]]:
+    async def _ask(self) -> tuple[str, tuple[Peer, ...], Points | None]:
         from intentos.mesh.identity import Identity
         from intentos.mesh.line import Line, read_membership, require
 
@@ -69,15 +71,16 @@ class Neighbours:
             line = Line(Identity.kept(places.key), membership)
             self._line = await line.__aenter__()
         answer = await self._line.ask(what="peers")
-        return f"{membership.host}:{membership.port}", answer.peers
+        return f"{membership.host}:{membership.port}", answer.peers, answer.points
 
-    def _draw(self, found: tuple[str, tuple[Peer, ...]] | str) -> None:
+    def _draw(self, found: tuple[str, tuple[Peer, ...], Points | None] | str) -> None:
         say = self._page.say
         if isinstance(found, str):
             text("p", found or say("window_network.no_peers")).classes("small")
             text("p", say("window_network.nothing_shared")).classes("small muted")
             return
-        hub, peers = found
+        hub, peers, points = found
+        earners = {one.node: one for one in points.nodes} if points is not None else {}
         with ui.element("intentos-flow").classes("flow").mark("mesh"):
             with self._column():
                 self._card("here", "", say("window_network.here"), "")
@@ -86,14 +89,34 @@ class Neighbours:
                 self._card("hub", "here", say("window_network.hub"), f"{hub} · {told}")
             with self._column():
                 for peer in peers:
-                    self._peer(peer)
+                    self._peer(peer, earners.get(peer.id))
                 if not peers:
                     text("span", say("mesh.nobody_here")).classes("small muted")
+        if points is not None:
+            self._balances(points)
 
-    def _peer(self, peer: Peer) -> None:
+    def _balances(self, points: Points) -> None:
+        """Tell who has how many points: only where the hub has turned them on."""
+        say = self._page.say
+        with ui.element("dl").classes("machine-facts").mark("points"):
+            for account in points.accounts:
+                if account.owner == COMMON:
+                    continue
+                sums = {"points": account.points, "held": account.held, "waiting": account.waiting}
+                told = {name: f"{milli / MILLI:.1f}" for name, milli in sums.items()}
+                with ui.element("div").classes("machine-fact"):
+                    text("dt", account.owner)
+                    text("dd", say("window_network.points", **told))
+        prices = {device: f"{price:g}" for device, price in points.prices.items()}
+        text("p", say("mesh.points_prices", **prices)).classes("small muted")
+
+    def _peer(self, peer: Peer, earner: Earner | None) -> None:
         state = self._page.say(f"mesh.state_{peer.state}")
         device = peer.offer.devices[0] if peer.offer is not None and peer.offer.devices else ""
         facts = [peer.owner, f"{state} {peer.running}/{peer.slots}", device[:60]]
+        if earner is not None:
+            told = f"{earner.reputation:.2f}"
+            facts.append(self._page.say("window_network.reputation", reputation=told))
         card = self._card(f"peer-{peer.id}", "hub", peer.name, " · ".join(f for f in facts if f))
         if peer.running:
             with card, ui.element("span").classes("chip going"):

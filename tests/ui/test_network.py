@@ -8,6 +8,7 @@ from pathlib import Path
 from nicegui.testing import User
 
 from intentos.config import Settings
+from intentos.mesh.findings import Measured
 from intentos.mesh.identity import Identity
 from intentos.mesh.line import join, write_membership
 from intentos.mesh.places import Places
@@ -106,6 +107,35 @@ async def test_the_hub_and_its_nodes_are_drawn_with_what_they_do(
     finally:
         await village.close()
     await user.should_see("does not answer", retries=WAIT)
+
+
+async def test_points_are_shown_only_where_they_are_on(
+    user: User, desk: Desk, tmp_path: Path
+) -> None:
+    village = Village(tmp_path / "village")
+    await village.open()
+    own = Identity.kept(Places(desk.settings).key)
+    membership = await join(village.link("ann"), own, "window")
+    write_membership(Places(desk.settings).membership, membership)
+    bo, cy = await village.join("bo"), await village.join("cy")
+    try:
+        for one in (bo, cy):
+            await village.lend(one)
+        await user.open("/network")
+        await user.should_see("bo · free 0/2", retries=WAIT)
+        await user.should_not_see(marker="points")
+        await user.should_not_see("reputation")
+        await asyncio.to_thread(village.hub.accounts.post, True, {})
+        measured = [Measured(one.identity.id, "cpu", 1.0, 1.0) for one in (bo, cy)]
+        village.hub.book.settle(measured)
+        async with bo.line() as line:
+            await outcome_of(line, job(line, "wait 0.1", verify="jury2"))
+        await user.should_see(marker="points", retries=WAIT)
+        await user.should_see("held", retries=WAIT)
+        await user.should_see("1 (processor), 4 (GPU)", retries=WAIT)
+        await user.should_see("reputation 0.", retries=WAIT)
+    finally:
+        await village.close()
 
 
 async def _only_job(village: Village) -> str:
