@@ -192,13 +192,22 @@ def invite(
         if qr and sys.stdout.isatty():
             typer.echo(invites.qr(str(link)))
         terminal.note("mesh.invite_made", hours=f"{hours:g}")
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        terminal.note("mesh.invite_by_hand", address=address, code=link.token)
 
     cli.guard(terminal, work, json_=json_)
 
 
 def node(
     what: Annotated[
-        str, typer.Argument(help="An invite's link the first time; or pause, or resume.")
+        str,
+        typer.Argument(
+            help="The first time an invite's link, a hub's address or nearby; or pause, or resume."
+        ),
+    ] = "",
+    code: Annotated[str, typer.Option(help="Of the invite, with an address or nearby.")] = "",
+    fingerprint: Annotated[
+        str, typer.Option(help="What the hub's own terminal shows, with an address or nearby.")
     ] = "",
     name: Annotated[str, typer.Option(help="What others call this machine.")] = "",
     slots: Annotated[int | None, typer.Option(min=1, help="Steps at a time.")] = None,
@@ -245,24 +254,32 @@ def node(
         changes = {key: value for key, value in changes.items() if value is not None}
         limits = lending.read(places.lending).model_copy(update=changes)
         lending.write(places.lending, limits)
-        asyncio.run(_node(terminal, settings, places, what, name or socket.gethostname()))
+        called = name or socket.gethostname()
+        asyncio.run(_node(terminal, settings, places, what, code, fingerprint, called))
 
     cli.guard(terminal, work)
 
 
 async def _node(
-    terminal: Terminal, settings: Settings, places: Places, link: str, name: str
+    terminal: Terminal,
+    settings: Settings,
+    places: Places,
+    what: str,
+    code: str,
+    fingerprint: str,
+    name: str,
 ) -> None:
+    from intentos.cli_join import link_for
     from intentos.mesh import lending
     from intentos.mesh.identity import Identity
-    from intentos.mesh.invite import read_link
     from intentos.mesh.line import join, read_membership, write_membership
     from intentos.mesh.node import Node
 
     _end_on_sigterm()
     identity = Identity.kept(places.key)
-    if link:
-        membership = await join(read_link(link), identity, name)
+    if what:
+        link = await link_for(terminal, what, code, fingerprint)
+        membership = await join(link, identity, name)
         write_membership(places.membership, membership)
         terminal.note("mesh.joined", host=membership.host, owner=membership.owner)
     membership = read_membership(places.membership)

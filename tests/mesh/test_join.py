@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 import aiohttp
 import pytest
 
+from intentos import cli_join
+from intentos.cli_join import link_for
 from intentos.errors import ExecutorUnavailable, UsageError
-from intentos.mesh import invite
+from intentos.mesh import discovery, invite, pin
+from intentos.mesh.address import read_address
 from intentos.mesh.door import GUESSES
 from intentos.mesh.identity import Identity
 from intentos.mesh.invite import Joining, Link, read_link
 from intentos.mesh.line import Line, join
 from intentos.mesh.wire import seal
+from intentos.terminal import Terminal
 
 from .village import Village, until
 
@@ -143,3 +148,77 @@ def test_half_a_link_is_refused(text: str) -> None:
 def test_a_link_can_be_photographed() -> None:
     code = invite.qr(str(Link("192.168.1.5", 7420, "t" * 32, "f0" * 32)))
     assert len(code.splitlines()) > 15
+
+
+# ---- by address -------------------------------------------------------------------------------
+
+
+async def test_a_typed_address_joins_once_its_fingerprint_was_compared(village: Village) -> None:
+    link, terminal = village.link(owner="bob"), Terminal("en")
+    typed = f"127.0.0.1:{link.port}"
+    shown = pin.words(village.hub.fingerprint)  # as the hub's own terminal says it
+    found = await link_for(terminal, typed, link.token, shown)
+    assert found == link
+    me = Identity.new()
+    async with Line(me, await join(found, me, "laptop")) as line:
+        await line.ask(what="peers")
+    for code, fingerprint, why in (
+        ("", shown, "mesh.code_missing"),
+        ("x" * 31, shown, "mesh.bad_code"),
+        (link.token, "ab " * 8, "mesh.another_hub"),
+        (link.token, shown[:8], "mesh.bad_fingerprint"),  # too little to tell hubs apart
+        (link.token, "", "mesh.not_compared"),  # nobody is at a terminal here to compare
+    ):
+        with pytest.raises(UsageError) as error:
+            await link_for(terminal, typed, code, fingerprint)
+        assert error.value.code == why
+    with pytest.raises(ExecutorUnavailable) as unreachable:
+        await link_for(terminal, "127.0.0.1:1", link.token, shown)
+    assert unreachable.value.code == "mesh.unreachable"
+
+
+async def test_what_calls_out_is_joined_only_by_an_invite_and_a_comparison(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else calls out under the hub's own name and fingerprint: that shows at the door."""
+    monkeypatch.setattr(discovery, "KIND", f"_io{os.getpid() % 100000}._tcp.local.")
+    here = ["127.0.0.1"]
+
+    async def look_here(seconds: float) -> list[discovery.Found]:
+        return await discovery.look(1.5, here)
+
+    monkeypatch.setattr(cli_join, "look", look_here)
+    terminal, link = Terminal("en"), village.link(owner="bob")
+    shown = village.hub.fingerprint
+    async with discovery.announced("attic", link.port, shown, here):
+        assert await link_for(terminal, "nearby", link.token, shown[:16]) == link
+        with pytest.raises(UsageError) as error:
+            await link_for(terminal, "nearby", link.token, "")
+        assert error.value.code == "mesh.not_compared"
+    other = Village(village.folder / "other")
+    await other.open()
+    try:
+        async with discovery.announced("attic", other.hub.port, shown, here):
+            with pytest.raises(UsageError) as error:
+                await link_for(terminal, "nearby", link.token, shown[:16])
+            assert error.value.code == "mesh.another_hub"
+    finally:
+        await other.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("192.168.1.5", ("192.168.1.5", 7420)),
+        (" hub.lan:7421\n", ("hub.lan", 7421)),
+        ("[fe80::1]:7420", ("fe80::1", 7420)),
+    ],
+)
+def test_an_address_is_read(text: str, found: tuple[str, int]) -> None:
+    assert read_address(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "a b", "h:99999", "http://h:1", "h/join", "u@h", "h?x"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        read_address(text)
