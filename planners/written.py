@@ -10,6 +10,7 @@ from intentos.types import Value
 
 from . import numbers
 from .formulas import Written, counted, couple, written
+from .labelled import labelled
 from .numerals import chinese_value
 from .roads import network
 
@@ -71,7 +72,7 @@ def blank_formulas(
             if kind == "list":
                 sizes |= _told_by(item.text)
             text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
-    text = network(text, parameters, values)
+    text = labelled(network(text, parameters, values), parameters, values)
     text = _levels(text, places["formula"], values)
     text = _polynomial(text, parameters, values)
     text = _power(text, parameters, values)
