@@ -91,10 +91,11 @@ class AskInTerminal:
         terminal = self._terminal
         terminal.pause()
         facts = {"host": disclosure.host, "model": disclosure.model}
-        terminal.console.print(Text(terminal.say("consent.going", **facts)))
+        terminal.console.print(Text(terminal.say(disclosure.going, **facts)))
         for sent in disclosure.sent:
             terminal.console.print(Text("  · " + terminal.say(f"consent.sent_{sent}")))
-        terminal.console.print(Text(terminal.say("consent.kept", **facts), style="dim"))
+        if disclosure.kept:
+            terminal.console.print(Text(terminal.say("consent.kept", **facts), style="dim"))
         while True:
             match _ask(terminal, terminal.say("consent.question")).strip().lower():
                 case "y" | "yes" | "是" | "好":

@@ -103,7 +103,7 @@ WhereName = Annotated[
     str,
     typer.Option("--where", help="auto, here, peer, cluster: may steps go to other machines?"),
 ]
-Jury = Annotated[bool, typer.Option("--jury", help="Let several programs vote on a number.")]
+Jury = Annotated[bool, typer.Option("--jury", help="Let programs, and neighbours' models, vote.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 ModelName = Annotated[
     str | None,
@@ -111,7 +111,7 @@ ModelName = Annotated[
 ]
 Send = Annotated[
     str,
-    typer.Option(help="What may go to a model elsewhere unasked: wish,plan,attachments."),
+    typer.Option(help="What may leave unasked: wish,plan,attachments to a model; neighbours."),
 ]
 
 

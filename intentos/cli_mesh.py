@@ -221,6 +221,10 @@ def node(
         bool | None,
         typer.Option("--idle/--no-idle", help="Only while nobody types here or keeps it busy."),
     ] = None,
+    plans: Annotated[
+        bool | None,
+        typer.Option("--plans/--no-plans", help="Let its model propose plans for others' wishes."),
+    ] = None,
     only_for: Annotated[
         list[str] | None, typer.Option("--for", help="Whose work; may be repeated.")
     ] = None,
@@ -249,6 +253,7 @@ def node(
             "hours": None if hours is None else lending.hours(hours),
             "on_battery": battery,
             "only_idle": idle,
+            "plans": plans,
             "owners": None if only_for is None else tuple(only_for),
         }
         changes = {key: value for key, value in changes.items() if value is not None}
@@ -274,6 +279,7 @@ async def _node(
     from intentos.mesh.identity import Identity
     from intentos.mesh.line import join, read_membership, write_membership
     from intentos.mesh.node import Node
+    from intentos.mesh.proposing import PlanningRegistry
 
     _end_on_sigterm()
     identity = Identity.kept(places.key)
@@ -284,12 +290,17 @@ async def _node(
         terminal.note("mesh.joined", host=membership.host, owner=membership.owner)
     membership = read_membership(places.membership)
     terminal.note("mesh.node_starts")
+    limits = lending.read(places.lending)
+    if limits.plans:
+        registry: Registry = PlanningRegistry(settings, places.folder / "planning")
+    else:
+        registry = Registry(plugins=settings.plugins)
     serving = Node(
         identity=identity,
         membership=membership,
         places=places,
-        registry=Registry(plugins=settings.plugins),
-        limits=lending.read(places.lending),
+        registry=registry,
+        limits=limits,
         name=name,
         full=lambda full: terminal.note("mesh.disk_full" if full else "mesh.disk_has_room"),
     )

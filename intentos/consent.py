@@ -16,9 +16,9 @@ from intentos.errors import NotApproved, StoreError, UsageError
 from intentos.kept_file import write_kept
 from intentos.types import Frozen, now
 
-Sent = Literal["wish", "plan", "attachments"]
+Sent = Literal["wish", "plan", "attachments", "neighbours"]
 """What may be sent: what the person said, the plan on the table, and what is known of attachments
-(names, types and ranges, never the files)."""
+(names, types and ranges, never the files); to neighbours what the person said, asked every time."""
 
 
 class Disclosure(Frozen):
@@ -27,7 +27,18 @@ class Disclosure(Frozen):
     host: str
     """Where it goes, as a person knows it."""
     model: str
+    """Empty: neighbours' own."""
     sent: tuple[Sent, ...]
+
+    @property
+    def going(self) -> str:
+        """Message code of the sentence that asks."""
+        return "consent.going" if self.model else "consent.going_neighbours"
+
+    @property
+    def kept(self) -> bool:
+        """Whether a yes holds for the next time, too; neighbours come and go."""
+        return bool(self.model)
 
 
 class Consent(Frozen):
@@ -115,14 +126,15 @@ async def permit(
     """
     if is_loopback(disclosure.host) or allowed >= set(disclosure.sent):
         return
-    if consents.covers(disclosure):
+    if disclosure.kept and consents.covers(disclosure):
         return
     facts = {"host": disclosure.host, "model": disclosure.model}
     if discloser is None:
         raise NotApproved("consent.nobody_asked", **facts, sent=",".join(disclosure.sent))
     if not await discloser.may_send(disclosure):
         raise NotApproved("consent.refused", **facts)
-    consents.remember(disclosure)
+    if disclosure.kept:
+        consents.remember(disclosure)
 
 
 def is_loopback(host: str) -> bool:

@@ -348,7 +348,7 @@ class Runtime:
         self, intent: Intent, context: PlanningContext, *, send: frozenset[Sent]
     ) -> Proposal:
         async def disclose(host: str, model: str) -> None:
-            sent: list[Sent] = ["wish"]
+            sent: list[Sent] = ["wish"] if model else ["neighbours"]
             if context.table is not None:
                 sent.append("plan")
             if intent.attachments or (context.table and context.table.attachments):

@@ -79,7 +79,24 @@ class DefaultPlanner:
         if not intent.text.strip():
             raise PlanningError("planning.empty")
         names = ladder.rungs(context.model or self._settings.model)
-        proposal = await ladder.climb(names, attempt, context.emit)
+
+        async def own() -> Proposal:
+            return await ladder.climb(names, attempt, context.emit)
+
+        # What lies on the table and what is attached goes to nobody.
+        if context.jury and context.table is None and not intent.attachments:
+            from .neighbours import voted
+
+            proposal = await voted(
+                intent,
+                context,
+                own,
+                recipes=self.recipes,
+                registry=self._registry,
+                settings=self._settings,
+            )
+        else:
+            proposal = await own()
         recipe = proposal.plan.recipe
         if any(own.id == recipe and own.saved for own in self.library.own()):
             return proposal  # its values are what they chose

@@ -26,12 +26,13 @@ def consent_card(page: Page, consent: Consent) -> None:
     with ui.element("section").classes("card plan-card").mark("consent") as card:
         card.props["aria-label"] = page.say("window.consent_title", host=told.host)
         ui.label(page.say("window.consent_title", host=told.host)).classes("title")
-        ui.label(page.say("consent.going", host=told.host, model=told.model))
+        ui.label(page.say(told.going, host=told.host, model=told.model))
         with ui.element("ul").classes("consent-list"):
             for what in told.sent:
                 with ui.element("li").classes("small"):
                     ui.label(page.say(f"consent.sent_{what}"))
-        ui.label(page.say("window.consent_kept", host=told.host)).classes("small muted")
+        if told.kept:
+            ui.label(page.say("window.consent_kept", host=told.host)).classes("small muted")
         if page.guest:
             return
         with ui.element("div").classes("plan-buttons"):

@@ -36,6 +36,8 @@ class Lending(Wire):
     on_battery: bool = False
     only_idle: bool = False
     """Only while the owner is away."""
+    plans: bool = False
+    """Whether this machine's planner, and its model, answers others' wishes."""
     owners: tuple[Short, ...] = ()
     """For whom; empty: everybody of the hub."""
 

@@ -24,7 +24,7 @@ def agree(one: StepResult, other: StepResult) -> bool:
     for name, quantity in one.values.items():
         if quantity.unit != other.values[name].unit:
             return False
-        if not _same(quantity.value, other.values[name].value, tolerance):
+        if not same(quantity.value, other.values[name].value, tolerance):
             return False
     left, right = _left(one), _left(other)
     if left.keys() != right.keys():
@@ -51,7 +51,8 @@ def _alike(one: RawHash | str, other: RawHash | str, exact: bool) -> bool:
     return not exact and (one.kind, one.shape, one.dtype) == (other.kind, other.shape, other.dtype)
 
 
-def _same(one: Json, other: Json, tolerance: Tolerance) -> bool:
+def same(one: Json, other: Json, tolerance: Tolerance) -> bool:
+    """Return whether two values are equal, numbers with fractions within the tolerance."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, int) and isinstance(other, int):
@@ -62,6 +63,6 @@ def _same(one: Json, other: Json, tolerance: Tolerance) -> bool:
         return math.isclose(one, other, rel_tol=tolerance.relative, abs_tol=tolerance.absolute)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(
-            _same(a, b, tolerance) for a, b in zip(one, other, strict=True)
+            same(a, b, tolerance) for a, b in zip(one, other, strict=True)
         )
     return bool(one == other)
