@@ -83,7 +83,13 @@ def _rated(text: str, mentions: Sequence[Mention]) -> list[Mention]:
             start, end = match.span()
             behind = mention.end <= start and end <= ends and _behind(text, mention, match)
             before = begins <= start and end <= mention.start and _before(text, mention, match)
-            if mention.kind == "number" and (behind or before) and _countable(mention, match):
+            if mention.kind != "number" or not (behind or before):
+                continue
+            if mention.unit is not None and _speeds_up(text, mention, match):
+                second = by_name()["s"]
+                mention = replace(mention, unit=product([(mention.unit, 1), (second, -1)]))
+                break
+            if _countable(mention, match):
                 mention = _moving(replace(mention, per=rate(match)))
                 break
         found.append(mention)
@@ -130,6 +136,19 @@ def _priced(text: str, mentions: Sequence[Mention]) -> list[Mention]:
             and _FOR_MONEY.search(text, 0, m.start)
         )
     ]  # fmt: skip
+
+
+_GAINS = re.compile(r"[减加快慢增降掉]")
+
+
+def _speeds_up(text: str, mention: Mention, match: re.Match[str]) -> bool:
+    """Whether it is so much of a speed every second: "4 m/s per second", 每秒减4米每秒."""
+    speed = mention.unit is not None and mention.unit.dimension == "speed"
+    if not speed or match["interest"] or match["adverb"] or rate(match).symbol != "s":
+        return False
+    if match["zh"]:
+        return _GAINS.search(text[match.end() : mention.start]) is not None
+    return text[mention.end : match.start()].strip() == ""
 
 
 def _countable(mention: Mention, match: re.Match[str]) -> bool:
@@ -364,10 +383,16 @@ def _english(text: str) -> list[Mention]:
         found.append(number(text, value, match.start(), end, unit, weak=weak))
     for match in _ORDINAL.finditer(text):
         value = float(_ORDINALS.index(match.group().lower()) + 3)
-        found.append(number(text, value, *match.span(), None, weak=True))
+        weak = _NTH.match(text, match.end()) is None
+        found.append(number(text, value, *match.span(), None, weak=weak))
     return found
 
 
+_NTH = re.compile(
+    r"\s+(?:powers?|harmonics?|overtones?|terms?|generations?|rows?|iterations?|digits?|order|floor)\b",
+    re.I,
+)
+"""Of what there may be a tenth: then it is as good as the number 10."""
 _ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 _ORDINAL = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b", re.IGNORECASE)
 
