@@ -31,7 +31,7 @@ async def main():
     places = Places(config.load())
     async with Line(Identity.kept(places.key), read_membership(places.membership)) as line:
         step = Step(id="s", language="python", code=sys.argv[1])
-        asked = Job(key=new_id(), step=step, seed=1, limits=Limits(wall_time=60), verify="none",
+        asked = Job(key=new_id(), step=step, seed=1, limits=Limits(wall_time=600), verify="none",
                     reply=line.reply)
         print((await outcome_of(line, asked)).model_dump_json())
 
