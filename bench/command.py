@@ -212,6 +212,9 @@ def mesh(
         int | None, typer.Option(min=1, help="Kill hub, server and nodes so often, under load.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the kills; by default a new one.")] = None,
+    ways: Annotated[
+        bool, typer.Option("--ways", help="Compare the ways to choose a node, as one slows down.")
+    ] = False,
     out: Out = None,
     json_: Json = False,
 ) -> None:
@@ -222,6 +225,8 @@ def mesh(
         mesh_command.chaos(out, json_, chaos, seed)
     elif red_team:
         mesh_command.red_team(out, json_, 2000 if quick else jobs)
+    elif ways:
+        mesh_command.ways(out, json_, 12.0 if quick else 40.0, seed or 0)
     else:
         mesh_command.run(out, json_, quick)
 

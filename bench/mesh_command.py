@@ -39,6 +39,43 @@ def red_team(out: Path | None, json_: bool, jobs: int) -> None:
         raise typer.Exit(1)
 
 
+def ways(out: Path | None, json_: bool, seconds: float, seed: int) -> None:
+    """Compare the ways to choose a node; end with 1 where hubs do not use the best one."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from intentos.mesh.choose import DEFAULT
+
+    from . import choosing, choosing_trace, record
+
+    progress = Console(stderr=True, highlight=False)
+
+    def tell(what: str) -> None:
+        progress.print(f"… {what}", markup=False)
+
+    tell("traces in virtual time")
+    traced = choosing_trace.table(seeds=range(seed, seed + 5))
+    played = asyncio.run(choosing.compare(tell, seconds=seconds, seed=seed))
+    lines = choosing_trace.missed(traced, DEFAULT)
+    if out is not None:
+        for row in played:
+            record.add(out, record.cpu(), row)
+        record.add(out, record.cpu(), {"kind": "choosing, traces", "seed": seed, "rows": traced})
+    if json_:
+        typer.echo(json.dumps({"traces": traced, "played": played, "missed": lines}))
+    else:
+        for rows in (traced, played):
+            columns = [name for name in rows[0] if name != "kind"]
+            table = Table(*columns)
+            for row in rows:
+                table.add_row(*(str(row[column]) for column in columns))
+            Console(highlight=False, width=120).print(table)
+        for line in lines:
+            typer.echo(f"missed: {line}")
+    if lines:
+        raise typer.Exit(1)
+
+
 def chaos(out: Path | None, json_: bool, kills: int, seed: int | None) -> None:
     """Kill, count and keep; end with 1 where a job was lost or counted twice."""
     import secrets

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from .roster import Node
@@ -48,33 +48,57 @@ class TwoChoices:
 class Trail:
     """Follows a trail that quick answers leave and that fades: ants' way to the near food.
 
-    A node is drawn with a chance that grows with its trail and its free places; now and then one
-    is drawn whatever its trail, so that a newcomer, or one that has recovered, is found.
+    A node is drawn with a chance that grows with the square of its trail and with its free places;
+    now and then one is drawn whatever its trail, so that one that has recovered is found.
     """
 
     FADING = 0.995
     """What is left of a trail after a second."""
     EXPLORING = 0.05
     LEAST = 0.02
+    SHORTEST = 0.02
+    """Seconds; what takes less tells more of the way than of the node."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock``: in seconds; trails fade by it."""
+        self._clock = clock
         self._trails: dict[tuple[str, str], tuple[float, float]] = {}
 
     def choose(self, kind: str, nodes: Sequence[Node]) -> Node:
         """Draw one."""
+        least = min(node.trouble for node in nodes)
+        nodes = [node for node in nodes if node.trouble == least]
         if random.random() < self.EXPLORING:
             return random.choice(nodes)
-        weights = [self._trail(kind, node.member.id) * (1.001 - node.load) for node in nodes]
-        return random.choices(
-            nodes,
-            [weight / (1 + node.trouble) for weight, node in zip(weights, nodes, strict=True)],
-        )[0]
+        known = [self._trail(kind, node.member.id) for node in nodes]
+        # Nobody knows how good a newcomer is: it is taken for as good as the best.
+        best = max(known) or 1.0
+        pairs = zip(known, nodes, strict=True)
+        weights = [(trail or best) ** 2 * (1.001 - node.load) for trail, node in pairs]
+        return random.choices(nodes, weights)[0]
 
     def learned(self, kind: str, node: str, seconds: float) -> None:
         """Leave a trail that is the stronger the quicker it went."""
-        trail = 0.7 * self._trail(kind, node) + 0.3 / max(seconds, 0.001)
-        self._trails[kind, node] = (trail, time.monotonic())
+        quick = 1 / max(seconds, self.SHORTEST)
+        before = self._trail(kind, node) or quick
+        # A trail is lost more quickly than it is made: who slows down has the work of all to lose.
+        new = 0.3 if quick > before else 0.6
+        trail = (1 - new) * before + new * quick
+        self._trails[kind, node] = (trail, self._clock())
 
     def _trail(self, kind: str, node: str) -> float:
-        trail, at = self._trails.get((kind, node), (1.0, time.monotonic()))
-        return max(self.LEAST, trail * math.pow(self.FADING, time.monotonic() - at))
+        """Return how strong it is; 0: there is none."""
+        if (kind, node) not in self._trails:
+            return 0.0
+        trail, at = self._trails[kind, node]
+        return max(self.LEAST, trail * math.pow(self.FADING, self._clock() - at))
+
+
+CHOOSERS: Mapping[str, Callable[[], Chooser]] = {
+    "least loaded": LeastLoaded,
+    "two choices": TwoChoices,
+    "trail": Trail,
+}
+"""By name, as the bench compares them."""
+DEFAULT = "trail"
+"""Which won on the traces (docs/design/mesh.md) and lost nowhere."""

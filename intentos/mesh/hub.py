@@ -25,7 +25,7 @@ from . import pin, room
 from .accounts import Accounts
 from .blobs import Blobs, Grant
 from .book import KEEP_JOBS_SECONDS, Book, Member
-from .choose import Chooser, LeastLoaded
+from .choose import CHOOSERS, DEFAULT, Chooser
 from .connection import connected, shut
 from .dispatch import Dispatcher
 from .door import Door
@@ -91,7 +91,7 @@ class Hub:
         self.port = port
         self._sync = sync
         self._hosts = (host, *hosts)
-        self._chooser = chooser or LeastLoaded()
+        self._chooser = chooser or CHOOSERS[DEFAULT]()
         self._lock = FileLock(folder / "hub.lock", thread_local=False)
         self._members: dict[str, Member] = {}
         self._admitted: set[str] = set()

@@ -33,6 +33,7 @@ SHOWN = [
     (SECOND, "intentos node pause"),
     (SECOND, "intentos node resume"),
     (FIRST, "intentos peers audit"),
+    (FIRST, "intentos peers points"),
 ]
 """What the page shows, and the machine on which it says that to type it."""
 
@@ -141,6 +142,7 @@ async def test_two_laptops_and_a_phone_as_the_page_says(three: Hosts, tmp_path: 
             until(lambda: {p["owner"]: p["state"] for p in peers()}.get("bob") == "free")
             await browser.close()
         assert "whole" in typed("peers")
+        assert "every balance is what the hub says" in typed("peers")
         assert next(step, None) is None
         assert (tmp_path / SECOND / "mesh" / "ran.jsonl").exists()  # as the page says
         assert node.poll() is None
