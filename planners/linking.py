@@ -37,7 +37,7 @@ from .idioms import (
 from .letters import letter, unquoted
 from .links import Links
 from .mention import Mention
-from .multiples import multiplied
+from .multiples import by_so_many, multiplied
 from .percents import rates_of_change
 from .radii import halved_or_doubled
 from .said import Said
@@ -77,7 +77,7 @@ def link(
     text = blanked
     text = numbered_choices(text, parameters, links.values)
     links.plain = plain = numbers.normal(text)
-    mentions = numbers.read(text)
+    mentions = by_so_many(plain, numbers.read(text))
     if absolute:
         mentions = [shares.plain_percent(m) for m in mentions]
     else:

@@ -23,6 +23,22 @@ _ADDS_UP = frozenset({"mass", "volume", "energy", "power", "area", "charge", "am
 """Of such quantities so many times so much is meant as a whole."""
 
 
+_COUNTER = re.compile(r"[个只颗枚张片根块粒件条支本]")
+
+
+def by_so_many(plain: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """Return the mentions, those that are said twice to tell how many at a time once: 三个三个."""
+    found: list[Mention] = []
+    for mention in mentions:
+        last = found[-1] if found else None
+        if last is not None and last.kind == "number" and last.value == mention.value:
+            counter = plain[last.end : mention.start]
+            if _COUNTER.fullmatch(counter) and plain.startswith(counter, mention.end):
+                found.pop()
+        found.append(mention)
+    return found
+
+
 def multiplied(plain: str, parameters: Sequence[Parameter], links: Links) -> list[Mention]:
     """Multiply what was linked by a count that stands before it; return the counts that did."""
     used: list[Mention] = []

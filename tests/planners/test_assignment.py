@@ -205,3 +205,29 @@ def test_one_leg_is_no_leg_of_length_one() -> None:
         for name, zh, word in (("hypotenuse", "斜边", "hypotenuse"), ("a", "甲", "leg"))
     ]  # fmt: skip
     assert link("hypotenuse 13 and one leg 5", sides).values == {"hypotenuse": 13, "a": 5}
+
+
+def test_a_fast_one_is_faster_than_a_slow_one_but_takes_less_time() -> None:
+    def pair(unit: str) -> list[Parameter]:
+        return [
+            Parameter(
+                name=name, label=Words(en=name, zh=zh), default=1, minimum=0, maximum=999, unit=unit
+            )
+            for name, zh in (("slow", "慢"), ("fast", "快"))
+        ]
+
+    assert link("80 km/h and 50 km/h", pair("km/h")).values == {"slow": 50, "fast": 80}
+    assert link("5 h and 4 h", pair("h")).values == {"slow": 5, "fast": 4}
+
+
+def test_what_is_measured_in_inches_is_by_chinese_inches_as_well() -> None:
+    def wide(unit: str) -> list[Parameter]:
+        return [
+            Parameter(
+                name="wide", label=Words(en="Wide", zh="宽"), default=1, minimum=0, maximum=999,
+                unit=unit, aliases=("电视",),
+            )
+        ]  # fmt: skip
+
+    assert link("电视65寸", wide("inch")).values == {"wide": 65}
+    assert link("电视6寸", wide("cm")).values == {"wide": pytest.approx(20)}

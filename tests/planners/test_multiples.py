@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from intentos.parameters import Parameter
+from intentos.planners import numbers
 from intentos.planners.linking import link
+from intentos.planners.multiples import by_so_many
 from intentos.types import Words
 
 KNOBS = (
@@ -41,3 +43,9 @@ def test_a_count_before_an_amount_multiplies_it(text: str, mass: float, left: li
 
 def test_the_product_is_a_reading_and_not_what_was_said() -> None:
     assert [m.text for m in link("lift 3 sacks of 50 kg by 2 m", KNOBS).guessed] == ["3"]
+
+
+def test_so_many_at_a_time_are_one_number() -> None:
+    plain = "石子五颗五颗数多两颗，六颗六颗数多六颗，7个8个"
+    said = [m.number for m in by_so_many(plain, numbers.read(plain))]
+    assert said == [5, 2, 6, 6, 7, 8]
