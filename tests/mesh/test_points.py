@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +23,8 @@ from intentos.errors import UsageError
 from intentos.mesh import dispatch, gauge
 from intentos.mesh.accounts import HALF_AHEAD, MOST_AHEAD, Accounts
 from intentos.mesh.audit import record
-from intentos.mesh.book import Member
+from intentos.mesh.blobs import Blobs
+from intentos.mesh.book import Book, Member
 from intentos.mesh.findings import Finding, Measured
 from intentos.mesh.ledger import Ledger
 from intentos.mesh.line import Line
@@ -92,6 +96,44 @@ async def test_who_does_not_solve_the_puzzle_is_not_measured(paying: Village) ->
     await until(lambda: not due.going, 60)
     assert due.at > time.monotonic() + gauge.RETRY
     assert speed(paying, bo, "cpu") == 0
+
+
+def test_an_answer_of_a_gpu_is_believed_as_far_as_it_was_mixed(tmp_path: Path) -> None:
+    """What a node sends in its place is refused, and nothing of it is executed."""
+    puzzle = gauge.mixed(2**18)
+    count = int(puzzle.size) // (gauge.ROUNDS * puzzle.times)
+    v = np.arange(count, dtype=np.uint32) ^ np.uint32(puzzle.base)
+    for _ in range(gauge.ROUNDS * puzzle.times):
+        v = v * np.uint32(747796405) + np.uint32(2891336453)
+        v = ((v >> ((v >> np.uint32(28)) + np.uint32(4))) ^ v) * np.uint32(277803737)
+        v = (v >> np.uint32(22)) ^ v
+    book = Book(tmp_path / "book.db")
+    blobs = Blobs(tmp_path / "blobs", book)
+    judge = gauge.Gauge.__new__(gauge.Gauge)
+    judge._blobs = blobs
+
+    def believed(write: Callable[[Path], object]) -> bool:
+        path = blobs.place("0" * 64)
+        path.parent.mkdir(exist_ok=True)
+        write(path)
+        return judge._mixed_well(puzzle, "0" * 64)
+
+    def saved(array: Any) -> Callable[[Path], object]:
+        def write(path: Path) -> None:
+            with path.open("wb") as out:
+                np.save(out, array, allow_pickle=True)
+
+        return write
+
+    assert believed(saved(v))
+    assert not believed(saved(v + np.uint32(1)))
+    assert not believed(saved(v[:-1]))
+    assert not believed(saved(v.astype(np.float64)))
+    assert not believed(saved(np.array([{"a": 1}], dtype=object)))
+    assert not believed(lambda path: path.write_bytes(b""))
+    assert not believed(lambda path: path.write_bytes(b"PK\x03\x04"))
+    assert not believed(lambda path: path.write_bytes(pickle.dumps([1, 2])))
+    book.close()
 
 
 class Pythonic(WalledExecutor):
