@@ -334,6 +334,14 @@ class RecipeInfo:
     """The recipe that was on the table when it was saved."""
 
 
+@runtime_checkable
+class Leavable(Protocol):
+    """What a library may be besides: it can be told that nobody waits for it any more."""
+
+    def leave(self) -> None:
+        """Let go who still waits for it to be read: the program ends."""
+
+
 class Recipes(Protocol):
     """The library, as the command line and the window see it."""
 

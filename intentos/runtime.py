@@ -28,6 +28,7 @@ from intentos.plan import Approval, Plan
 from intentos.policy import Answered
 from intentos.protocols import (
     Approver,
+    Leavable,
     Models,
     Planner,
     PlanningContext,
@@ -71,6 +72,7 @@ class Runtime:
         self._one_planner = threading.Lock()
         self._retired: list[Planner] = []
         """Of earlier settings; runs that go on may still be using them."""
+        self._leaving = False
         self._warm: list[Resident] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._runs: dict[str, Execution] = {}
@@ -86,6 +88,9 @@ class Runtime:
         """Say that this program ends: what it stops from now on is interrupted, not canceled."""
         for run in self._runs.values():
             run.leaving = True
+        self._leaving = True
+        if self._planner is not None:  # else whoever makes it does this
+            _leave(self._planner)
 
     async def close(self) -> None:
         """Cancel what runs and end all workers."""
@@ -376,4 +381,12 @@ class Runtime:
         with self._one_planner:
             if self._planner is None:
                 self._planner = self._registry.planner(settings=self._settings)
+                if self._leaving:
+                    _leave(self._planner)
             return self._planner
+
+
+def _leave(planner: Planner) -> None:
+    """Let go who waits for a planner's library to be read, which may take long."""
+    if isinstance(planner.recipes, Leavable):
+        planner.recipes.leave()

@@ -7,9 +7,10 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
-from threading import RLock
+from threading import Event, RLock
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -201,6 +202,15 @@ class Library:
         self._sources: dict[str, Path] = {}
         self._own_files: tuple[tuple[str, int, int], ...] = ()
         self._loading = RLock()
+        self._left = Event()
+
+    def leave(self) -> None:
+        """Read no more files, from any thread: who still waits for them gets CancelledError.
+
+        Where nothing was read before it takes half a minute on a busy machine, and the end of a
+        program would wait for it.
+        """
+        self._left.set()
 
     def all(self) -> tuple[Recipe, ...]:
         """Return every recipe, by id: the same tuple until the person's own ones change.
@@ -261,6 +271,8 @@ class Library:
     def _read(self) -> dict[str, Recipe]:
         found: dict[str, Recipe] = {}
         for path, strict, own in self._files():
+            if self._left.is_set():
+                raise CancelledError
             try:
                 for recipe in _recipes(self._cache.read(path), path, own=own):
                     self._enter(recipe, path, found)

@@ -30,6 +30,10 @@ class RecipeShelf:
         self._indexing = Lock()
         self._told: tuple[object, list[RecipeInfo]] | None = None
 
+    def leave(self) -> None:
+        """Let go who still waits for the library to be read: the program ends."""
+        self._library.leave()
+
     def every(self) -> Sequence[RecipeInfo]:
         """Return every recipe, by id."""
         every = self._library.all()

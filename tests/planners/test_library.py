@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,19 @@ def test_a_broken_recipe_of_ones_own_is_a_warning_and_the_rest_goes_on(
     library = Library(registry, cold)
     with pytest.warns(RecipeWarning, match=message.format(line=line)):
         assert library.all() == house
+
+
+def test_who_ends_does_not_wait_until_a_cold_library_is_read(
+    registry: Registry, cold: Settings
+) -> None:
+    library = Library(registry, cold)
+    with ThreadPoolExecutor(2) as threads:
+        reading = [threads.submit(library.all) for _ in range(2)]
+        library.leave()
+        for waiting in reading:
+            assert isinstance(waiting.exception(60), CancelledError)
+    assert not library.parsed.exists()  # nothing half is kept
+    assert Library(registry, cold).get("thrown_ball")
 
 
 def test_a_second_start_reads_the_cache_and_a_changed_file_anew(
