@@ -41,6 +41,7 @@ from .multiples import by_so_many, multiplied
 from .percents import rates_of_change
 from .radii import halved_or_doubled
 from .said import Said
+from .succession import count_steps
 from .today import today
 from .units import Unit, named
 from .written import blank_formulas, half_given, quoted_text
@@ -102,6 +103,7 @@ def link(
     gravity(plain, parameters, links)
     all_of_them(plain, parameters, links)
     nothing_of(plain, parameters, links)
+    count_steps(plain, parameters, links)
     rest = [m for m in rest if not _names_a_count(plain, m, parameters, links)]
     rest = [m for m in rest if not said.holds(plain, m, parameters, links.values)]
     rest = _only_one_place(rest, parameters, links)
