@@ -1,12 +1,12 @@
-"""Reads amounts as people say them in English: "1 metre 20", "5 foot 11 and a half", "42 mpg"."""
+"""Reads amounts as people say them: "1 metre 20", "42 mpg", 四十六平, 每立方厘米0.917克."""
 
 from __future__ import annotations
 
 import re
 
 from .mention import Mention, number
-from .numerals import ENGLISH, english_value
-from .units import by_name
+from .numerals import ENGLISH, chinese_value, english_value
+from .units import by_name, product
 
 _METRES = re.compile(
     r"(?<![\w.])(?P<m>\d{1,2}|one|two|three)\s*(?:m|metres?|meters?)\s+(?P<cm>\d\d)(?![\w.%])"
@@ -39,6 +39,20 @@ _UNIT_AND_HALF = re.compile(
 )
 
 
+_AREA = re.compile(
+    r"(?P<n>[一二两三四五六七八九十百千]+|\d+(?:\.\d+)?)\s?平(?![均方行面静衡时安台坦淡和稳移])"
+)
+_DENSITY = re.compile(
+    r"每(?:一)?(?P<of>立方厘米|立方分米|立方米|毫升|升)(?:的?[\u3400-\u9fff]{0,4}?)?(?:重|有|是|为|约)?\s?"
+    r"(?P<n>\d+(?:\.\d+)?|[一二两三四五六七八九十百千]+(?:点[零一二三四五六七八九]+)?)\s?(?P<mass>毫克|千克|公斤|克|吨)"
+)
+_AS_WELL = (
+    r"(?:是|为|则是?|有|只有|要)\s?(?P<n>\d+(?:\.\d+)?|[一二两三四五六七八九十百千]+)\s?{}"
+    r"(?![\u3400-\u9fff]?每)"
+)
+"""The same of something else, said shorter: 冰每立方厘米0.9克，水是1克."""
+
+
 def read_spoken(text: str) -> list[Mention]:
     """Return those amounts; money has no unit."""
     names, found = by_name(), []
@@ -64,10 +78,27 @@ def read_spoken(text: str) -> list[Mention]:
             found.append(number(text, litres, *match.span(), names["l/100km"]))
     for match in _UNIT_AND_HALF.finditer(text):
         found.append(number(text, 1.5, *match.span(), names[match["u"].lower()]))
+    for match in _AREA.finditer(text):
+        if (area := _value(match["n"])) > 0:
+            found.append(number(text, area, *match.span(), names["m^2"]))
+    return found + _densities(text)
+
+
+def _densities(text: str) -> list[Mention]:
+    names, found = by_name(), []
+    for match in _DENSITY.finditer(text):
+        unit = product([(names[match["mass"]], 1), (names[match["of"]], -1)])
+        found.append(number(text, _value(match["n"]), *match.span(), unit))
+        for other in re.finditer(_AS_WELL.format(match["mass"]), text):
+            start, end = other.start("n"), other.end()
+            if end <= match.start() or match.end() <= start:
+                found.append(number(text, _value(other["n"]), start, end, unit))
     return found
 
 
 def _value(said: str) -> float:
-    if said[0].isdigit():
+    if said.isascii() and said[0].isdigit():
         return float(said)
+    if not said.isascii():
+        return chinese_value(said) or 0.0
     return english_value(re.findall(r"[a-z]+", said.lower())) or 0.0

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from intentos.planners import numbers
 from intentos.planners.spoken import read_spoken
+from intentos.planners.units import by_name, product
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,9 @@ from intentos.planners.spoken import read_spoken
         ("it brakes at 4 m/s per second", 4, "m/s^2"),
         ("刹车每秒能减4米每秒", 4, "m/s^2"),
         ("up to the tenth power", 10, None),
+        ("墙一共四十六平", 46, "m^2"),
+        ("边长一米的正三角形", 1, "m"),
+        ("这样弄四回", 4, None),
         ("十四米五那么高", 14.5, "m"),
         ("一圈量了十二米五六，", 12.56, "m"),
         ("两公斤三", 2.3, "kg"),
@@ -35,6 +39,15 @@ def test_what_belongs_together_is_one_amount(text: str, value: float, unit: str 
     (said,) = (m for m in numbers.read(text) if m.kind == "number" and not m.weak)
     assert said.number == pytest.approx(value, rel=1e-5)
     assert (said.unit.symbol if said.unit else None) == unit
+
+
+def test_a_density_is_said_once_and_meant_twice() -> None:
+    said = numbers.read("冰每立方厘米0.917克，水是1克，共3克盐")
+    assert [m.number for m in said] == [0.917, 1, 3]
+    units = by_name()
+    density = product([(units["kg"], 1), (units["立方米"], -1)]).dimension
+    mass = units["g"].dimension
+    assert [m.unit.dimension for m in said if m.unit] == [density, density, mass]
 
 
 @pytest.mark.parametrize(
