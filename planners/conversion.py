@@ -56,6 +56,8 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 """What asks for another unit of what was said before."""
+_LONGEST = 400
+"""Characters of a text with talk in it; a longer one asks for more than a unit."""
 _COUNTS = re.compile(
     r"\b(?:how (?:long|far|fast|many|much) (?:do|does|did|will|would|can)"
     r"|per|every|each|cost|price)\b|每|价|钱|费",
@@ -107,6 +109,8 @@ def conversion_of(text: str) -> Conversion | None:
 
 def _loose(text: str) -> Conversion | None:
     """Return the one amount of a text and the unit that it is asked for in."""
+    if len(text) > _LONGEST:
+        return None
     plain = numbers.normal(text)
     said = [m for m in numbers.read(plain) if m.kind == "number" and not m.weak]
     if len(said) != 1 or said[0].per is not None or _COUNTS.search(plain):

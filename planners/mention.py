@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from dataclasses import dataclass, replace
@@ -54,6 +55,8 @@ def _plain(character: str) -> str:
 
 def whole(number: float) -> int | float:
     """Return an int where the number is one."""
+    if not math.isfinite(number):
+        return number
     return int(number) if number == int(number) and abs(number) < 1e15 else number
 
 
@@ -65,6 +68,8 @@ _BELOW = re.compile(
 _BY = re.compile(r"\bby\s+$|升温|降温|温差|(?:升高|降低|升|降)了?$", re.IGNORECASE)
 _EITHER = re.compile(r"(?:\bplus\s+(?:and|or)\s+(?:minus\s+)?|正负|±\s*)$", re.IGNORECASE)
 """What stands before a number that is meant with both signs."""
+_NEAR = 60
+"""Characters before a number that are looked at, lest a text of many numbers take for ever."""
 _BELOW_ZERO = re.compile(r"\s+below\s+(?:zero|freezing)\b", re.IGNORECASE)
 
 
@@ -81,9 +86,10 @@ def number(
     """Return the number that was said at ``text[start:end]``, with what makes it negative."""
     if unit is not None and unit.dimension == "temperature" and _BY.search(text[:start]):
         unit = replace(unit, offset=0.0)  # warmer by 150 K is no temperature of 150 K
-    before, after = _BELOW.search(text[:start]), _BELOW_ZERO.match(text, end)
-    if _EITHER.search(text[: start if before is None else before.end()]) or (
-        before is not None and _EITHER.search(text[: before.start("sign")])
+    near = max(0, start - _NEAR)
+    before, after = _BELOW.search(text, near, start), _BELOW_ZERO.match(text, end)
+    if _EITHER.search(text, near, start if before is None else before.end()) or (
+        before is not None and _EITHER.search(text, near, max(near, before.start("sign")))
     ):
         before = None
     if before is not None:

@@ -377,7 +377,9 @@ def _english(text: str) -> list[Mention]:
             digits = "".join(f"{_DIGIT_WORDS[w]:g}" for w in decimals[1].lower().split())
             value, end, words = value + float(f"0.{digits}"), decimals.end(), [*words, "point"]
         unit, end = read_unit(text, match.start(), end)
-        if value is None or (unit is None and _NOT_A_NUMBER.match(text, match.end())):
+        if value is None or not math.isfinite(value):
+            continue
+        if unit is None and _NOT_A_NUMBER.match(text, match.end()):
             continue
         weak = words == ["one"] and (unit is None or unit.dimension != "time")
         found.append(number(text, value, match.start(), end, unit, weak=weak))

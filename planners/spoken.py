@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .mention import Mention, number
-from .numerals import ENGLISH, chinese_value, english_value
+from .numerals import WORD, chinese_value, english_value
 from .units import by_name, product
 
 _METRES = re.compile(
@@ -18,17 +18,21 @@ _FEET_AND_HALF = re.compile(
     r"(?<![\w.])(?P<ft>\d)\s*(?:feet|foot|ft|['’′])\s*(?P<in>\d{1,2})\s+and\s+a\s+half\b",
     re.IGNORECASE,
 )
+_SOME = rf"\b(?:{WORD})(?:[\s-](?:and\s)?(?:{WORD})){{0,3}}"
 _MONEY = re.compile(
-    rf"(?<![\w.])(?P<whole>\d+|{ENGLISH.pattern})\s+(?P<coin>pounds?|quid|dollars?|bucks?|euros?)\s+"
+    rf"(?<![\w.])(?P<whole>\d{{1,9}}|{_SOME})\s+(?P<coin>pounds?|quid|dollars?|bucks?|euros?)\s+"
     rf"(?:and\s+)?(?P<part>\d\d|(?:(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
     rf"(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine))?|ten|[a-z]+teen))(?![\w.])"
     rf"(?=\s*(?:$|[,;.?!)]|(?:an?|per|each|for|the|every|and|or|plus|in|to)\b))",
     re.IGNORECASE,
 )
 _PER_GALLON = re.compile(
-    r"(?<![\w.])(?P<n>\d+(?:\.\d+)?)\s*(?:mpg|miles?\s+(?:to\s+the|per|a)\s+gallon)\b"
+    r"(?<![\w.])(?P<n>\d{1,6}(?:\.\d{1,6})?)\s*(?:mpg|miles?\s+(?:to\s+the|per|a)\s+gallon)\b"
     r"(?:\s*\(?(?:(?P<us>us|u\.s\.|american)|uk|imperial|british)\b(?:\s+gallons?)?\)?)?",
     re.IGNORECASE,
+)
+_BRITISH = re.compile(
+    r"\bU\.?K\b|imperial|british|£|pence|\bpounds?\b[^.;]{0,20}\b(?:litre|gallon)", re.IGNORECASE
 )
 _US_MPG, _UK_MPG = 235.2145833, 282.4809363
 """Litres per 100 km times miles per gallon: 378.5411784 / 1.609344, 454.609 / 1.609344."""
@@ -39,23 +43,28 @@ _UNIT_AND_HALF = re.compile(
 )
 
 
+_CN = "一二两三四五六七八九十百千"
+_NUMBER = rf"(?:[{_CN}]{{1,9}}(?:点[零一二三四五六七八九]{{1,9}})?|\d{{1,12}}(?:\.\d{{1,9}})?)"
 _AREA = re.compile(
-    r"(?P<n>[一二两三四五六七八九十百千]+|\d+(?:\.\d+)?)\s?平(?![均方行面静衡时安台坦淡和稳移])"
+    rf"(?<![\d.胜{_CN}])(?P<n>{_NUMBER})\s?平"
+    rf"(?![均方行面静衡时安台坦淡稳移]|和(?![\d{_CN}])|\d{{0,3}}负)"
 )
+_MASS = r"(?P<mass>毫克|千克|公斤|克|吨)"
 _DENSITY = re.compile(
-    r"每(?:一)?(?P<of>立方厘米|立方分米|立方米|毫升|升)(?:的?[\u3400-\u9fff]{0,4}?)?(?:重|有|是|为|约)?\s?"
-    r"(?P<n>\d+(?:\.\d+)?|[一二两三四五六七八九十百千]+(?:点[零一二三四五六七八九]+)?)\s?(?P<mass>毫克|千克|公斤|克|吨)"
+    rf"每一?(?P<of>立方厘米|立方分米|立方米|毫升|升)(?:的?[\u3400-\u9fff]{{0,4}}?)?"
+    rf"(?:重|有|是|为|约)?\s?(?P<n>{_NUMBER})\s?{_MASS}"
 )
-_AS_WELL = (
-    r"(?:是|为|则是?|有|只有|要)\s?(?P<n>\d+(?:\.\d+)?|[一二两三四五六七八九十百千]+)\s?{}"
-    r"(?![\u3400-\u9fff]?每)"
+_AS_WELL = re.compile(
+    rf"[，,、]\s?[\u3400-\u9fff]{{1,4}}?(?:则?是|则?为)\s?(?P<n>{_NUMBER})\s?{_MASS}"
+    rf"(?=[，,。；;？?]|$)"
 )
-"""The same of something else, said shorter: 冰每立方厘米0.9克，水是1克."""
+"""The same of something else, said shorter in the next clause: 冰每立方厘米0.9克，水是1克."""
 
 
 def read_spoken(text: str) -> list[Mention]:
     """Return those amounts; money has no unit."""
     names, found = by_name(), []
+    british = _BRITISH.search(text) is not None
     for match in _FEET_AND_HALF.finditer(text):
         inches = 12 * float(match["ft"]) + float(match["in"]) + 0.5
         found.append(number(text, inches, *match.span(), names["inch"]))
@@ -68,11 +77,7 @@ def read_spoken(text: str) -> list[Mention]:
     for match in _PER_GALLON.finditer(text):
         per_gallon = float(match["n"])
         if per_gallon > 0:
-            of_a_gallon = (
-                _UK_MPG
-                if re.search(r"\bU\.?K\b|imperial|£|pence|pounds?\b", text, re.I)
-                else _US_MPG
-            )
+            of_a_gallon = _UK_MPG if british else _US_MPG
             of_a_gallon = _US_MPG if match["us"] else of_a_gallon
             litres = float(f"{of_a_gallon / per_gallon:.6g}")
             found.append(number(text, litres, *match.span(), names["l/100km"]))
@@ -89,10 +94,10 @@ def _densities(text: str) -> list[Mention]:
     for match in _DENSITY.finditer(text):
         unit = product([(names[match["mass"]], 1), (names[match["of"]], -1)])
         found.append(number(text, _value(match["n"]), *match.span(), unit))
-        for other in re.finditer(_AS_WELL.format(match["mass"]), text):
+        other = _AS_WELL.match(text, match.end())
+        if other is not None and other["mass"] == match["mass"]:
             start, end = other.start("n"), other.end()
-            if end <= match.start() or match.end() <= start:
-                found.append(number(text, _value(other["n"]), start, end, unit))
+            found.append(number(text, _value(other["n"]), start, end, unit))
     return found
 
 

@@ -12,14 +12,17 @@ from .links import Links
 _STEPS = frozenset({"steps", "links"})
 _LEVELS = frozenset({"levels", "级"})
 """An alias of what goes on from level to level; other steps are no food chain."""
-_NAME = r"(?:(?:the|an?|some)\s+)?[a-z]+"
-_CHINESE = r"[\u3400-\u9fff]{1,5}?"
+_NAME = r"(?:(?:the|an?|some)\s+)?[a-z]{1,30}"
+_CHINESE = r"(?:(?!传给|传到|喂给|到)[\u3400-\u9fff]){1,5}"
+"""A name holds no word that leads on to the next, or there would be ever more ways to read it."""
+_LONGEST = 1000
+"""Characters of a text that are looked at: a row of names is short."""
 _ROWS = tuple(
     (re.compile(row, re.IGNORECASE), re.compile(step, re.IGNORECASE))
     for row, step in (
-        (rf"\b{_NAME}(?:,?\s+(?:and\s+)?(?:then\s+)?to\s+{_NAME}){{2,}}\b", r"\bto\b"),
-        (r"[^\W\d]+(?:\s*(?:→|->|=>|—>)\s*[^\W\d]+){2,}", r"→|->|=>|—>"),
-        (rf"{_CHINESE}(?:[，,]?[再又]?(?:传给|传到|喂给|到){_CHINESE}){{2,}}(?=[，,。；？?]|$)",
+        (rf"\b{_NAME}(?:,?\s+(?:and\s+)?(?:then\s+)?to\s+{_NAME}){{2,20}}\b", r"\bto\b"),
+        (r"(?<![^\W\d])[^\W\d]{1,30}(?:\s*(?:→|->|=>|—>)\s*[^\W\d]{1,30}){2,20}", r"→|->|=>|—>"),
+        (rf"{_CHINESE}(?:[，,]?[再又]?(?:传给|传到|喂给|到){_CHINESE}){{2,20}}(?=[，,。；？?]|$)",
          r"传给|传到|喂给|到"),
         (rf"\b{_NAME}\s+eats?\s+{_NAME}(?:[,;.]?\s+(?:and\s+)?{_NAME}\s+eats?\s+{_NAME})+",
          r"\beats?\b"),
@@ -31,7 +34,8 @@ _ROWS = tuple(
 
 def named_steps(plain: str) -> int:
     """Return how many steps the longest row of names in a text has; 0 where there is none."""
-    rows = [(row.group(), step) for form, step in _ROWS for row in form.finditer(plain)]
+    read = plain[:_LONGEST]
+    rows = [(row.group(), step) for form, step in _ROWS for row in form.finditer(read)]
     return max((len(step.findall(row)) for row, step in rows), default=0)
 
 

@@ -87,7 +87,8 @@ def _told_today(text: str, now: date) -> tuple[date, tuple[int, int, int]] | Non
         begins = date(year or now.year, month, day)
     except ValueError:  # 30 February
         return None
-    others = [_parts(m.number) for m in said if m is not here]
+    apart = (m for m in said if m.end <= here.start or m.start >= here.end)
+    others = [_parts(m.number) for m in apart]
     if not others:
         others = [(0, month, day) for form, month, day in _FEASTS if form.search(text)]
     if not others:

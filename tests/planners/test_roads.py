@@ -27,6 +27,7 @@ KNOBS = (
         ),
         ("PQ=4，PR=7，QR=2.5，P到R最短", "P-Q 4, P-R 7, Q-R 2.5", "P", "R"),
         ("A到B有3公里，B和C相距4公里，A到C要8公里", "A-B 3, B-C 4, A-C 8", None, None),
+        ("A-B 4 km, B-C 500 m, A-C 3 km from A to C", "A-B 4, B-C 0.5, A-C 3", "A", "C"),
         ("between A and D: A–B 1, B–D 1, A–D 3", "A-B 1, B-D 1, A-D 3", "A", "D"),
     ],
 )
@@ -36,6 +37,10 @@ def test_roads_are_read(text: str, roads: str, start: str | None, goal: str | No
     assert links.values.get("start") == start
     assert links.values.get("goal") == goal
     assert not links.unused
+
+
+def test_lengths_of_different_kinds_are_no_network() -> None:
+    assert "roads" not in link("A-B 4 km, B-C 5 min, A-C 3 km", KNOBS).values
 
 
 def test_two_of_them_are_no_network() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +51,40 @@ def test_a_density_is_said_once_and_meant_twice() -> None:
     density = product([(units["kg"], 1), (units["立方米"], -1)]).dimension
     mass = units["g"].dimension
     assert [m.unit.dimension for m in said if m.unit] == [density, density, mass]
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("铁每立方厘米重7.9克，这块铁有100克", ["g·(cm^3)^-1", "g"]),
+        ("球队5胜3平2负", [None, None, None]),
+        ("客厅十平和二十平的房间", ["m^2", "m^2"]),
+        ("a car does 30 mpg and weighs 3000 pounds", ["l/100km", "lb"]),
+    ],
+)
+def test_what_is_something_else_stays_it(text: str, units: list[str | None]) -> None:
+    said = [m for m in numbers.read(text) if m.kind == "number"]
+    assert [m.unit.symbol if m.unit else None for m in said] == units
+
+
+def test_an_american_gallon_is_smaller() -> None:
+    (said, _) = numbers.read("a car does 30 mpg and weighs 3000 pounds")
+    assert said.number == pytest.approx(235.2145833 / 30, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "piece", ["9 mpg ", "每升重1克,水是1克,", "one hundred ", "9平", "1", "a "]
+)
+def test_long_texts_are_read_in_time(piece: str) -> None:
+    text = (piece * 20_000)[:20_000]
+    begun = time.monotonic()
+    read_spoken(text)
+    assert time.monotonic() - begun < 30  # once minutes, as each number looked at the whole text
+
+
+@pytest.mark.parametrize("text", ["9" * 400 + "平的房子", "one hundred " * 400, "9" * 400 + " mpg"])
+def test_numbers_without_end_are_left_alone(text: str) -> None:
+    assert all(math.isfinite(m.number) for m in numbers.read(text) if m.kind == "number")
 
 
 @pytest.mark.parametrize(

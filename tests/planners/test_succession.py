@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from intentos.parameters import Parameter
@@ -38,3 +40,12 @@ def test_a_number_that_is_said_goes_before_and_other_steps_are_no_chain() -> Non
     assert link("3 steps: corn to mouse to owl", [STEPS]).values == {"steps": 3}
     other = STEPS.model_copy(update={"aliases": ("steps",)})
     assert link("corn to mouse to owl", [other]).values == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["把" + "到" * 44 + "!", "猫到" * 9999 + "!", "a" * 20_000, "a to " * 4000]
+)
+def test_no_text_takes_for_ever(text: str) -> None:
+    begun = time.monotonic()
+    named_steps(text)
+    assert time.monotonic() - begun < 30  # once hours: each name could be read in ever more ways
