@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from intentos import config
@@ -13,6 +14,13 @@ from intentos.contract import descendants
 from intentos.registry import Registry
 
 from .wheel import build
+
+# A busy machine is no fault of an example: neither how long one takes is judged, nor how long it
+# takes to make them up.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
