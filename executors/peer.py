@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from intentos import config
+from intentos.ending import uninterrupted
 from intentos.errors import ExecutorUnavailable
 from intentos.mesh.audit import keep_heads
 from intentos.mesh.corrections import fetch, remember
@@ -108,7 +109,9 @@ class PeerExecutor:
             if not self._users:
                 self._line = None
                 places = Places(config.load())
-                keep_heads(places.heads, line.heads)
-                with suppress(ExecutorUnavailable):  # it is told the next time
-                    await fetch(line, places)
-                await line.__aexit__(None, None, None)
+                try:
+                    keep_heads(places.heads, line.heads)
+                    with suppress(ExecutorUnavailable):  # it is told the next time
+                        await fetch(line, places)
+                finally:
+                    await uninterrupted(line.close())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from nicegui import ui
 
+from intentos.ending import uninterrupted
 from intentos.errors import ExecutorUnavailable, IntentOSError
 from intentos.mesh.findings import COMMON
 from intentos.mesh.ledger import MILLI
@@ -43,6 +45,9 @@ class Neighbours:
             found = "" if error.code == "mesh.no_hub" else error.text(self._page.language)
         except IntentOSError as error:
             found = error.text(self._page.language)
+        except asyncio.CancelledError:  # the page has gone meanwhile, and asks nobody to close it
+            await uninterrupted(self.close())
+            raise
         finally:
             self._asking = False
         if self._place.is_deleted:
@@ -58,7 +63,7 @@ class Neighbours:
         line, self._line = self._line, None
         if line is not None:
             with suppress(IntentOSError, OSError):
-                await line.__aexit__(None, None, None)
+                await line.close()
 
     async def _ask(self) -> tuple[str, tuple[Peer, ...], Points | None]:
         from intentos.mesh.identity import Identity

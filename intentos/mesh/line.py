@@ -193,6 +193,10 @@ class Line:
 
     async def __aexit__(self, *_: object) -> None:
         """Close it."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the hub."""
         if self._session is not None:
             await self._session.close()
         if self.nats is not None:

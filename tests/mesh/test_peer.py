@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from intentos.conversation import Conversation, Options, make_intent
 from intentos.errors import ExecutorUnavailable
 from intentos.events import Event, RunFinished, StepFinished, StepStarted
 from intentos.executors.peer import PeerExecutor
+from intentos.mesh.line import Line
+from intentos.mesh.places import Places
 from intentos.parameters import Parameter
 from intentos.placement import Where, place
 from intentos.plan import Plan, Step
@@ -101,6 +104,29 @@ async def test_a_step_runs_on_a_neighbours_machine_and_its_files_come_home(
     (artifact,) = one.artifacts
     assert store.path(artifact.id).read_bytes() == b"from afar"
     assert any(isinstance(e, RunFinished) and e.status is RunStatus.COMPLETED for e in events)
+
+
+async def test_the_line_is_closed_even_where_somebody_stops_while_it_is_given_back(
+    joined: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, lines = asyncio.Event(), []
+
+    async def for_ever(line: Line, places: Places) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def use() -> None:
+        async with WordsPeer(verify="none")._connected() as line:
+            lines.append(line)
+
+    monkeypatch.setattr("intentos.executors.peer.fetch", for_ever)
+    task = asyncio.create_task(use())
+    async with asyncio.timeout(60):
+        await begun.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert lines[0].nats is not None
+    assert lines[0].nats.is_closed
 
 
 async def test_it_runs_here_when_nobody_there_can(

@@ -136,6 +136,7 @@ async def test_points_are_shown_only_where_they_are_on(
         await user.should_see("reputation 0.", retries=WAIT)
     finally:
         await village.close()
+    await user.should_see("does not answer", retries=WAIT)  # and the page has let go of the hub
 
 
 async def _only_job(village: Village) -> str:
