@@ -258,6 +258,11 @@ def sampled(text: str, hits: Sequence[Hit], recipes: Sequence[Recipe]) -> list[H
         return list(hits)
     if not any(w.kind == "formula" and w.right and draws(w.right) for w in written(text)):
         return list(hits)
+    return _first(own, hits)
+
+
+def _first(own: Recipe, hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits behind a recipe that is certain."""
     rest = [hit for hit in hits if hit.recipe is not own]
     return [Hit(own, 0.0, max((hit.weight for hit in hits), default=0.0), CERTAIN), *rest]
 
@@ -276,8 +281,7 @@ def summarised(text: str, hits: Sequence[Hit], recipes: Sequence[Recipe]) -> lis
         return list(hits)
     if _STATISTIC.search(text) is None or _STATISTIC_OF_TWO.search(text):
         return list(hits)
-    rest = [hit for hit in hits if hit.recipe is not own]
-    return [Hit(own, 0.0, max((hit.weight for hit in hits), default=0.0), CERTAIN), *rest]
+    return _first(own, hits)
 
 
 _SUMMARY = "data_summary"
