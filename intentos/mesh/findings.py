@@ -50,6 +50,8 @@ class Checked(NamedTuple):
     agreed: bool
     paid: tuple[tuple[str, str, float], ...]
     device: Device = "cpu"
+    beside: tuple[tuple[str, float], ...] = ()
+    """(node, seconds) of those who had said what the right answer is."""
 
 
 class Measured(NamedTuple):
@@ -83,6 +85,8 @@ class Reviewed(NamedTuple):
     """What it is now."""
     paid: tuple[tuple[str, str, float], ...] = ()
     device: Device = "cpu"
+    beside: tuple[tuple[str, float], ...] = ()
+    """(node, seconds) of others who say the same and were paid already."""
 
 
 Finding = Settlement | Checked | Measured | Ejected | Reviewed
@@ -95,7 +99,10 @@ def keep(database: sqlite3.Connection, finding: Finding, lines: list[tuple[str, 
             return _settle(database, finding, lines)
         case Checked():
             _pay(database, finding.submitter, finding.key, COMMON, finding.paid)
-            body = finding._asdict() | {"paid": [list(paid) for paid in finding.paid]}
+            body = finding._asdict() | {
+                "paid": [list(paid) for paid in finding.paid],
+                "beside": [list(one) for one in finding.beside],
+            }
             lines.append(("checked", body))
         case Ejected():
             lines.append(("ejected", finding._asdict()))
@@ -120,7 +127,7 @@ def _settle(database: sqlite3.Connection, one: Settlement, lines: list[tuple[str
             "INSERT OR IGNORE INTO settled_jobs VALUES (?, ?, ?, ?, ?)",
             (one.submitter, one.key, one.kind, time.time(), one.job),
         )
-        _vouch(database, one.submitter, one.key, one.paid)
+        _vouch(database, one.submitter, one.key, [node for node, *_ in one.paid])
     body: Json = {
         "submitter": one.submitter,
         "key": one.key,
@@ -147,11 +154,11 @@ def _review(database: sqlite3.Connection, one: Reviewed, lines: list[tuple[str, 
         return False
     outcome = one.outcome.model_dump_json()
     unpaid: list[Json] = []
+    known: list[tuple[str, str, float]] = database.execute(
+        "SELECT node, to_owner, seconds FROM payments WHERE submitter = ? AND key = ?", where
+    ).fetchall()
+    right = {paid[0] for paid in one.paid} | {said[0] for said in one.beside}
     if one.what == "corrected":
-        known = database.execute(
-            "SELECT node, to_owner, seconds FROM payments WHERE submitter = ? AND key = ?", where
-        ).fetchall()
-        right = {paid[0] for paid in one.paid}
         for wrong in (paid for paid in known if paid[0] not in right):
             unpaid.append(list(wrong))
             database.execute(
@@ -162,13 +169,15 @@ def _review(database: sqlite3.Connection, one: Reviewed, lines: list[tuple[str, 
                 "DELETE FROM vouchers WHERE submitter = ? AND key = ? AND node = ?",
                 (*where, wrong[0]),
             )
-        one = one._replace(paid=tuple(p for p in one.paid if p[0] not in {k[0] for k in known}))
+        known = [paid for paid in known if paid[0] in right]
+    beside = dict(one.beside) | {node: seconds for node, _, seconds in known}
+    one = one._replace(paid=tuple(paid for paid in one.paid if paid[0] not in beside))
     database.execute(
         "UPDATE jobs SET outcome = ?, node = ? WHERE submitter = ? AND key = ?",
         (outcome, one.outcome.node, *where),
     )
     _pay(database, one.submitter, one.key, one.owner, one.paid)
-    _vouch(database, one.submitter, one.key, one.paid)
+    _vouch(database, one.submitter, one.key, right)
     if one.what != "confirmed":
         database.execute(
             "INSERT INTO corrections (submitter, key, at, node, what, before) "
@@ -185,6 +194,7 @@ def _review(database: sqlite3.Connection, one: Reviewed, lines: list[tuple[str, 
         "verified": one.outcome.verified,
         "paid": [list(paid) for paid in one.paid],
         "device": one.device,
+        "beside": [list(item) for item in beside.items()],
     }
     lines.append((one.what, body))
     return True
@@ -208,9 +218,9 @@ def _vouch(
     database: sqlite3.Connection,
     submitter: str,
     key: str,
-    paid: Iterable[tuple[str, str, float]],
+    nodes: Iterable[str],
 ) -> None:
     database.executemany(
         "INSERT OR IGNORE INTO vouchers VALUES (?, ?, ?)",
-        [(node, submitter, key) for node, _, _ in paid],
+        [(node, submitter, key) for node in nodes],
     )

@@ -128,11 +128,14 @@ class Gauge:
                 due = self._due.setdefault((node.member.id, device), _Due(now, FIRST[device]))
                 if due.going or now < due.at:
                     continue
-                made = self._made(node, device, due.size)
-                if node.could(made.job, OWNER):
-                    due.going = True
-                    found.append(made)
-                    break  # one at a time
+                made, puzzle = self._made(node, device, due.size)
+                if not node.could(made.job, OWNER):
+                    due.at = now + RETRY
+                    continue
+                due.going = True
+                self._puzzles[made.key] = puzzle
+                found.append(made)
+                break  # one at a time
         return found
 
     def judge(self, found: Open) -> None:
@@ -167,7 +170,7 @@ class Gauge:
         due = self._due[node, device]
         due.going, due.at = False, time.monotonic() + wait
 
-    def _made(self, node: Node, device: Device, size: float) -> Open:
+    def _made(self, node: Node, device: Device, size: float) -> tuple[Open, Puzzle]:
         puzzle = self._squares(size) if device == "cpu" else mixed(min(size, MOST["gpu"]))
         job = Job(
             key=new_id(),
@@ -178,9 +181,7 @@ class Gauge:
             reply=secrets.token_hex(8),
             node=node.member.id,
         )
-        made = Open(job, self._member, purpose="measure")
-        self._puzzles[made.key] = puzzle
-        return made
+        return Open(job, self._member, purpose="measure"), puzzle
 
     @cached_property
     def _primes(self) -> tuple[int, int]:

@@ -4,13 +4,14 @@ Hub and members fold the same lines by the same rules, so that everybody can rec
 Points are whole thousandths, so that sums are exact. They are earned by seconds that somebody else
 has confirmed, times the speed that the hub has measured, times the posted price; never by claims:
 
-- Of several who did the same, each is paid as the cheapest of them: to dawdle earns nothing.
+- Of several who did the same, at whatever time, each is paid as the cheapest of them.
 - What nobody repeated waits for the node's next confirmed answer, and is paid at the share that its
-  confirmed answers were worth of what it asked for them.
+  newest confirmed answers were worth of what it asked for them.
 - Half of a node's pay is held until ten of its answers were confirmed and it has been there a week;
   when it is put out, what is held and what waits is burnt.
 - A wrong answer's pay is taken back, out of the balance too, which may so fall below zero.
-- Whoever got ahead of others by points pays for that job, at most what they have.
+- Whoever got ahead of others by points pays what others did for that job, were they paid for it or
+  not, at most what they have.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ MILLI = 1000
 PROBATION = timedelta(days=7)
 KEPT = timedelta(days=2)
 """How long single payments are remembered: the hub takes none back after a day."""
+MOST_BETWEEN = timedelta(minutes=1)
+"""Time that one line can let pass: the hub's clock may jump, and what is forgotten is forgotten."""
+FADING = 50
+"""Confirmed answers that tell what those are worth which nobody repeated."""
 MEASURES = 3
 """Measurements of which the best counts: a busy moment does not make a slow machine."""
 FAULT_WEIGHT = 10
@@ -61,9 +66,8 @@ class _Node:
     right: int = 0
     wrong: int = 0
     trusted: bool = False
-    asked: int = 0
-    """For confirmed answers, at its own seconds; and what these were worth: """
-    worth: int = 0
+    answers: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=FADING))
+    """The newest that were confirmed: what each asked, at its own seconds, and was worth."""
     earned: int = 0
     waiting: int = 0
     held: int = 0
@@ -111,7 +115,10 @@ class Ledger:
         self._joined: dict[str, datetime] = {}
         self._accounts: dict[str, _Account] = {}
         self._nodes: dict[str, _Node] = {}
-        self._recent: deque[tuple[datetime, str, tuple[str, str]]] = deque()
+        self._recent: deque[tuple[timedelta, str, tuple[str, str]]] = deque()
+        self._last: datetime | None = None
+        self._passed = timedelta()
+        """Since the first line, and never back."""
 
     def fold(self, entries: Iterable[Entry]) -> Ledger:
         """Take lines in, in order; raises ValueError where one is no line of a hub's."""
@@ -175,7 +182,10 @@ class Ledger:
 
     def _take(self, entry: Entry) -> None:
         at = datetime.fromisoformat(entry.at)
-        self._forget(at - KEPT)
+        step = at - self._last if self._last is not None else timedelta()
+        self._last = at
+        self._passed += min(max(step, timedelta()), MOST_BETWEEN)
+        self._forget()
         body: dict[str, Any] = json.loads(entry.body)
         match entry.what:
             case "joined":
@@ -193,7 +203,7 @@ class Ledger:
                 sender = self._owners.get(body["submitter"], "?")
                 self._done(at, body, sender, agreed, bool(body.get("checkable")))
                 if body.get("ahead") and self.on:
-                    self._spend(sender, self._cost(body))
+                    self._spend(sender, self._cost(body, sender))
             case "checked":
                 self._done(at, body, COMMON, bool(body["agreed"]), False)
             case "confirmed" | "corrected" | "doubtful":
@@ -216,19 +226,21 @@ class Ledger:
         """Count work that was done: as confirmed, as what could have been repeated, or as lent."""
         key = (body["submitter"], body["key"])
         new: list[tuple[_Node, Grant, int]] = []
+        all_asked = [self._asked(body, id, seconds) for id, seconds in body.get("beside", ())]
         for paid in (_Paid(*one) for one in body["paid"]):
             node = self._node(paid.node, paid.owner, at)
+            asked = self._asked(body, paid.node, paid.seconds)
+            all_asked.append(asked)
             if key in node.grants:
                 continue
-            grant = Grant(paid.owner, sender, max(0, int(float(paid.seconds) * 1000)))
+            grant = Grant(paid.owner, sender, _milliseconds(paid.seconds))
             node.grants[key] = grant
-            self._recent.append((at, paid.node, key))
+            self._recent.append((self._passed, paid.node, key))
             self._lend(grant, grant.milliseconds)
-            own = paid.owner == sender
-            new.append((node, grant, 0 if own else self._asked(node, body, grant)))
+            new.append((node, grant, asked if paid.owner != sender else 0))
         if not self.on:
             return
-        worth = min((asked for _, _, asked in new if asked), default=0)
+        worth = min((asked for asked in all_asked if asked), default=0)
         for node, grant, asked in new:
             if agreed:
                 self._confirm(at, node, grant, asked, worth if asked else 0)
@@ -237,31 +249,34 @@ class Ledger:
                 node.waiting += asked
                 node.open.add(key)
 
-    def _asked(self, node: _Node, body: dict[str, Any], grant: Grant) -> int:
+    def _asked(self, body: dict[str, Any], node: str, seconds: float) -> int:
+        """Return what a node's seconds come to; 0: it was not measured."""
         device = str(body.get("device", ""))
         # A second of a node of speed 1 at price 1 is a point, and a millisecond a thousandth of it.
-        return int(grant.milliseconds * node.speed(device) * self.prices.get(device, 0.0))
+        price = self.prices.get(device, 0.0)
+        return int(_milliseconds(seconds) * self.speed(node, device) * price)
 
-    def _cost(self, body: dict[str, Any]) -> int:
-        key = (body["submitter"], body["key"])
-        grants = [self._nodes[id].grants.get(key) for id, *_ in body["paid"] if id in self._nodes]
-        return min((g.waiting + g.held + g.free for g in grants if g is not None), default=0)
+    def _cost(self, body: dict[str, Any], sender: str) -> int:
+        paid = [_Paid(*one) for one in body["paid"]]
+        others = [self._asked(body, one.node, one.seconds) for one in paid if one.owner != sender]
+        return min((asked for asked in others if asked), default=0)
 
     # ---- points -----------------------------------------------------------------------------
 
     def _confirm(self, at: datetime, node: _Node, grant: Grant, asked: int, worth: int) -> None:
         node.confirmed += 1
         node.right += 1
-        node.asked += asked
-        node.worth += worth
+        if asked:
+            node.answers.append((asked, worth))
         seasoned = node.confirmed >= TRUSTED and at - node.since >= PROBATION
         node.trusted = node.trusted or seasoned
         self._pay(node, grant, worth)
-        if node.asked:
+        if node.answers:
+            all_asked, all_worth = (sum(column) for column in zip(*node.answers, strict=True))
             for key in sorted(node.open):
                 waiting = node.grants[key].waiting
                 node.grants[key].waiting = 0
-                self._pay(node, node.grants[key], waiting * node.worth // node.asked)
+                self._pay(node, node.grants[key], waiting * all_worth // all_asked)
                 node.waiting -= waiting
             node.open.clear()
         if node.trusted and node.held:
@@ -329,11 +344,15 @@ class Ledger:
             known = self._nodes[id] = _Node(owner, self._joined.get(id, at))
         return known
 
-    def _forget(self, before: datetime) -> None:
-        while self._recent and self._recent[0][0] < before:
+    def _forget(self) -> None:
+        while self._recent and self._recent[0][0] < self._passed - KEPT:
             _, id, key = self._recent.popleft()
             node = self._nodes[id]
             if key in node.open:  # it waits on; what it is worth is still to be seen
-                self._recent.append((before + KEPT, id, key))
+                self._recent.append((self._passed, id, key))
             else:
                 node.grants.pop(key, None)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(0, int(float(seconds) * 1000))

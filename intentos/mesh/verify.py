@@ -100,14 +100,15 @@ class Verifier:
     def judge_canary(self, found: Open, vote: Vote) -> None:
         """Compare an answer with the one that is known."""
         known = self._known.pop(found.key)
+        beside = tuple((one.node, one.seconds) for one in known.votes)
         right = agree(known.outcome.result, vote.result) if known.outcome.result else True
         if right:
             self._trust.confirmed(vote.node, found.job.work, vote.seconds)
             known.votes = (*known.votes, vote)
         paid = ((vote.node, vote.owner, vote.seconds),) if right else ()
         submitter, about = found.about or ("", "")
-        checked = Checked(submitter, found.job.key, about, right, paid, found.job.device)
-        self._put(found, checked)
+        device = found.job.device
+        self._put(found, Checked(submitter, found.job.key, about, right, paid, device, beside))
         if right:
             return
         if not any(comparable(vote.result, one.result) for one in known.votes):
@@ -181,6 +182,8 @@ class Verifier:
         outcome = before if same else _outcome(found, right, how)
         if same and len(group) + (before.node not in {v.node for v in group}) > 1:
             outcome = before.model_copy(update={"verified": "agreed"})
+        # What is known already was paid when it was said, but for what had seemed wrong.
+        new = [v for v in group if v.nonce or v.node == found.accused]
         self._put(
             found,
             Reviewed(
@@ -190,8 +193,9 @@ class Verifier:
                 what="confirmed" if same else "corrected",
                 node=before.node or "",
                 outcome=outcome,
-                paid=tuple((v.node, v.owner, v.seconds) for v in group),
+                paid=tuple((v.node, v.owner, v.seconds) for v in new),
                 device=found.job.device,
+                beside=tuple((v.node, v.seconds) for v in group if v not in new),
             ),
         )
 

@@ -42,7 +42,15 @@ class Waiting:
         return found
 
     def handed(self, found: Open) -> None:
-        """Note that one was given to a node: whether that was ahead of others that wait."""
-        due = self._bonus(found.submitter.owner) if found.purpose == "job" else 0.0
-        if due > 0 and any(o.since < found.since and not o.over for _, _, o in self._heap):
-            found.ahead = True
+        """Note that one was given to a node: whether that was ahead of other owners' that wait."""
+        owner = found.submitter.owner
+        if found.purpose != "job" or self._bonus(owner) <= 0:
+            return
+        # The hub's own jobs do not mind, and who overtakes oneself has got ahead of nobody.
+        found.ahead = found.ahead or any(
+            other.purpose == "job"
+            and other.submitter.owner != owner
+            and other.since < found.since
+            and not other.over
+            for _, _, other in self._heap
+        )

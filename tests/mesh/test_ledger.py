@@ -57,7 +57,9 @@ class Record:
         }
         self.add("settled", **{**body, **changes})
 
-    def reviewed(self, what: str, key: str, node: str, paid: dict[str, float]) -> None:
+    def reviewed(
+        self, what: str, key: str, node: str, paid: dict[str, float], **changes: Any
+    ) -> None:
         """Add what a second look at a job came to."""
         self.add(
             what,
@@ -68,6 +70,7 @@ class Record:
             verified="agreed",
             paid=[[id, OWNERS[id], seconds] for id, seconds in paid.items()],
             device="cpu",
+            **changes,
         )
 
     def confirmed(self, times: int, prefix: str = "c", nodes: str = "AB") -> None:

@@ -29,9 +29,10 @@ from intentos.mesh.findings import Finding, Measured
 from intentos.mesh.ledger import Ledger
 from intentos.mesh.line import Line
 from intentos.mesh.open_job import Open
+from intentos.mesh.roster import Roster
 from intentos.mesh.visitor import outcome_of
 from intentos.mesh.waiting import Waiting
-from intentos.mesh.wire import Job, Points
+from intentos.mesh.wire import Heartbeat, Job, Offer, Points
 from intentos.plan import Step
 from intentos.protocols import StepContext
 from intentos.registry import Registry
@@ -96,6 +97,39 @@ async def test_who_does_not_solve_the_puzzle_is_not_measured(paying: Village) ->
     await until(lambda: not due.going, 60)
     assert due.at > time.monotonic() + gauge.RETRY
     assert speed(paying, bo, "cpu") == 0
+
+
+@pytest.mark.parametrize("why", ["for others", "put out"])
+def test_no_puzzle_is_kept_for_who_may_not_have_it(why: str) -> None:
+    """The hub asks ten times a second, for as long as such a node is there."""
+    roster = Roster()
+    owners = ("alice",) if why == "for others" else ()
+    offer = Offer(
+        name="n", version="1", slots=1, languages=frozenset({"python"}), memory_bytes=1,
+        owners=owners,
+    )  # fmt: skip
+    member = Member("U" + "A" * 55, "bob", "n", "node", revoked=False)
+    node = roster.hear(member, Heartbeat(offer=offer))
+    node.standing.ejected = why if why == "put out" else ""
+    accounts = Accounts.__new__(Accounts)
+    accounts._ledger = Ledger()
+    accounts._ledger.on = True
+    measuring = gauge.Gauge(
+        hub="H", roster=roster, accounts=accounts, blobs=Blobs.__new__(Blobs),
+        put=lambda found, finding: None,
+    )  # fmt: skip
+    for _ in range(5):
+        assert measuring.due() == []
+    assert measuring._puzzles == {}
+    ((_, due),) = measuring._due.items()
+    assert not due.going
+    assert due.at > time.monotonic() + gauge.RETRY / 2
+    # Later it may be another matter.
+    node.standing.ejected, node.offer, due.at = "", offer.model_copy(update={"owners": ()}), 0.0
+    (made,) = measuring.due()
+    assert set(measuring._puzzles) == {made.key}
+    measuring.judge(made)
+    assert measuring._puzzles == {}
 
 
 def test_an_answer_of_a_gpu_is_believed_as_far_as_it_was_mixed(tmp_path: Path) -> None:
@@ -303,6 +337,22 @@ def test_points_bring_forward_and_only_who_gets_ahead_is_marked() -> None:
     queue.put(waits("poor", 1))
     queue.put(waits("rich", 2, "again"))  # the hub's own wish, not that of the sender's purse
     assert order(queue) == ["poor", "rich"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "purpose"),
+    [("rich", "job"), ("(hub)", "measure"), ("poor", "canary"), ("poor", "again")],
+)
+def test_nobody_pays_where_nobody_was_overtaken(owner: str, purpose: str) -> None:
+    """One's own earlier job, and what is the hub's own wish, have nothing to lose."""
+    queue = Waiting({"rich": 30.0, "poor": 0.0}.__getitem__)
+    later = waits("rich", 101.0)
+    queue.put(waits(owner, 100.0, purpose))
+    queue.handed(later)
+    assert not later.ahead
+    queue.put(waits("poor", 100.5))
+    queue.handed(later)
+    assert later.ahead
 
 
 @given(st.lists(st.integers(-5000, 10**12), min_size=1, max_size=30), st.integers(0, 10**12))
