@@ -5,8 +5,9 @@ Points are whole thousandths, so that sums are exact. They are earned by seconds
 has confirmed, times the speed that the hub has measured, times the posted price; never by claims:
 
 - Of several who did the same, at whatever time, each is paid as the cheapest of them.
-- What nobody repeated waits for the node's next confirmed answer, and is paid at the share that its
-  newest confirmed answers were worth of what it asked for them.
+- What nobody repeated waits until an answer of the node is confirmed that asked for as much, and is
+  paid at the share that its newest ones were worth of what they asked: all of them, or those that
+  asked for as much, whichever is less. So neither an honest past nor honest small ones pay for it.
 - Half of a node's pay is held until ten of its answers were confirmed and it has been there a week;
   when it is put out, what is held and what waits is burnt.
 - A wrong answer's pay is taken back, out of the balance too, which may so fall below zero.
@@ -78,6 +79,16 @@ class _Node:
     def speed(self, device: str) -> float:
         """Return how fast the hub has measured it to be; 0: it has not."""
         return max(self.speeds.get(device, ()), default=0.0)
+
+    def worth(self, asked: int) -> int | None:
+        """Return what is paid for work that nobody repeated; None: none as dear was confirmed."""
+        alike = [answer for answer in self.answers if answer[0] >= asked]
+        if not alike:
+            return None
+        return min(
+            asked * sum(worth for _, worth in some) // sum(asked for asked, _ in some)
+            for some in (alike, self.answers)
+        )
 
     @property
     def reputation(self) -> float:
@@ -271,14 +282,14 @@ class Ledger:
         seasoned = node.confirmed >= TRUSTED and at - node.since >= PROBATION
         node.trusted = node.trusted or seasoned
         self._pay(node, grant, worth)
-        if node.answers:
-            all_asked, all_worth = (sum(column) for column in zip(*node.answers, strict=True))
-            for key in sorted(node.open):
-                waiting = node.grants[key].waiting
-                node.grants[key].waiting = 0
-                self._pay(node, node.grants[key], waiting * all_worth // all_asked)
-                node.waiting -= waiting
-            node.open.clear()
+        for key in sorted(node.open):
+            waited = node.grants[key]
+            amount = node.worth(waited.waiting)
+            if amount is not None:
+                self._pay(node, waited, amount)
+                node.waiting -= waited.waiting
+                waited.waiting = 0
+                node.open.discard(key)
         if node.trusted and node.held:
             self._account(node.owner).points += node.held
             node.held = 0

@@ -224,13 +224,16 @@ def test_what_is_held_is_given_after_ten_right_answers_and_a_week() -> None:
     assert fresh.of("bo") == (4500, 4500, 0)
 
 
-def test_what_nobody_repeated_waits_for_the_next_confirmed_answer() -> None:
+def test_what_nobody_repeated_waits_for_the_next_confirmed_answer_that_asked_as_much() -> None:
     record = Record()
     record.settled("alone", {"A": 6.0})
-    assert record.of("bo") == (0, 0, 6000)
+    record.settled("short", {"A": 2.0})
+    assert record.of("bo") == (0, 0, 8000)
     assert record.told().paid == 0
     record.settled("k", {"A": 2.0, "B": 2.0})
-    assert record.of("bo") == (4000, 4000, 0)
+    assert record.of("bo") == (2000, 2000, 6000)
+    record.settled("j", {"A": 6.0, "B": 6.0})
+    assert record.of("bo") == (8000, 8000, 0)
 
 
 def test_what_nobody_could_have_repeated_is_a_gift() -> None:

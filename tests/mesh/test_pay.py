@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -99,6 +100,44 @@ def test_a_long_honest_past_pays_for_no_more_than_fifty_answers() -> None:
     assert sum(record.of("bo")) - before == 11_000  # of each what it was worth
 
 
+def points_of(dawdled: Callable[[int], float], takes: Callable[[int], float], jobs: int) -> int:
+    """Return what A earns after a long honest past, should it need so many seconds.
+
+    One in 25 of its answers is confirmed, by one who needs what the job ``takes``.
+    """
+    record = Record()
+    record.confirmed(2 * FADING)
+    before = sum(record.of("bo")[:2])
+    chance = Random(7)
+    for number in range(jobs):
+        paid = {"A": dawdled(number)}
+        again = {"B": takes(number)} if chance.random() < 0.04 else {}
+        record.settled(f"k{number}", paid | again)
+    return sum(record.of("bo")[:2]) - before
+
+
+def test_no_way_of_dawdling_pays_more_than_doing_the_work() -> None:
+    honest = points_of(lambda number: 1.0, lambda number: 1.0, 1000)
+    assert honest > 900_000
+    chance = Random(8)
+    for dawdled in (
+        lambda number: 100.0,
+        lambda number: 1.0 + number,
+        lambda number: 1000.0 if chance.random() < 0.04 else 1.0,
+        lambda number: 100.0 if chance.random() < 0.5 else 1.0,
+        lambda number: 1000.0 if number % 500 < 60 else 1.0,
+    ):
+        assert points_of(dawdled, lambda number: 1.0, 1000) <= 1.05 * honest
+
+
+def test_honest_long_answers_do_not_hide_dawdling_over_short_ones() -> None:
+    def takes(number: int) -> float:
+        return 100.0 if number % 2 else 1.0
+
+    honest = points_of(takes, takes, 2500)
+    assert points_of(lambda number: max(99.0, takes(number)), takes, 2500) <= 1.05 * honest
+
+
 # ---- a clock that jumps ------------------------------------------------------------------
 
 
@@ -123,7 +162,7 @@ def test_payments_are_forgotten_when_their_time_has_passed() -> None:
     record = Record()
     ledger = Ledger()
     for number in range(4 * 24 * 60):
-        record.settled(f"k{number}", {"A": 1.0, "B": 1.0})
+        record.settled(f"k{number}", {"A": 1.0, "B": 1.0} if number % 2 else {"A": 1.0})
         record.at += timedelta(minutes=1)
     ledger.fold(record.entries)
     kept = KEPT // timedelta(minutes=1)
