@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.text import Text
 
-from intentos import cli, cli_points, config
+from intentos import cli, cli_points, cli_relay, config
 from intentos.config import Settings
 from intentos.errors import NotFound, UsageError
 from intentos.registry import Registry
@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     app.command("invite")(invite)
     app.command("node")(node)
     cli_points.register(peers_app)
+    cli_relay.register(peers_app)
     app.add_typer(peers_app, name="peers")
 
 
@@ -228,6 +229,12 @@ def node(
     only_for: Annotated[
         list[str] | None, typer.Option("--for", help="Whose work; may be repeated.")
     ] = None,
+    relay: Annotated[
+        bool,
+        typer.Option(
+            "--relay", help="Lend the mesh that this machine is a member of, and not the machine."
+        ),
+    ] = False,
 ) -> None:
     """Lend this machine to the mesh, in the sandbox and within limits, until Ctrl-C."""
     terminal, settings = call()
@@ -236,14 +243,14 @@ def node(
         from intentos.mesh import lending
         from intentos.mesh.places import Places
 
-        places = Places(settings)
+        places = Places(settings, relay=relay)
         if what == "pause":
             lending.pause(places.paused)
-            terminal.note("mesh.paused")
+            terminal.note("mesh.relay_paused" if relay else "mesh.paused")
             return
         if what == "resume":
             places.paused.unlink(missing_ok=True)
-            terminal.note("mesh.resumed")
+            terminal.note("mesh.relay_resumed" if relay else "mesh.resumed")
             return
         _require()
         changes: dict[str, object] = {
@@ -257,10 +264,12 @@ def node(
             "owners": None if only_for is None else tuple(only_for),
         }
         changes = {key: value for key, value in changes.items() if value is not None}
-        limits = lending.read(places.lending).model_copy(update=changes)
+        usual = cli_relay.usual(changes) if relay else None
+        limits = lending.read(places.lending, usual).model_copy(update=changes)
         lending.write(places.lending, limits)
         called = name or socket.gethostname()
-        asyncio.run(_node(terminal, settings, places, what, code, fingerprint, called))
+        lent = cli_relay.hands(settings) if relay else None
+        asyncio.run(_node(terminal, settings, places, what, code, fingerprint, called, lent))
 
     cli.guard(terminal, work)
 
@@ -273,6 +282,7 @@ async def _node(
     code: str,
     fingerprint: str,
     name: str,
+    lent: cli_relay.Lent | None,
 ) -> None:
     from intentos.cli_join import link_for
     from intentos.mesh import lending
@@ -289,7 +299,8 @@ async def _node(
         write_membership(places.membership, membership)
         terminal.note("mesh.joined", host=membership.host, owner=membership.owner)
     membership = read_membership(places.membership)
-    terminal.note("mesh.node_starts")
+    if lent is None:
+        terminal.note("mesh.node_starts")
     limits = lending.read(places.lending)
     if limits.plans:
         registry: Registry = PlanningRegistry(settings, places.folder / "planning")
@@ -300,6 +311,7 @@ async def _node(
         membership=membership,
         places=places,
         registry=registry,
+        hands=lent(membership) if lent is not None else None,
         limits=limits,
         name=name,
         full=lambda full: terminal.note("mesh.disk_full" if full else "mesh.disk_has_room"),
@@ -309,7 +321,9 @@ async def _node(
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if ready.is_set() and serving.offer is not None:
+        if ready.is_set() and serving.offer is not None and lent is not None:
+            cli_relay.tell(terminal, membership.host, serving.offer)
+        elif ready.is_set() and serving.offer is not None:
             languages = ", ".join(sorted(serving.offer.languages))
             told = {"slots": serving.offer.slots, "languages": languages}
             terminal.note("mesh.node_serves", host=membership.host, **told)

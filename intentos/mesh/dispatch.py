@@ -482,6 +482,7 @@ class Dispatcher:
             key=found.job.key,
             code_hash=found.job.step.code_hash,
             outcome=outcome,
+            relayed=str(found.job.relayed or ""),
         )
         self._put(found, settlement)
 

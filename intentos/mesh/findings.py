@@ -37,6 +37,8 @@ class Settlement(NamedTuple):
     """Whether chance alone decided that nobody repeated it."""
     ahead: bool = False
     """Whether its sender's points got it ahead of others."""
+    relayed: str = ""
+    """From where and for whom, if it came from another hub."""
 
 
 class Checked(NamedTuple):
@@ -140,6 +142,8 @@ def _settle(database: sqlite3.Connection, one: Settlement, lines: list[tuple[str
         "checkable": one.checkable,
         "ahead": one.ahead,
     }
+    if one.relayed:
+        body["relayed"] = one.relayed
     lines.append(("settled", body))
     return True
 

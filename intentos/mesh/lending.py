@@ -50,12 +50,12 @@ class Lending(Wire):
         return ""
 
 
-def read(path: Path) -> Lending:
+def read(path: Path, usual: Lending | None = None) -> Lending:
     """Return what the owner has set, or the usual limits; raises StoreError for a damaged file."""
     try:
         return Lending.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return Lending()
+        return usual or Lending()
     except (OSError, ValidationError) as error:
         raise StoreError("mesh.damaged", path=str(path), what=str(error)[:200]) from error
 

@@ -13,27 +13,24 @@ import os
 import platform
 import shutil
 import threading
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from intentos import policy
 from intentos.errors import ExecutorError, ExecutorUnavailable, IntentOSError, UsageError
 from intentos.events import FrameDrawn, LiveEvent, OutputWritten, ProbeRead, ProgressMade
-from intentos.plan import Step
-from intentos.protocols import Described, Emit, Executor, Resident, StepContext
+from intentos.protocols import Emit, StepContext
 from intentos.registry import OWN_DISTRIBUTION, Registry
 from intentos.run import StepResult
 from intentos.types import Artifact, now, sha256
 
 from . import lending, room
 from .audit import keep_heads
+from .hands import Hands, OwnHands
 from .identity import Identity
 from .idle import Idle
 from .lending import Lending
@@ -64,7 +61,6 @@ LOOK_SECONDS = 0.2
 """How often the owner's wish to have the machine back is looked for."""
 EVENTS_A_SECOND = 40
 ANSWERS_KEPT = 128
-CHOICE_SECONDS = 10.0
 
 
 Save = Callable[[str, bytes | Path, str], Awaitable[Artifact]]
@@ -88,24 +84,25 @@ class Node:
         identity: Identity,
         membership: Membership,
         places: Places,
-        registry: Registry,
         limits: Lending,
+        registry: Registry | None = None,
+        hands: Hands | None = None,
         name: str = "",
         trusted: frozenset[str] = frozenset({OWN_DISTRIBUTION}),
         idle: Idle | None = None,
         full: Callable[[bool], None] = lambda full: None,
     ) -> None:
-        """``trusted``: packages whose executors may do others' work; ``idle``: tells whether the
-        owner is away, by default where the limits ask for it; ``full`` hears when the disk is, and
-        when it no longer is. Raises UsageError where idleness cannot be seen."""
+        """``registry``: whose executors do the work, by default what is installed; ``hands``: what
+        does it instead; ``trusted``: packages whose executors may do others' work; ``idle``: tells
+        whether the owner is away, by default where the limits ask for it; ``full`` hears when the
+        disk is, and when it no longer is. Raises UsageError where idleness cannot be seen."""
         self._tell_full = full
         self._ran = RanLog(places.ran)
         self._idle = idle or (Idle() if limits.only_idle else None)
-        self._trusted = trusted
         self._identity = identity
         self._membership = membership
         self._places = places
-        self._registry = registry
+        self._hands = hands or OwnHands(registry or Registry(), trusted=trusted)
         self._lending = limits
         self._name = name or platform.node() or "node"
         self._lock = FileLock(places.folder / "node.lock", thread_local=False)
@@ -118,12 +115,8 @@ class Node:
         self._stopping = ""
         self._over = asyncio.Event()
         self._revoked = False
-        self._gpu = asyncio.Lock()
         self._sending: set[asyncio.Task[None]] = set()
         self._thread = threading.get_ident()
-        self._executors: dict[str, Executor] = {}
-        self._chosen: dict[str, tuple[Executor, float]] = {}
-        """By language, and when: asking what works here anew for each step would cost more."""
         self._loop = asyncio.get_running_loop()
         self.offer: Offer | None = None
         self.served = 0
@@ -145,7 +138,7 @@ class Node:
             raise UsageError("mesh.node_runs", path=str(self._places.folder)) from error
         try:
             await asyncio.to_thread(self._places.make)
-            self.offer = await asyncio.to_thread(self._look_around)
+            self.offer = await self._hands.open(self._name, self._lending)
             line = Line(
                 self._identity, self._membership, closed=self._closed, up=self._say_offer_again
             )
@@ -177,57 +170,12 @@ class Node:
                         await self._heartbeat()
                         await line.nats.flush(timeout=1)
         finally:
-            for resident in self._executors.values():
-                if isinstance(resident, Resident):
-                    await resident.cool()
+            await self._hands.close()
             self._lock.release()
         if self._revoked:
             raise ExecutorUnavailable("mesh.put_out")
 
     # ---- what it offers -----------------------------------------------------------------------
-
-    def _look_around(self) -> Offer:
-        """Return what can be done here; only what has walls, or is our own kernel, counts."""
-        own = self._registry.names("executors")
-        languages: set[str] = set()
-        devices: list[str] = []
-        for name, executor in self._registry.executors().items():
-            if executor.isolation == "remote":
-                continue
-            if own.get(name) not in self._trusted:
-                continue  # whether a stranger's package keeps its walls, nobody here can tell
-            with suppress(IntentOSError):
-                executor.check()
-                able = set(executor.languages)
-                if executor.isolation not in ("sandbox", "container"):
-                    able -= {"python", "wgsl"}
-                if not able:
-                    continue
-                languages |= able
-                if self._lending.gpu and isinstance(executor, Described):
-                    devices.append(executor.describe()[:200])
-        if not languages:
-            raise ExecutorUnavailable("mesh.nothing_to_offer")
-        kernels = {}
-        if "kernel" in languages:
-            for name in self._registry.names("kernels"):
-                with suppress(IntentOSError):
-                    kernels[name] = self._registry.kernel(name).code_hash
-        try:
-            here = version(OWN_DISTRIBUTION)
-        except PackageNotFoundError:
-            here = "?"
-        return Offer(
-            name=self._name[:200],
-            version=here,
-            languages=frozenset(languages),
-            kernels=kernels,
-            devices=tuple(devices),
-            gpu=self._lending.gpu and bool(devices),
-            slots=self._lending.slots,
-            memory_bytes=self._lending.memory_bytes,
-            owners=self._lending.owners,
-        )
 
     def _why_paused(self) -> str:
         if self._stopping:
@@ -246,6 +194,9 @@ class Node:
 
     async def _beat(self) -> None:
         while True:
+            news = self._hands.news()
+            if news is not None:
+                self.offer, self._tell_offer = news, True
             with suppress(IntentOSError):
                 await self._heartbeat()
             with suppress(OSError):  # a full disk: kept, and written when there is room
@@ -369,10 +320,12 @@ class Node:
             return "paused"
         if job.step.needs - {"gpu"}:
             return "needs"
-        if self._lending.owners and task.owner not in self._lending.owners:
+        if not job.allowed(self._lending.owners, task.owner):
             return "owner"
         if self.offer is None or job.step.language not in self.offer.languages:
             return "language"
+        if self.offer.relay and job.relayed is not None:
+            return "relayed"
         if len(self._jobs) > 2 * self._lending.slots:
             return "busy"
         return ""
@@ -385,11 +338,6 @@ class Node:
             given.mkdir(parents=True)
             work.mkdir()
             inputs = await self._fetch(task, given)
-            if job.step.language == "kernel":
-                kernel = self._registry.kernel(job.step.code)
-                if kernel.code_hash != job.step.code_hash:
-                    raise ExecutorError("mesh.other_kernel", name=job.step.code)
-            executor = await self._executor(job.step)
             step = job.step.model_copy(update={"executor": None})
             lent = min(job.limits.memory_bytes, self._lending.memory_bytes)
             limits = job.limits.model_copy(update={"memory_bytes": lent})
@@ -405,30 +353,12 @@ class Node:
                 language=job.language,
                 keep_part=False,
             )
-            if "gpu" in step.needs:
-                async with self._gpu:
-                    result = await executor.execute(step, context)
-            else:
-                result = await executor.execute(step, context)
+            result = await self._hands.do(task, step, context)
             if lent < job.limits.memory_bytes and lending.starved(result):
                 raise ExecutorError("mesh.little_memory", megabytes=lent // 1024**2)
             return self._fitting(result)
         finally:
             await _removed(folder)
-
-    async def _executor(self, step: Step) -> Executor:
-        """Return the executor, as at home, that has walls for this step."""
-        known = self._chosen.get(step.language)
-        if known is not None and time.monotonic() - known[1] < CHOICE_SECONDS:
-            return known[0]
-        free = step.model_copy(update={"executor": None})
-        executor = await asyncio.to_thread(policy.choose_executor, free, self._registry)
-        walls = executor.isolation in ("sandbox", "container")
-        if not walls and step.language in ("python", "wgsl"):
-            raise ExecutorUnavailable("mesh.no_walls", executor=executor.name)
-        self._executors[executor.name] = executor
-        self._chosen[step.language] = (executor, time.monotonic())
-        return executor
 
     async def _fetch(self, task: Task, folder: Path) -> dict[str, Path]:
         inputs = {}

@@ -10,8 +10,9 @@ from intentos.config import Settings
 class Places:
     """The folders and files of one machine's part in the mesh."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.folder = settings.home / "mesh"
+    def __init__(self, settings: Settings, *, relay: bool = False) -> None:
+        """``relay``: of its part in the hub that its own mesh serves, under a key of its own."""
+        self.folder = settings.home / "mesh" / ("relay" if relay else "")
         self.key = self.folder / "key"
         """The machine's own secret."""
         self.membership = self.folder / "membership.json"

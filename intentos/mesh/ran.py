@@ -26,6 +26,7 @@ class RanLog:
             "at": started,
             "seconds": round((now() - result.started_at).total_seconds(), 3) if result else 0,
             "for": task.owner,
+            "relayed": str(task.job.relayed or ""),
             "submitter": task.submitter,
             "job": task.job.key,
             "language": task.job.step.language,

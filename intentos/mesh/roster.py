@@ -45,8 +45,10 @@ class Node:
     def could(self, job: Job, owner: str) -> bool:
         """Return whether it could ever do this job for that owner."""
         offer = self.offer
-        if offer is None or (offer.owners and owner not in offer.owners):
+        if offer is None or not job.allowed(offer.owners, owner):
             return False
+        if offer.relay and job.relayed is not None:
+            return False  # once is enough, and a circle takes twice
         step = job.step
         if step.language not in offer.languages or (job.node and job.node != self.member.id):
             return False

@@ -171,6 +171,7 @@ class Verifier:
                 device=found.job.device,
                 checkable=found.checkable,
                 ahead=found.ahead,
+                relayed=str(found.job.relayed or ""),
             ),
         )
 

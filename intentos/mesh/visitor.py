@@ -21,7 +21,7 @@ from intentos.types import Artifact, new_id, now
 
 from .line import Line
 from .pictures import Pictures
-from .wire import Answer, Blob, Job, Outcome, Told, Verify, seal
+from .wire import Answer, Blob, Job, Outcome, Relayed, Told, Verify, seal
 
 AGAIN_SECONDS = 2.0
 """After which a job is sent again that the hub has not accepted."""
@@ -39,8 +39,13 @@ async def errand(
     *,
     verify: Verify = "spot",
     node: str | None = None,
+    key: str = "",
+    relayed: Relayed | None = None,
 ) -> tuple[StepResult, Outcome, str]:
     """Return what a step came to on the mesh, with its artifacts saved here, and the job's key.
+
+    ``key``: under which it is one and the same job, however often it is sent; a new one by default.
+    ``relayed``: where it came from, if it is handed on.
 
     Raises:
         ExecutorUnavailable: nobody could do it, or the mesh failed.
@@ -49,7 +54,7 @@ async def errand(
     began = now()
     inputs = await _send_inputs(line, context)
     job = Job(
-        key=new_id(),
+        key=key or new_id(),
         step=step.model_copy(update={"executor": None}),
         values=dict(context.values),
         live=context.live,
@@ -60,6 +65,7 @@ async def errand(
         verify=verify,
         reply=line.reply,
         node=node,
+        relayed=relayed,
     )
     try:
         outcome = await outcome_of(line, job, context)

@@ -69,6 +69,8 @@ class Offer(Frozen):
     """Most that one step may take."""
     owners: tuple[Short, ...] = ()
     """For whom it works; empty: everybody of the hub."""
+    relay: bool = False
+    """Whether another mesh stands behind it."""
 
 
 class Heartbeat(Wire):
@@ -83,6 +85,29 @@ class Heartbeat(Wire):
     arrived, or its answer was lost."""
     offer: Offer | None = None
     """At first, when it has changed, and when the hub asks for it."""
+
+
+class Relayed(Frozen):
+    """Whose job it is that a machine took over from another hub for its own mesh.
+
+    Such a job is never handed on to a third one, so that none goes round in a circle.
+    """
+
+    hub: Id
+    """That it came from."""
+    host: Short
+    """Where that is reached."""
+    owner: Short
+    """Whose wish it is there."""
+
+    @property
+    def person(self) -> str:
+        """Whose wish it is, as limits name them here."""
+        return f"{self.owner}@{self.host}"
+
+    def __str__(self) -> str:
+        """Return it as it stands in records."""
+        return f"relayed from {self.host} for {self.owner}"
 
 
 class Job(Wire):
@@ -102,11 +127,21 @@ class Job(Wire):
     """Which connection of the sender waits for the outcome."""
     node: Id | None = None
     """Only there; for tests and benchmarks."""
+    relayed: Relayed | None = None
+    """Where it came from, of a job that another hub's node hands on."""
 
     @property
     def work(self) -> str:
         """What kind of work it is, as the records of nodes are kept."""
         return f"{self.step.language}:{self.step.code_hash[:16]}"
+
+    def allowed(self, owners: tuple[str, ...], owner: str) -> bool:
+        """Return whether limits to some people let a job of ``owner``'s through; none: everybody's.
+
+        A relayed one is both its sender's and that other person's.
+        """
+        whose = {owner} if self.relayed is None else {owner, self.relayed.person}
+        return not owners or whose <= set(owners)
 
     @property
     def device(self) -> Device:

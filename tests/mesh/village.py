@@ -11,6 +11,7 @@ from typing import Any
 from intentos.bench.mesh import free_port
 from intentos.config import Settings
 from intentos.mesh import invite
+from intentos.mesh.hands import Hands
 from intentos.mesh.hub import Hub
 from intentos.mesh.identity import Identity
 from intentos.mesh.idle import Idle
@@ -84,6 +85,7 @@ class Village:
         registry: Registry | None = None,
         *,
         idle: Idle | None = None,
+        hands: Hands | None = None,
         **limits: Any,
     ) -> tuple[Node, asyncio.Task[None]]:
         """Have somebody's machine serve, until the village closes."""
@@ -92,6 +94,7 @@ class Village:
             membership=person.membership,
             places=person.places,
             registry=registry or HandRegistry(WalledExecutor()),
+            hands=hands,
             limits=Lending(**({"slots": 2, "on_battery": True} | limits)),
             name=person.settings.home.name,
             trusted=frozenset({OWN_DISTRIBUTION, "hand"}),
