@@ -33,7 +33,11 @@ class Hands(Protocol):
         ...
 
     def news(self) -> Offer | None:
-        """Return what can be done where that has changed since it was last told."""
+        """Return what can be done where that has changed since it was last told.
+
+        Raises:
+            ExecutorUnavailable: nothing any more, for good; the node ends.
+        """
         ...
 
     async def do(self, task: Task, step: Step, context: StepContext) -> StepResult:

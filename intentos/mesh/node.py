@@ -127,7 +127,7 @@ class Node:
         Raises:
             UsageError: another node runs here.
             ExecutorUnavailable: the hub cannot be reached, lets us in no more, or nothing here
-                can run steps.
+                can run steps, now or any more.
         """
         import nats.errors
 

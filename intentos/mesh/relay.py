@@ -59,8 +59,8 @@ class Relay:
         self._outer = outer
         self._heads = heads
         self._verify: Verify = verify
-        self._line = Line(identity, inner)
-        self._opened = False
+        self._line = Line(identity, inner, closed=self._closed)
+        self._opened = self._out = False
         self._going: set[str] = set()
         """Keys of what is in the inner mesh's hands."""
         self._offer: Offer
@@ -77,7 +77,13 @@ class Relay:
         return self._offer
 
     def news(self) -> Offer | None:
-        """Return what it offers where nodes have come or gone since it was last told."""
+        """Return what it offers where nodes have come or gone since it was last told.
+
+        Raises:
+            ExecutorUnavailable: the inner hub has put this machine out.
+        """
+        if self._out:
+            raise ExecutorUnavailable("mesh.relay_put_out", host=self._inner.host)
         news, self._news = self._news, False
         return self._offer if news else None
 
@@ -170,6 +176,9 @@ class Relay:
         return not owners or (
             self._inner.owner in owners and any(owner.endswith(there) for owner in owners)
         )
+
+    def _closed(self) -> None:
+        self._out = True
 
     def _keep_heads(self) -> None:
         with suppress(OSError):  # a full disk: kept, and written when there is room

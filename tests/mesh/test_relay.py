@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from intentos.bench.mesh import Mesh, NothingRegistry
+from intentos.bench.mesh import job as sleeping
 from intentos.cli_relay import counted
-from intentos.errors import UsageError
+from intentos.errors import ExecutorUnavailable, UsageError
 from intentos.mesh import dispatch
 from intentos.mesh.audit import record
 from intentos.mesh.line import Line
@@ -40,13 +42,16 @@ class Both:
         """Of the village, where she may send; her machine is a node outside."""
         self.relay: Person
         self.node: Node
+        self.hands: Relay
         self.serving: asyncio.Task[None]
 
     async def serve(self, **limits: Any) -> None:
         """Have the village serve the outer hub."""
-        hands = relaying(self.vera, self.relay)
+        self.hands = relaying(self.vera, self.relay)
         usual = {"slots": USUAL.slots, "memory_bytes": USUAL.memory_bytes}
-        self.node, self.serving = await self.outer.lend(self.relay, hands=hands, **(usual | limits))
+        self.node, self.serving = await self.outer.lend(
+            self.relay, hands=self.hands, **(usual | limits)
+        )
 
     def offers(self, language: str = "words") -> bool:
         """Return whether the outer hub knows the village as somebody who can do that."""
@@ -161,25 +166,44 @@ async def test_it_offers_what_is_there_in_the_village(both: Both) -> None:
     await until(lambda: not both.offers(), PATIENT)
 
 
-async def test_a_node_lost_in_the_village_is_replaced_there(both: Both) -> None:
-    node, _ = await both.inner.lend(await both.inner.join("bo"))
-    await both.serve()
-    work = asyncio.create_task(both.ask("wait 0.5\nreport n 5"))
-    await until(lambda: node._jobs, PATIENT)
-    _mute(node)
-    await both.inner.lend(await both.inner.join("cy"))
-    outcome = await work
+async def test_a_node_killed_in_the_village_is_replaced_there(both: Both) -> None:
+    mesh = Mesh(both.inner.folder)
+    await both.inner.join("bo")
+    cy = await both.inner.join("cy")
+    process = await mesh.start_node("bo", 4)
+    try:
+        await both.serve()
+        await until(lambda: both.offers("nothing"), PATIENT)
+        async with both.ann.line() as line:
+            work = asyncio.create_task(outcome_of(line, sleeping(line, 0.5, seed=9)))
+            inside = both.inner.hub.roster
+            await until(lambda: any(node.running for node in inside.every()), PATIENT)
+            process.kill()
+            await process.wait()
+            await both.inner.lend(cy, NothingRegistry(plugins=False))
+            outcome = await work
+    finally:
+        await mesh.stop()
     assert outcome.result is not None, outcome.why
-    assert outcome.result.values["n"].value == 5
+    assert outcome.result.values["seed"].value == 9
     assert outcome.attempts == 1  # outside nothing of it was noticed
     assert set(both.inner.hub.book.balances()) == {"vera", "cy"}
 
 
-def _mute(node: Any) -> None:
-    async def nothing(subject: str, data: bytes) -> None:
-        """Say nothing."""
-
-    node._line.say = nothing
+async def test_the_villages_hub_is_started_again_in_mid_step(both: Both) -> None:
+    bo = await both.inner.join("bo")
+    node, _ = await both.inner.lend(bo)
+    await both.serve()
+    work = asyncio.create_task(both.ask("wait 1\nreport n 5"))
+    await until(lambda: node._jobs, PATIENT)
+    port = both.inner.hub.port
+    await both.inner.hub.stop()
+    await both.inner.open(port=port)
+    outcome = await work
+    assert outcome.result is not None, outcome.why
+    assert outcome.result.values["n"].value == 5
+    assert outcome.attempts == 1
+    assert [steps for steps, _ in (await entries(both.vera)).values()] == [1]
 
 
 async def test_a_cancel_goes_through(both: Both) -> None:
@@ -290,8 +314,6 @@ async def test_what_was_relayed_once_is_not_relayed_again(
 
 
 async def _refused(line: Line, why: str, **changes: Any) -> None:
-    from intentos.errors import ExecutorUnavailable
-
     with pytest.raises(ExecutorUnavailable) as error:
         await outcome_of(line, job(line, "report n 1", **changes))
     assert error.value.arguments["why"] == why
@@ -307,31 +329,52 @@ async def test_a_hub_does_not_serve_itself(both: Both) -> None:
     assert error.value.code == "mesh.relay_not_member"
 
 
+async def test_who_is_put_out_of_the_village_lends_it_no_more(both: Both) -> None:
+    await both.serve()
+    await both.inner.hub.revoke(both.vera.identity.id, "test")
+    await until(both.serving.done, PATIENT)
+    error = both.serving.exception()
+    assert isinstance(error, ExecutorUnavailable)
+    assert error.code == "mesh.relay_put_out"
+
+
 # ---- limits -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("relay", "node", "why"),
-    [
-        ({"owners": ("zoe",)}, {}, "nobody"),
-        ({"owners": ("ann",)}, {}, ""),
-        ({}, {"owners": ("vera",)}, "nobody"),
-        ({}, {"owners": ("vera", "zoe@127.0.0.1")}, "No machine"),
-        ({}, {"owners": ("vera", "ann@127.0.0.1")}, ""),
-    ],
-)
-async def test_owners_say_for_whom(
-    both: Both, monkeypatch: pytest.MonkeyPatch, relay: Any, node: Any, why: str
-) -> None:
+async def test_who_runs_a_relay_says_for_whom(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "PATIENCE", 0.5)
-    await both.inner.lend(await both.inner.join("bo"), **node)
-    await both.serve(**relay)
-    outcome = await both.ask("report n 1")
-    assert (why in outcome.why) if why else (outcome.result is not None)
-    assert (outcome.result is None) == bool(why)
-    if "owners" in node:  # the village's own steps are done all the same
-        async with both.vera.line() as line:
+    await both.inner.lend(await both.inner.join("bo"))
+    await both.serve(owners=("zoe",))
+    assert (await both.ask("report n 1")).why == "nobody"
+    both.ann = await both.outer.join("zoe")
+    assert (await both.ask("report n 1")).result is not None
+
+
+async def test_who_lends_in_the_village_says_for_whom(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who names people does nothing for others that come by way of one of them."""
+    monkeypatch.setattr(dispatch, "PATIENCE", 0.5)
+    await both.serve()
+    # The one is known to do nothing from outside; of the other it shows when it is asked.
+    for name, owners in (("bo", ("vera",)), ("cy", ("vera", "zoe@127.0.0.1"))):
+        await both.inner.lend(await both.inner.join(name), owners=owners)
+        assert bool((await both.hands._look()).languages) == (name == "cy")
+        async with both.vera.line() as line:  # the village's own steps are done all the same
             assert (await outcome_of(line, job(line, "report n 1"))).result is not None
+    await until(both.offers, PATIENT)
+    outcome = await both.ask("report n 1")
+    assert outcome.why == "No machine of the mesh is there that could do it."
+    await both.inner.lend(await both.inner.join("dee"), owners=("vera", "ann@127.0.0.1"))
+    assert (await both.ask("report n 1")).result is not None
+    assert set(both.inner.hub.book.balances()) <= {"vera", "bo", "cy", "dee"}
+    assert [line["relayed"] for line in await logged(_of(both, "dee"))] == [
+        "relayed from 127.0.0.1 for ann"
+    ]
+
+
+def _of(both: Both, name: str) -> Person:
+    return Person(both.inner.folder / name)
 
 
 # ---- the command ------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ class Village:
 
     async def open(self, **options: Any) -> Hub:
         """Start the hub; its queue does not force the disk, which tests of speed only need."""
-        self.hub = Hub(self.folder / "hub", port=free_port(), **({"sync": "2m"} | options))
+        usual: dict[str, Any] = {"sync": "2m", "port": free_port()}
+        self.hub = Hub(self.folder / "hub", **(usual | options))
         await self.hub.start()
         return self.hub
 
