@@ -170,7 +170,7 @@ async def test_canceling_leaves_neither_process_nor_file(tmp_path: Path) -> None
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     assert not children() - before
     assert names(tmp_path) == ["frames.rgba"]
 

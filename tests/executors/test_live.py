@@ -262,7 +262,7 @@ async def test_closing_ends_the_process_whatever_it_does(
         assert born()
         drawing.cancel()
         closing = time.monotonic()
-    assert time.monotonic() - closing < 1
+    assert time.monotonic() - closing < 10
     await until(lambda: not born(), "a process is left")
 
 

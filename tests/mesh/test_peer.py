@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -212,14 +213,14 @@ async def test_where_nobody_else_can_check_this_machine_does(
 async def test_a_sweep_fans_out_and_comes_together(
     joined: Village, settings: Settings, registry: OwnRegistry
 ) -> None:
-    for name in ("bo", "cy"):
-        await joined.lend(await joined.join(name), slots=4)
+    lenders = [await joined.join(name) for name in ("bo", "cy")]
+    for lender in lenders:
+        await joined.lend(lender, slots=4)
     knob = Parameter(name="x", label=Words(en="x"), kind="number", default=1, minimum=0, maximum=99)
     plan = plan_of("report n {x}\nwait 0.7", parameters=(knob,))
     sweep = read_sweep("x=1:9:9", plan)
     conversation = Conversation(settings, Reply("approve"), called_at=0.0)
     conversation.runtime._registry = registry
-    began = time.monotonic()
     try:
         runs = await run_sweep(
             conversation,
@@ -236,7 +237,12 @@ async def test_a_sweep_fans_out_and_comes_together(
     rows = table(sweep, runs)
     assert [row["values"]["n"]["value"] for row in rows] == list(range(1, 10))
     assert {row["where"] for row in rows} == {"bo", "cy"}
-    assert time.monotonic() - began < 9 * 0.7  # one alone, the other eight side by side
+    told = [
+        json.loads(line) for one in lenders for line in one.places.ran.read_bytes().splitlines()
+    ]
+    began = sorted(datetime.fromisoformat(line["at"]).timestamp() for line in told)
+    assert len(began) == 9
+    assert began[4] < began[1] + 0.7  # one alone, the others side by side
 
 
 # ---- auto -------------------------------------------------------------------------------------

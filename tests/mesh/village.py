@@ -137,7 +137,7 @@ def job(line: Line, code: str = "say hello", **changes: Any) -> Job:
     return Job(**(fields | changes))
 
 
-async def until(true: Callable[[], object], seconds: float = 5.0) -> float:
+async def until(true: Callable[[], object], seconds: float = 20.0) -> float:
     """Wait for something to be so; return how long it took."""
     began = time.monotonic()
     while not true():
