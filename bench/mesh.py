@@ -34,6 +34,9 @@ from intentos.types import Estimate, Isolation, Limits, Quantity, Value, new_id,
 
 from . import mesh_rivals
 
+RECORD = 40
+"""Confirmed answers after which a node is no stranger any more: one in forty is done again."""
+
 
 class NothingExecutor:
     """Does nothing, or sleeps as long as a step would compute: ``code`` is the seconds."""
@@ -217,15 +220,14 @@ async def measure(tell: Callable[[str], None], *, one_by_one: int, many: int) ->
     steps, seconds = 32, 0.25
     alone = 0.0
     for nodes in (1, 2, 4):
-        tell(f"{steps} steps of {seconds} s on {nodes} nodes")
+        tell(f"{steps} steps of {seconds} s on {nodes} nodes, as strangers and then as known ones")
         async with mesh(nodes, slots=1) as (_, line):
             await outcome_of(line, job(line))
-            began = time.perf_counter()
-            await asyncio.gather(
-                *(outcome_of(line, job(line, seconds, verify="spot")) for _ in range(steps))
-            )
-            took = time.perf_counter() - began
-        alone = alone or took
+            strangers = await _sweep(line, steps, seconds)
+            await _known(line, nodes)
+            took = await _sweep(line, steps, seconds)
+        alone = alone or took  # of one machine: there is nobody else to do anything again
+        result[f"strangers_times_on_{nodes}"] = round(alone / strangers, 2)
         result[f"times_on_{nodes}"] = round(alone / took, 2)
     result |= await mesh_rivals.measure(
         tell, one_by_one=one_by_one, many=many, steps=steps, seconds=seconds
@@ -238,6 +240,24 @@ async def measure(tell: Callable[[str], None], *, one_by_one: int, many: int) ->
     result["recovery_s"] = await _recovery()
     result["load"] = round(os.getloadavg()[0], 1)
     return result
+
+
+async def _sweep(line: Line, steps: int, seconds: float) -> float:
+    """Return the seconds that so many steps took, each checked as often as is usual."""
+    began = time.perf_counter()
+    await asyncio.gather(
+        *(outcome_of(line, job(line, seconds, verify="spot")) for _ in range(steps))
+    )
+    return time.perf_counter() - began
+
+
+async def _known(line: Line, nodes: int) -> None:
+    """Have every node answer until enough of it was confirmed, as after its first evening."""
+    while nodes > 1:  # of one alone nothing is ever confirmed
+        peers = (await line.ask(what="peers")).peers
+        if min(peer.verified for peer in peers) >= RECORD:
+            return
+        await asyncio.gather(*(outcome_of(line, job(line, verify="spot")) for _ in range(RECORD)))
 
 
 async def _empty_jobs(line: Line, one_by_one: int, many: int) -> dict[str, Any]:
