@@ -156,6 +156,13 @@ def invite(
         str, typer.Option(help="member: may also send steps; node: only runs them.")
     ] = "member",
     hours: Annotated[float, typer.Option(min=0.01, max=168, help="How long it is good.")] = 24.0,
+    page: Annotated[
+        str,
+        typer.Option(
+            help="Where phones find this hub under a real certificate, such as mesh.example.org: "
+            "a proxy of yours that hands on to it."
+        ),
+    ] = "",
     qr: Annotated[bool, typer.Option("--qr/--no-qr", help="Also as a QR code.")] = True,
     json_: Json = False,
 ) -> None:
@@ -173,6 +180,8 @@ def invite(
             raise UsageError("mesh.bad_role", role=role[:40])
         chosen: Role = "member" if role == "member" else "node"
         host, port, fingerprint = _address(places)
+        if page:
+            host, port = invites.read_page(page)
         book = Book(places.hub / "book.db")
         try:
             link = invites.make(
@@ -192,6 +201,9 @@ def invite(
         typer.echo(str(link))
         if qr and sys.stdout.isatty():
             typer.echo(invites.qr(str(link)))
+        if page:
+            terminal.note("mesh.invite_page", hours=f"{hours:g}")
+            return
         terminal.note("mesh.invite_made", hours=f"{hours:g}")
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         terminal.note("mesh.invite_by_hand", address=address, code=link.token)

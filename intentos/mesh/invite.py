@@ -80,6 +80,24 @@ def read_link(text: str) -> Link:
     return Link(parts.hostname, port, found[1], found[2])
 
 
+def read_page(text: str) -> tuple[str, int]:
+    """Return host and port of ``mesh.example.org``, also with a port or as an https address.
+
+    Raises:
+        UsageError: it is no such place; the page of a hub is always at its root.
+    """
+    text = text.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        port = parts.port or 443
+    except ValueError as error:
+        raise UsageError("mesh.bad_page", what=str(error)) from error
+    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    if parts.scheme != "https" or not parts.hostname or not plain or re.search(r"\s", text):
+        raise UsageError("mesh.bad_page", what=text[:80])
+    return parts.hostname, port
+
+
 def make(
     book: Book,
     *,

@@ -249,7 +249,7 @@ async def test_one_machine_serves_once(village: Village, bo: Person) -> None:
 async def test_who_is_put_out_serves_no_more(village: Village, bo: Person) -> None:
     _, task = await village.lend(bo)
     await village.hub.revoke(bo.identity.id, "test")
-    assert await until(task.done) < 1.5
+    await until(task.done)
     assert isinstance(task.exception(), ExecutorUnavailable)
     assert village.hub.roster.every() == []
 
