@@ -81,6 +81,8 @@ async def storm(
         "lost": sum(not counts[key] for key in keys),
         "counted_twice": sum(counts[key] > 1 for key in keys),
         "wrong": load.wrong,
+        "unanswered": load.unanswered.total(),
+        "unanswered_why": dict(load.unanswered),
         "seconds": round(took, 1),
         "load": round(os.getloadavg()[0], 1),
     }
@@ -96,6 +98,8 @@ class _Load:
         self._senders: list[asyncio.Task[None]] = []
         self.sent: list[Job] = []
         self.wrong = 0
+        self.unanswered = Counter[str]()
+        """Why jobs came to no result."""
         self.outcomes = 0
 
     async def __aenter__(self) -> _Load:
@@ -132,7 +136,9 @@ class _Load:
                     # The hub is away for longer than a sender waits: the same key, again.
                     await asyncio.sleep(0.2)
             result = outcome.result
-            self.wrong += result is None or result.values["seed"].value != one.seed
+            if result is None:
+                self.unanswered[outcome.why] += 1
+            self.wrong += result is not None and result.values["seed"].value != one.seed
             self.outcomes += 1
 
 
@@ -190,6 +196,6 @@ def missed(result: dict[str, Any]) -> list[str]:
     """Return what must not be and was."""
     return [
         f"{result[what]} {what.replace('_', ' ')} of {result['acknowledged']} ({result['seed']})"
-        for what in ("lost", "counted_twice", "wrong")
+        for what in ("lost", "counted_twice", "wrong", "unanswered")
         if result[what]
     ]

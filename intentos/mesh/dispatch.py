@@ -53,7 +53,7 @@ MOST_OPEN = 512
 """Jobs that are in the hub's hands at a time; the others wait in the queue."""
 MOST_ATTEMPTS = 5
 PATIENCE = 6.0
-"""Seconds that a job waits while no node that is there could ever do it."""
+"""Seconds on end that a job waits while no node that is there could ever do it."""
 GRACE = 30.0
 """Seconds beyond a step's own time that a node may take for files and starting."""
 
@@ -527,7 +527,7 @@ class Dispatcher:
                         self._lose(found, attempt)
                 self._reveal(found)
                 idle = found.waiting and not found.going and not found.over
-                if idle and now - found.since > PATIENCE and not self._another_for(found):
+                if found.stranded(now, idle and not self._another_for(found)) > PATIENCE:
                     if found.votes:
                         self._judge(found)
                     else:

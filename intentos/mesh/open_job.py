@@ -72,6 +72,8 @@ class Open:
     ahead: bool = False
     """Whether its sender's points got it ahead of others."""
     since: float = field(default_factory=time.monotonic)
+    left: float | None = None
+    """Since when there is nobody who could do it; None: there is somebody."""
     attempts: dict[str, Attempt] = field(default_factory=dict)
     votes: list[Vote] = field(default_factory=list)
     without: set[str] = field(default_factory=set)
@@ -79,6 +81,11 @@ class Open:
     why: str = ""
     waiting: bool = False
     over: bool = False
+
+    def stranded(self, now: float, alone: bool) -> float:
+        """Return for how many seconds nobody has been there who could do it, ``alone``: as now."""
+        self.left = (now if self.left is None else self.left) if alone else None
+        return 0.0 if self.left is None else now - self.left
 
     @property
     def key(self) -> tuple[str, str]:

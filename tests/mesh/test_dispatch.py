@@ -97,6 +97,21 @@ async def test_a_node_that_goes_in_mid_step_is_replaced(village: Village, ann: P
     assert outcome.attempts == 2
 
 
+async def test_what_has_waited_long_outlasts_that_nobody_is_there_for_a_moment(
+    village: Village, ann: Person
+) -> None:
+    node, _ = await village.lend(await village.join("bo"))
+    async with ann.line() as line:
+        work = asyncio.create_task(outcome_of(line, job(line, "wait 0.3\nreport n 1")))
+        await until(lambda: village.hub.roster.every()[0].running)
+        (found,) = village.hub.dispatcher._open.values()
+        found.since -= 1000
+        _mute(node)
+        await until(lambda: not village.hub.roster.every()[0].running)
+        await village.lend(await village.join("cy"))
+        assert (await work).owner == "cy"
+
+
 def _mute(node: Any) -> None:
     async def nothing(subject: str, data: bytes) -> None:
         """Say nothing."""
