@@ -25,8 +25,8 @@ from intentos.gpu_step import Work, array_files, prepare
 from intentos.input_arrays import InputArrays
 from intentos.plan import Step
 from intentos.program import GpuProgram, Pass, entry_points
-from intentos.protocols import Evidence, Kernel, StepContext
-from intentos.raw_hash import RawHash, Tolerance
+from intentos.protocols import Evidence, StepContext
+from intentos.raw_hash import RawHash
 from intentos.registry import Registry
 from intentos.run import StepResult, StepStatus
 from intentos.types import (
@@ -38,12 +38,12 @@ from intentos.types import (
     Problem,
     Quantity,
     Value,
-    Words,
     canonical_json,
     now,
 )
 
 from . import partial, twin_check
+from .conclusion import concluded, frames_judged, series_csv, tolerance_of
 from .partial import Part, keep
 from .raw_hashes import RawFilm, array_hash, beside
 from .worker import Spare, Stopped, Worker
@@ -176,7 +176,7 @@ class FrameExecutor:
             note=await asyncio.to_thread(self._note),
             hashes=tuple(drawn.hashes),
             versions=versions("wgpu", "numpy"),
-            tolerance=_tolerance(work.kernel),
+            tolerance=tolerance_of(work.kernel),
         )
 
     def _result(self, step: Step, started: Any, drawn: Drawn, **more: Any) -> StepResult:
@@ -308,18 +308,6 @@ def _size(program: GpuProgram) -> Estimate:
     work = invocations(program.start) + rounds * invocations(program.step)
     work += program.frames * (invocations(program.draw) + program.width * program.height)
     return Estimate(memory_bytes=program.memory_bytes, work=float(work))
-
-
-def frames_judged(program: GpuProgram, drawn: Drawn) -> Check:
-    """Judge a program without a kernel: every frame is there and, in a film, something moved."""
-    complete = drawn.frames == program.frames
-    moves = program.frames == 1 or not program.draw or drawn.distinct > 1
-    return Check(
-        name="frames_drawn",
-        title=Words(en="All frames were drawn", zh="所有画面都已绘制"),
-        status="passed" if complete and moves else "failed",
-        detail=f"{drawn.frames}/{program.frames}, distinct {drawn.distinct}",
-    )
 
 
 def _refuse_excess(program: GpuProgram, context: StepContext) -> None:
@@ -463,40 +451,11 @@ def _output_hashes(outputs: Mapping[str, Path]) -> list[RawHash]:
     ]
 
 
-def _tolerance(kernel: Kernel | None) -> Tolerance | None:
-    """Return what a kernel's results may differ by between devices, as its author measured."""
-    from intentos.gpu_kernels.kernel import ROUNDING, KernelBase
-
-    if not isinstance(kernel, KernelBase) or kernel.compare.rule == "invariants":
-        return None
-    compare = kernel.compare
-    return Tolerance(
-        absolute=compare.absolute,
-        relative=compare.relative or ROUNDING,
-        outliers=compare.outliers,
-        pixels=compare.pixels,
-    )
-
-
 def _refuse_weight(paths: list[Path], limit: int) -> None:
     size = sum(path.stat().st_size for path in paths)
     if size > limit:
         problem = Problem(code="gpu.artifacts", arguments={"size": size, "limit": limit})
         raise Stopped(StepStatus.FAILED, problem)
-
-
-def series_csv(program: GpuProgram, series: Mapping[str, list[tuple[int, float]]]) -> str:
-    """Return the probes as a table: frame, time, one column a probe, empty where not read."""
-    rows: dict[int, dict[str, float]] = {}
-    for name, pairs in series.items():
-        for frame, number in pairs:
-            rows.setdefault(frame, {})[name] = number
-    lines = [",".join(["frame", "time", *series])]
-    for frame, numbers in sorted(rows.items()):
-        time = frame * program.steps_per_frame * program.dt
-        cells = [repr(numbers[name]) if name in numbers else "" for name in series]
-        lines.append(",".join([str(frame), f"{time:.9g}", *cells]))
-    return "\n".join(lines) + "\n"
 
 
 def _conclude(work: Work, drawn: Drawn) -> tuple[Mapping[str, Quantity], tuple[Check, ...]]:
@@ -506,7 +465,8 @@ def _conclude(work: Work, drawn: Drawn) -> tuple[Mapping[str, Quantity], tuple[C
             name: Quantity(value=pairs[-1][1], unit=units[name])
             for name, pairs in drawn.series.items()
         }
-        return values, (frames_judged(work.program, drawn),)
+        check = frames_judged(work.program, frames=drawn.frames, distinct=drawn.distinct)
+        return values, (check,)
     import numpy as np
 
     evidence = Evidence(
@@ -516,15 +476,4 @@ def _conclude(work: Work, drawn: Drawn) -> tuple[Mapping[str, Quantity], tuple[C
         frames=drawn.frames,
         distinct_frames=drawn.distinct,
     )
-    try:
-        return work.kernel.conclude(evidence)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        # A judge that stumbles over a result has not found it right; the result is there all the
-        # same.
-        check = Check(
-            name="judged",
-            title=Words(en="The result could be judged", zh="结果可以被检验"),
-            status="failed",
-            detail=f"{type(error).__name__}: {error}"[:300],
-        )
-        return {}, (check,)
+    return concluded(work.kernel, evidence)

@@ -2,7 +2,8 @@
 
 What a step is, its inputs and its values leave this machine, so it is used only where a person has
 said so (``--where peer`` or ``auto``), never of itself. What comes back is believed as far as its
-hashes go: every artifact's bytes are compared, and the hub has a share of the steps done twice.
+hashes go: every artifact's bytes are compared, and the hub has a share of the steps done twice. A
+kernel's step is judged once more here; what does not check out is not kept, and the hub is told.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from functools import cached_property
 
 from intentos import config
 from intentos.ending import uninterrupted
@@ -20,11 +23,14 @@ from intentos.mesh.identity import Identity
 from intentos.mesh.line import Line, read_membership, require
 from intentos.mesh.places import Places
 from intentos.mesh.visitor import errand
-from intentos.mesh.wire import Verify
+from intentos.mesh.wire import Outcome, Verify
 from intentos.plan import Step
 from intentos.protocols import StepContext
+from intentos.registry import Registry
 from intentos.run import StepResult
 from intentos.types import Estimate, Isolation, Problem, Value
+
+from .looked_over import Held, Implausible, looked_over
 
 
 class PeerExecutor:
@@ -79,18 +85,48 @@ class PeerExecutor:
         """Run the step on some node, and bring home what it left.
 
         Raises:
-            ExecutorUnavailable: no node could do it, or the mesh failed.
+            ExecutorUnavailable: no node could do it, the mesh failed, or what a node sent does not
+                check out.
         """
         async with self._connected() as line:
-            result, outcome, key = await errand(line, step, context, verify=self._verify)
-            remember(Places(config.load()), key, run=context.run, step=step.id)
+            if step.language == "kernel":
+                result, outcome = await self._judged(line, step, context)
+            else:
+                result, outcome, key = await errand(line, step, context, verify=self._verify)
+                remember(Places(config.load()), key, run=context.run, step=step.id)
         told = {
             "node": outcome.node_name,
             "owner": outcome.owner,
             "seconds": round(outcome.seconds, 2),
         }
-        note = result.note or Problem(code=f"mesh.ran_{outcome.verified}", arguments=told)
+        note = Problem(code=f"mesh.ran_{outcome.verified}", arguments=told)
+        if outcome.verified != "alone":  # what a node itself has to say hides no doubt
+            note = result.note or note
         return result.model_copy(update={"note": note})
+
+    async def _judged(
+        self, line: Line, step: Step, context: StepContext
+    ) -> tuple[StepResult, Outcome]:
+        """Have a kernel's step done, and believe what its judge believes here as well."""
+        held = Held(context.workdir / "held")
+        there = replace(context, save=held.save)
+        result, outcome, key = await errand(line, step, there, verify=self._verify)
+        places = Places(config.load())
+        try:
+            result = await looked_over(step, context, result, held, self._registry)
+        except Implausible as why:
+            remember(places, key, run=context.run, step=step.id, believed=False)
+            with suppress(ExecutorUnavailable):  # the step runs elsewhere, whatever the hub does
+                await line.ask(what="doubt", key=key)
+            told = {"node": result.node, "owner": outcome.owner, "what": str(why)}
+            raise ExecutorUnavailable("mesh.implausible", **told) from why
+        remember(places, key, run=context.run, step=step.id)
+        artifacts = await held.give(context.save)
+        return result.model_copy(update={"artifacts": artifacts}), outcome
+
+    @cached_property
+    def _registry(self) -> Registry:
+        return Registry(plugins=config.load().plugins)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Line]:

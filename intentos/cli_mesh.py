@@ -388,7 +388,7 @@ def _tell_corrections(terminal: Terminal, settings: Settings) -> None:
     from intentos.mesh import corrections
     from intentos.mesh.places import Places
 
-    for one in corrections.kept(Places(settings)):
+    for one in corrections.believed(Places(settings)):
         told = {"run": one.run, "step": one.step, "node": one.node[:12], "key": one.key}
         terminal.note(f"mesh.was_{one.what}", **told)
 

@@ -39,6 +39,7 @@ from intentos.events import (
 from intentos.gate import Gate
 from intentos.mesh.votes import agree
 from intentos.pending import waiting
+from intentos.placement import fallen_back
 from intentos.plan import ATTACHMENT, Approval, Plan, Step
 from intentos.preferences import How, remember, said
 from intentos.protocols import (
@@ -353,9 +354,7 @@ class Execution:
             except ExecutorUnavailable as error:
                 # The way there has failed; the step has not, and was approved to run here too.
                 result = await self._step_on(step, values, live, there, "here")
-                told = {"why": error.text(self._intent.language)}
-                code = "placement.fell_back" if where == "peer" else "placement.no_cluster"
-                note = result.note or Problem(code=code, arguments=told)
+                note = fallen_back(error, where, result.note, self._intent.language)
                 return result.model_copy(update={"note": note})
         return await self._step_on(step, values, live, there, where)
 

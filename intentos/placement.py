@@ -52,6 +52,18 @@ async def place(
     return found
 
 
+def fallen_back(error: IntentOSError, where: Side, note: Problem | None, language: str) -> Problem:
+    """Return what to say of a step that ran here as it could not, or was not believed, there.
+
+    ``note``: what this machine's executor has to say itself, which a failed mesh does not hide.
+    """
+    if error.code == "mesh.implausible":
+        told = {"node": str(error.arguments["node"])}
+        return Problem(code="placement.implausible", arguments=told)
+    code = "placement.fell_back" if where == "peer" else "placement.no_cluster"
+    return note or Problem(code=code, arguments={"why": error.text(language)})
+
+
 async def _weighed(step: Step, registry: Registry, estimate: Estimate) -> Placement:
     seconds = estimate.seconds
     if seconds is None:

@@ -7,6 +7,7 @@ they were given are what a step computed, and what a replay is compared by.
 from __future__ import annotations
 
 import base64
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -100,6 +101,13 @@ def picture_distance(before: RawHash, after: RawHash) -> float | None:
         for start in range(0, len(ours), SKETCH_BYTES)
     ]
     return max(frames) / SKETCH_BYTES
+
+
+def changes_in(film: RawHash) -> int:
+    """Return how often a film's marks say that a block of frames differs from the one before."""
+    marks = _decoded(film.marks)
+    blocks = [marks[start : start + MARK_BYTES] for start in range(0, len(marks), MARK_BYTES)]
+    return sum(one != other for one, other in pairwise(blocks))
 
 
 def encoded(data: bytes) -> str:

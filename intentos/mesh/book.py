@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,38 +19,11 @@ from typing import Any, NamedTuple
 from intentos.errors import StoreError
 from intentos.types import Json, canonical_json, now, sha256
 
+from .book_tables import migrate
 from .findings import Finding, keep
 from .trust import READMITTED, StandingRow
 from .wire import Correction, Entry, Outcome
 
-MIGRATIONS = (
-    """
-    CREATE TABLE members (id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL,
-        role TEXT NOT NULL, joined TEXT NOT NULL, revoked TEXT);
-    CREATE TABLE invites (hash TEXT PRIMARY KEY, owner TEXT NOT NULL, role TEXT NOT NULL,
-        until REAL NOT NULL, member TEXT, used TEXT);
-    CREATE TABLE jobs (submitter TEXT NOT NULL, key TEXT NOT NULL, node TEXT, at TEXT NOT NULL,
-        outcome TEXT NOT NULL, PRIMARY KEY (submitter, key)) WITHOUT ROWID;
-    CREATE TABLE payments (submitter TEXT NOT NULL, key TEXT NOT NULL, from_owner TEXT NOT NULL,
-        to_owner TEXT NOT NULL, node TEXT NOT NULL, seconds REAL NOT NULL,
-        PRIMARY KEY (submitter, key, node)) WITHOUT ROWID;
-    CREATE TABLE record (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, what TEXT NOT NULL,
-        body TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
-    CREATE TABLE blobs (sha256 TEXT NOT NULL, owner TEXT NOT NULL, size INTEGER NOT NULL,
-        at REAL NOT NULL, PRIMARY KEY (sha256, owner)) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE standings (node TEXT PRIMARY KEY, verified INTEGER NOT NULL,
-        doubts INTEGER NOT NULL, ejected TEXT NOT NULL, aside TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE settled_jobs (submitter TEXT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
-        at REAL NOT NULL, job TEXT NOT NULL, PRIMARY KEY (submitter, key)) WITHOUT ROWID;
-    CREATE TABLE vouchers (node TEXT NOT NULL, submitter TEXT NOT NULL, key TEXT NOT NULL,
-        PRIMARY KEY (node, submitter, key)) WITHOUT ROWID;
-    CREATE INDEX vouchers_of ON vouchers (submitter, key);
-    CREATE TABLE corrections (seq INTEGER PRIMARY KEY, submitter TEXT NOT NULL, key TEXT NOT NULL,
-        at TEXT NOT NULL, node TEXT NOT NULL, what TEXT NOT NULL, before TEXT NOT NULL)
-    """,
-)
 KEEP_JOBS_SECONDS = 24 * 3600.0
 """How long a job is kept to be done again, should who did it turn out to lie: its inputs lie at the
 hub as long."""
@@ -89,7 +63,8 @@ class Book:
             self._connection.execute("PRAGMA fullfsync = ON")
         except (sqlite3.Error, OSError) as error:
             raise StoreError("store.cannot_open", path=str(path), what=str(error)) from error
-        self._migrate()
+        with self._writing() as database:
+            migrate(database, path)
 
     def close(self) -> None:
         """Close the file."""
@@ -238,6 +213,31 @@ class Book:
         )
         return rows
 
+    def kept_job(self, submitter: str, key: str) -> tuple[str, frozenset[str]] | None:
+        """Return a settled job and who vouches for it, where it is kept to be done again."""
+        where = "WHERE submitter = ? AND key = ?"
+        rows = self._rows(f"SELECT job FROM settled_jobs {where}", submitter, key)
+        nodes = self._rows(f"SELECT node FROM vouchers {where}", submitter, key)
+        return (rows[0][0], frozenset(row[0] for row in nodes)) if rows else None
+
+    def doubted(self, submitter: str, key: str) -> bool:
+        """Return whether somebody has said that they do not believe a result."""
+        known = "SELECT 1 FROM doubts WHERE submitter = ? AND key = ?"
+        return bool(self._rows(known, submitter, key))
+
+    def doubt(self, member: Member, key: str, *, since: float, most: int) -> bool:
+        """Write that down; False: their owner has done so as often since then as they may."""
+        with self._writing() as database:
+            (count,) = database.execute(
+                "SELECT count(*) FROM doubts WHERE owner = ? AND at > ?", (member.owner, since)
+            ).fetchone()
+            if count >= most:
+                return False
+            row = (member.id, key, member.owner, time.time())
+            if database.execute("INSERT OR IGNORE INTO doubts VALUES (?, ?, ?, ?)", row).rowcount:
+                _write_down(database, [("doubted", {"submitter": member.id, "key": key})])
+        return True
+
     def corrections(self, submitter: str, since: int, most: int = 500) -> list[Correction]:
         """Return which of somebody's results turned out wrong after ``since``, in order."""
         rows = self._rows(
@@ -258,6 +258,7 @@ class Book:
                 "DELETE FROM vouchers WHERE NOT EXISTS (SELECT 1 FROM settled_jobs j WHERE "
                 "j.submitter = vouchers.submitter AND j.key = vouchers.key)"
             )
+            database.execute("DELETE FROM doubts WHERE at < ?", (before,))
 
     # ---- the record --------------------------------------------------------------------------
 
@@ -345,16 +346,6 @@ class Book:
                 code = "store.no_space" if "full" in str(error) else "store.cannot_write"
                 told = {"name": "book", "path": str(self._path), "what": str(error)}
                 raise StoreError(code, **told) from error
-
-    def _migrate(self) -> None:
-        with self._writing() as database:
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version > len(MIGRATIONS):
-                raise StoreError("store.newer", path=str(self._path), version=version)
-            for script in MIGRATIONS[version:]:
-                for statement in script.split(";"):
-                    database.execute(statement)
-            database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
 def chained(entries: Iterable[Entry], *, after: tuple[int, str] = (0, NOTHING)) -> int | None:

@@ -31,6 +31,8 @@ class Corrected(Frozen):
     what: Literal["corrected", "doubtful"]
     run: str = ""
     step: str = ""
+    believed: bool = True
+    """Whether the run kept that result; what does not check out here it never did."""
 
 
 class _Sent(Frozen):
@@ -38,11 +40,12 @@ class _Sent(Frozen):
     run: str
     step: str
     at: str
+    believed: bool = True
 
 
-def remember(places: Places, key: str, *, run: str, step: str) -> None:
-    """Write down what a job was for."""
-    sent = _Sent(key=key, run=run, step=step, at=now().isoformat())
+def remember(places: Places, key: str, *, run: str, step: str, believed: bool = True) -> None:
+    """Write down what a job was for, and whether its result was kept."""
+    sent = _Sent(key=key, run=run, step=step, at=now().isoformat(), believed=believed)
     places.folder.mkdir(parents=True, exist_ok=True)
     with places.sent.open("a", encoding="utf-8") as out:
         out.write(sent.model_dump_json() + "\n")
@@ -51,6 +54,11 @@ def remember(places: Places, key: str, *, run: str, step: str) -> None:
 def kept(places: Places) -> list[Corrected]:
     """Return what this machine was told so far, in order."""
     return [Corrected.model_validate(line) for line in _lines(places.corrections)]
+
+
+def believed(places: Places) -> list[Corrected]:
+    """Return which of that stands in a run here."""
+    return [one for one in kept(places) if one.believed]
 
 
 async def fetch(line: Line, places: Places) -> list[Corrected]:
@@ -77,6 +85,7 @@ async def fetch(line: Line, places: Places) -> list[Corrected]:
                 **correction.model_dump(),
                 run=mine.run if mine is not None else "",
                 step=mine.step if mine is not None else "",
+                believed=mine.believed if mine is not None else True,
             )
             out.write(found.model_dump_json() + "\n")
             new.append(found)

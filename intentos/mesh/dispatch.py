@@ -99,7 +99,7 @@ class Dispatcher:
         self._gauge = Gauge(
             hub=identity.id, roster=roster, accounts=accounts, blobs=blobs, put=self._put
         )
-        self._verifier = Verifier(
+        self.verifier = Verifier(
             book=book,
             roster=roster,
             trust=trust,
@@ -124,7 +124,7 @@ class Dispatcher:
         ]
         # What a hub before this one did not come to do again.
         for node in self._trust.ejected():
-            self._verifier.look_again_at(node, "", self._member)
+            self.verifier.look_again_at(node, "", self._member)
 
     async def stop(self) -> None:
         """Work no more; what is not settled stays in the queue."""
@@ -197,7 +197,7 @@ class Dispatcher:
             if not attempt.asked:
                 return  # before it was asked for, nobody may show anything
             if hashlib.sha256(data).hexdigest() != attempt.commit:
-                self._verifier.broke_word(attempt)
+                self.verifier.broke_word(attempt)
                 return
         node.running.discard(done.nonce)
         node.owing.discard(done.nonce)
@@ -210,7 +210,7 @@ class Dispatcher:
             vote = Vote(member.id, member.name, member.owner, done.result, seconds, attempt.nonce)
             found.votes.append(vote)
             self._chooser.learned(found.job.work, member.id, seconds)
-            self._verifier.heard(found, vote, others=self._another_for(found))
+            self.verifier.heard(found, vote, others=self._another_for(found))
         else:
             attempt.lost = True
             if done.outcome == "returned":  # until its next heartbeat, which may be on the way
@@ -362,18 +362,17 @@ class Dispatcher:
                 self._reveal(found)
                 return True
             owner = found.submitter.owner
-            nodes = self._roster.free(found.job, owner, without=found.asked)
+            nodes = self._roster.free(found.job, owner, without=found.asked, proven=found.doubted)
             if not nodes:
                 return False
             if found.purpose == "again":
                 nodes = [n for n in nodes if n.standing.verified >= TRUSTED] or nodes
             node = self._chosen(found, nodes)
-            without = found.asked | {node.member.owner}
-            others = self._roster.able(found.job, owner, without=without)
-            self._verifier.sample(found, node, others=others)
+            others = self._roster.able(found.job, owner, without=found.asked | {node.member.owner})
+            self.verifier.sample(found, node, others=others)
             self._waiting.handed(found)
             await self._hand(found, node)
-            canary = self._verifier.canary(found, node)
+            canary = self.verifier.canary(found, node)
             if canary is not None:
                 self._take_in(canary)
 
@@ -415,7 +414,7 @@ class Dispatcher:
             self._judge_own(found)
             return
         another = self._another_for(found)
-        if another and self._verifier.wants_more(found):
+        if another and self.verifier.wants_more(found):
             self._queue(found)
         groups = found.groups
         best = groups[0] if groups else []
@@ -448,7 +447,7 @@ class Dispatcher:
             return
         self._close(found)
         if found.votes and found.purpose == "canary":
-            self._verifier.judge_canary(found, found.votes[0])
+            self.verifier.judge_canary(found, found.votes[0])
         else:
             self._drop(found)
 
@@ -458,11 +457,12 @@ class Dispatcher:
         self._forget(found)
 
     def _another_for(self, found: Open) -> bool:
-        return self._roster.able(found.job, found.submitter.owner, without=found.asked)
+        owner, proven = found.submitter.owner, found.doubted
+        return self._roster.able(found.job, owner, without=found.asked, proven=proven)
 
     def _accept(self, found: Open, group: list[Vote], how: How) -> None:
         self._close(found)
-        self._verifier.accept(found, group, how)
+        self.verifier.accept(found, group, how)
 
     def _fail(self, found: Open, why: str) -> None:
         if found.purpose == "job":
@@ -470,7 +470,7 @@ class Dispatcher:
             return
         self._close(found)
         if found.purpose == "again":
-            self._verifier.give_up(found)
+            self.verifier.give_up(found)
         else:
             self._drop(found)
 
@@ -501,7 +501,7 @@ class Dispatcher:
         if found is not None:
             self._forget(found)
         if isinstance(finding, Ejected):
-            self._verifier.look_again_at(finding.node, finding.kind, self._member)
+            self.verifier.look_again_at(finding.node, finding.kind, self._member)
 
     def _forget(self, found: Open) -> None:
         self._open.pop(found.key, None)

@@ -14,6 +14,8 @@ from intentos.types import Json, now, sha256
 
 from .wire import Device, Outcome
 
+CORRECTING = ("corrected", "doubtful")
+"""What a review may come to that the sender must hear of."""
 COMMON = "(all)"
 """Who pays for canaries."""
 
@@ -80,7 +82,8 @@ class Reviewed(NamedTuple):
     submitter: str
     owner: str
     key: str
-    what: Literal["confirmed", "corrected", "doubtful"]
+    what: Literal["confirmed", "corrected", "doubtful", "undecided"]
+    """``undecided``: its sender did not believe it, and others could not tell."""
     node: str
     """Whose answer it was."""
     outcome: Outcome
@@ -182,7 +185,7 @@ def _review(database: sqlite3.Connection, one: Reviewed, lines: list[tuple[str, 
     )
     _pay(database, one.submitter, one.key, one.owner, one.paid)
     _vouch(database, one.submitter, one.key, right)
-    if one.what != "confirmed":
+    if one.what in CORRECTING:
         database.execute(
             "INSERT INTO corrections (submitter, key, at, node, what, before) "
             "VALUES (?, ?, ?, ?, ?, ?)",

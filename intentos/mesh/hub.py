@@ -23,12 +23,13 @@ from intentos.types import now
 
 from . import pin, room
 from .accounts import Accounts
-from .blobs import Blobs, Grant
+from .blobs import Blobs
 from .book import KEEP_JOBS_SECONDS, Book, Member
 from .choose import CHOOSERS, DEFAULT, Chooser
 from .connection import connected, shut
 from .dispatch import Dispatcher
 from .door import Door
+from .enquiries import Enquiries
 from .identity import Identity
 from .invite import Joined
 from .phone import Phones
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
 
 PORT = 7420
 """Of the door; the server has the next one."""
-UPLOAD_SECONDS = 3600.0
 LOOK_SECONDS = 0.3
 
 
@@ -170,6 +170,13 @@ class Hub:
             member=self._members.get,
         )
         await self.dispatcher.start()
+        self._enquiries = Enquiries(
+            book=self.book,
+            blobs=self.blobs,
+            roster=self.roster,
+            accounts=self.accounts,
+            dispatcher=self.dispatcher,
+        )
         self._js = self._nats.jetstream(timeout=5)
         await self._nats.subscribe("hb.*", cb=self._heartbeat)
         await self._nats.subscribe("done.*", cb=self._done)
@@ -364,7 +371,7 @@ class Hub:
                 await self._job(member, unseal(Job, message.data, member.id), message.data)
             else:
                 request = unseal(Request, message.data, member.id)
-                answer = await asyncio.to_thread(self._answer, member, request)
+                answer = await asyncio.to_thread(self._enquiries.answer, member, request)
                 await self.dispatcher.settler.tell(member.id, request.reply, answer)
         except BadMessage:
             return  # nobody can be told: where the answer goes stood in what cannot be read
@@ -408,49 +415,6 @@ class Hub:
             if self.book.blob(blob.sha256, member.owner) != blob.size:
                 return "input"
         return ""
-
-    def _answer(self, member: Member, request: Request) -> Answer:
-        head = self.dispatcher.settler.head
-        answer = Answer(id=request.id, status="ok", head=head)
-        match request.what:
-            case "upload":
-                grant = Grant(
-                    do="put",
-                    by=member.id,
-                    owner=member.owner,
-                    until=time.time() + UPLOAD_SECONDS,
-                    bytes=request.bytes,
-                )
-                return answer.model_copy(update={"grant": self.blobs.grant(grant)})
-            case "download":
-                blob = request.blob
-                if blob is None or self.book.blob(blob.sha256, member.owner) is None:
-                    return answer.model_copy(update={"status": "unknown"})
-                until = time.time() + UPLOAD_SECONDS
-                grant = Grant(
-                    do="get", by=member.id, owner=member.owner, until=until, sha256=blob.sha256
-                )
-                return answer.model_copy(update={"grant": self.blobs.grant(grant)})
-            case "result":
-                outcome = self.book.outcome(member.id, request.key or "")
-                if outcome is None:
-                    return answer.model_copy(update={"status": "unknown"})
-                return answer.model_copy(update={"status": "settled", "outcome": outcome})
-            case "cancel":
-                known = self.dispatcher.cancel_soon(member.id, request.key or "")
-                return answer.model_copy(update={"status": "ok" if known else "unknown"})
-            case "peers":
-                points = self.accounts.statement() if self.accounts.on else None
-                peers = self.roster.peers()
-                return answer.model_copy(update={"peers": peers, "points": points})
-            case "points":
-                return answer.model_copy(update={"points": self.accounts.statement()})
-            case "corrections":
-                found = tuple(self.book.corrections(member.id, request.since))
-                return answer.model_copy(update={"corrections": found})
-            case "audit":
-                entries = tuple(self.book.entries(request.since))
-                return answer.model_copy(update={"entries": entries})
 
 
 def _free(host: str, port: int) -> None:

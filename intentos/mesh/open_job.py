@@ -65,6 +65,8 @@ class Open:
     """Of ``again``: how that was settled."""
     accused: str = ""
     """Of ``again``: the node whose answer to a canary was another one."""
+    doubted: bool = False
+    """Of ``again``: whether its sender wants it; only proven nodes then decide."""
     sampled: bool = False
     """Whether it is to be repeated: where no other owner can, its sender does."""
     checkable: bool = False

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from .book import Member
-from .trust import Standing, Trust
+from .trust import TRUSTED, Standing, Trust
 from .wire import Heartbeat, Job, Offer, Peer
 
 SILENCE = 1.5
@@ -95,29 +95,43 @@ class Roster:
         """Return all that were ever heard, as they joined."""
         return list(self._nodes.values())
 
-    def free(self, job: Job, owner: str, *, without: frozenset[str] = frozenset()) -> list[Node]:
+    def free(
+        self,
+        job: Job,
+        owner: str,
+        *,
+        without: frozenset[str] = frozenset(),
+        proven: bool = False,
+    ) -> list[Node]:
         """Return who can do a job now, those who lend as much memory as it may take if any do.
 
-        ``without``: owners or ids that are not asked.
+        ``without``: owners or ids that are not asked; ``proven``: only who was often right.
         """
-        free = [
-            node
-            for node in self._nodes.values()
-            if node.free_for(job, owner)
-            and node.member.id not in without
-            and node.member.owner not in without
-        ]
+        free = [n for n in self._but(without, proven=proven) if n.free_for(job, owner)]
         return [
             n for n in free if n.offer and n.offer.memory_bytes >= job.limits.memory_bytes
         ] or free
 
-    def able(self, job: Job, owner: str, *, without: frozenset[str] = frozenset()) -> bool:
+    def able(
+        self,
+        job: Job,
+        owner: str,
+        *,
+        without: frozenset[str] = frozenset(),
+        proven: bool = False,
+    ) -> bool:
         """Return whether anybody who is there could do a job sooner or later."""
-        return any(
-            node.there and node.could(job, owner)
-            for node in self._nodes.values()
-            if node.member.id not in without and node.member.owner not in without
-        )
+        others = self._but(without, proven=proven)
+        return any(node.there and node.could(job, owner) for node in others)
+
+    def _but(self, without: frozenset[str], *, proven: bool) -> list[Node]:
+        return [
+            node
+            for node in self.every()  # a copy: other threads ask as well
+            if node.member.id not in without
+            and node.member.owner not in without
+            and (not proven or node.standing.verified >= TRUSTED)
+        ]
 
     def peers(self) -> tuple[Peer, ...]:
         """Return the nodes as members are told of them."""

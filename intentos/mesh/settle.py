@@ -14,7 +14,7 @@ from intentos.errors import StoreError
 
 from .accounts import Accounts
 from .book import Book
-from .findings import Finding, Reviewed, Settlement
+from .findings import CORRECTING, Finding, Reviewed, Settlement
 from .identity import Identity
 from .job_queue import JobQueue
 from .open_job import Open
@@ -87,7 +87,7 @@ class Settler:
                     self.settled += 1
                     answer = settled(finding.key, finding.outcome, self.head)
                     await self.tell(finding.submitter, reply, answer)
-                elif isinstance(finding, Reviewed) and finding.what != "confirmed":
+                elif isinstance(finding, Reviewed) and finding.what in CORRECTING:
                     answer = Answer(
                         id=finding.key,
                         status="corrected",

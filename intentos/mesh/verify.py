@@ -180,6 +180,9 @@ class Verifier:
         assert before is not None
         assert found.about is not None
         same = before.result is not None and agree(before.result, right.result)
+        if found.doubted and not (same and len(group) > 1) and not _differ(before, group):
+            self._undecided(found)  # nobody looked, or both may be right on their devices
+            return
         outcome = before if same else _outcome(found, right, how)
         if same and len(group) + (before.node not in {v.node for v in group}) > 1:
             outcome = before.model_copy(update={"verified": "agreed"})
@@ -207,7 +210,8 @@ class Verifier:
             if vote in group or self._trust.of(vote.node).ejected:
                 continue
             if not any(comparable(vote.result, one.result) for one in group):
-                self._differs(vote.node, found.job.work)
+                if not found.doubted:  # nobody is set aside by complaints
+                    self._differs(vote.node, found.job.work)
             elif len(group) >= CONVICTING:
                 self.eject(vote.node, "wrong")
             elif len(group) > 1 and self._trust.doubted(vote.node):
@@ -221,6 +225,9 @@ class Verifier:
         """Tell of a settled job that nobody can look at again."""
         assert found.before is not None
         assert found.about is not None
+        if found.doubted:
+            self._undecided(found)
+            return
         if found.accused:
             self._trust.of(found.accused).accused = False
             if self._trust.doubted(found.accused):
@@ -233,6 +240,45 @@ class Verifier:
                 owner=found.submitter.owner,
                 key=found.about[1],
                 what=what,
+                node=found.before.node or "",
+                outcome=found.before,
+            ),
+        )
+
+    # ---- complaints ---------------------------------------------------------------------------
+
+    def doubted(
+        self, submitter: Member, job: Job, before: Outcome, vouched: frozenset[str]
+    ) -> Open:
+        """Return a settled job to be done again, as its sender does not believe what came of it.
+
+        ``vouched``: the nodes that the outcome rests on; neither they nor the sender decide.
+        """
+        assert before.node is not None
+        assert before.result is not None
+        again = self._look_again(submitter, job, job.key, before, 2)
+        again.doubted = True
+        owners = [known.member.owner for id in vouched if (known := self._roster.get(id))]
+        again.without = {before.node, before.owner, submitter.owner, *vouched, *owners}
+        seconds = before.seconds
+        again.votes = [Vote(before.node, before.node_name, before.owner, before.result, seconds)]
+        return again
+
+    def take_up(self, again: Open) -> None:
+        """Have it done; to be called in the hub's event loop."""
+        self._again(again)
+
+    def _undecided(self, found: Open) -> None:
+        """Leave a settled job as it was: others could not tell."""
+        assert found.before is not None
+        assert found.about is not None
+        self._put(
+            found,
+            Reviewed(
+                submitter=found.submitter.id,
+                owner=found.submitter.owner,
+                key=found.about[1],
+                what="undecided",
                 node=found.before.node or "",
                 outcome=found.before,
             ),
@@ -278,6 +324,16 @@ class Verifier:
             about=(submitter.id, key),
             before=before,
         )
+
+
+def _differ(before: Outcome, group: Sequence[Vote]) -> bool:
+    """Return whether an answer and those of a group cannot both be right."""
+    right = group[0].result
+    return (
+        before.result is not None
+        and not agree(before.result, right)
+        and any(comparable(before.result, vote.result) for vote in group)
+    )
 
 
 def _outcome(found: Open, vote: Vote, how: How) -> Outcome:

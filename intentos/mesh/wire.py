@@ -249,10 +249,10 @@ class Request(Wire):
     id: Key
     reply: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     what: Literal[
-        "upload", "result", "cancel", "peers", "audit", "download", "corrections", "points"
+        "upload", "result", "cancel", "peers", "audit", "download", "corrections", "points", "doubt"
     ]
     key: Key | None = None
-    """Of ``result``, ``cancel`` and ``download``."""
+    """Of ``result``, ``cancel``, ``download`` and ``doubt``: a result that is not believed."""
     blob: Blob | None = None
     since: int = Field(0, ge=0)
     """Of ``audit`` and ``corrections``."""

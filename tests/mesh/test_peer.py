@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,23 +12,22 @@ from intentos import placement
 from intentos.config import Settings
 from intentos.conversation import Conversation, Options, make_intent
 from intentos.errors import ExecutorUnavailable
-from intentos.events import Event, RunFinished, StepFinished, StepStarted
+from intentos.events import RunFinished, StepFinished, StepStarted
 from intentos.executors.peer import PeerExecutor
 from intentos.mesh.line import Line
 from intentos.mesh.places import Places
 from intentos.parameters import Parameter
-from intentos.placement import Where, place
-from intentos.plan import Plan, Step
+from intentos.placement import place
+from intentos.plan import Step
 from intentos.policy import choose_executor
 from intentos.protocols import StepContext
-from intentos.registry import OWN_DISTRIBUTION
 from intentos.run import RunStatus, StepResult
-from intentos.runtime import Runtime
 from intentos.store import Store
 from intentos.sweep import read_sweep, run_sweep, table
-from intentos.types import Estimate, Intent, Quantity, Words
+from intentos.types import Estimate, Quantity, Words
 from tests.parts import HandRegistry, Reply, plan_of
 
+from .runs import OwnRegistry, ran
 from .village import Village, WalledExecutor
 
 
@@ -40,52 +37,9 @@ class WordsPeer(PeerExecutor):
     languages = frozenset({"words"})
 
 
-class OwnRegistry(HandRegistry):
-    """Holds parts as if they had come with IntentOS."""
-
-    def names(self, kind: str) -> dict[str, str]:
-        """Return the executors' names."""
-        return dict.fromkeys(self._executors, OWN_DISTRIBUTION)
-
-
 @pytest.fixture
 def registry() -> OwnRegistry:
     return OwnRegistry(WalledExecutor(), WordsPeer(verify="none"))
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    made = Store(settings)
-    yield made
-    made.close()
-
-
-async def ran(
-    settings: Settings,
-    store: Store,
-    registry: HandRegistry,
-    plan: Plan,
-    where: Where,
-    approver: Reply | None = None,
-) -> list[Event]:
-    runtime = Runtime(
-        settings=settings, store=store, registry=registry, approver=approver or Reply("approve")
-    )
-    intent = Intent(text="test", language="en")
-    try:
-        return [event async for event in runtime.run(intent, plan=plan, where=where)]
-    finally:
-        await runtime.close()
-
-
-@pytest.fixture
-async def joined(village: Village, home: Path) -> Village:
-    """Give a village in which this machine is a member, and bo lends."""
-    ann = await village.join("ann")
-    (home / "mesh").mkdir(parents=True)
-    for path in (ann.places.key, ann.places.membership):
-        (home / "mesh" / path.name).write_bytes(path.read_bytes())
-    return village
 
 
 async def test_a_step_runs_on_a_neighbours_machine_and_its_files_come_home(
