@@ -24,6 +24,7 @@ from intentos.run import Run
 from intentos.spending import Spending
 from intentos.store import Store
 from intentos.terminal import Terminal
+from intentos.turned_out import turned_out
 
 recipes_app = typer.Typer(help="The library of recipes.", rich_markup_mode=None)
 models_app = typer.Typer(help="Models for language and speech.", rich_markup_mode=None)
@@ -87,6 +88,7 @@ def show(
     paths = results_folder(found, look.settings, store)
     gone = lost(found, store)
     store.close()
+    since = turned_out(look.settings, found)
     if json_:
         document = report(
             found,
@@ -96,13 +98,16 @@ def show(
             language=found.intent.language,
         )
         away = [{"name": a.name, "sha256": a.id, "why": why} for a, why in gone]
-        _print_json({**document, "lost": away})
+        wrong = [{"what": one.code.rpartition("_")[2], **one.arguments} for one in since]
+        _print_json({**document, "lost": away, "turned_out": wrong})
         return
     look.out.print(Text(found.intent.text, style="bold"))
     if found.plan is not None:
         bare = found.approval is not None and found.approval.bare != ()
         look.out.print(look.terminal.card(found.plan, found.values, whole_code=True, bare=bare))
     look.terminal.result(found, paths, _timings(found))
+    for problem in since:
+        look.terminal.error(problem.text(look.terminal.language))
     for why in sorted({why for _, why in gone}):
         names = ", ".join(artifact.name for artifact, w in gone if w == why)
         look.terminal.note(f"lost.{why}", names=names, run=found.id[-8:])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 
 from intentos.run import Run, RunStatus
+from intentos.turned_out import turned_out
 from intentos.types import Artifact
 
 from .after_run import after_run
@@ -40,6 +41,8 @@ def result_card(page: Page, turn: Turn, conversation: Conversation) -> None:
             ui.label(page.say("card.done")).classes("answer").mark("answer")
         numbers(page, run.quantities, run.plan)
         _removed(page, run)
+        for problem in turned_out(page.desk.settings, run):
+            ui.label(problem.text(page.language)).classes("error").mark("turned-out")
         if run.badge is not None:
             badge_chip(page, run)
         what_ran(page, run, open_log=run.status is RunStatus.FAILED)

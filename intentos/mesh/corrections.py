@@ -10,14 +10,16 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
 from intentos.types import Frozen, now
 
-from .line import Line
 from .places import Places
+
+if TYPE_CHECKING:
+    from .line import Line
 
 
 class Corrected(Frozen):

@@ -69,6 +69,7 @@ def record(
     parent: str | None = None,
     models: tuple[ModelUse, ...] = (),
     tried: bool = False,
+    node: str = "here",
     text: str = "the mean of three numbers",
 ) -> Run:
     """Put a run into the store and return it; ``removed``: names of files that were cleaned away
@@ -99,7 +100,7 @@ def record(
             StepFinished(
                 run_id=run,
                 result=StepResult(
-                    step_id="work", executor="sandbox", device="CPython 3.11",
+                    step_id="work", executor="sandbox", node=node, device="CPython 3.11",
                     status=StepStatus.FAILED if failed else StepStatus.OK,
                     stdout=stdout, stderr=stderr, truncated=truncated,
                     values=dict(numbers or {}), artifacts=tuple(saved), error=error,

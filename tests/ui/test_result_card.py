@@ -11,9 +11,11 @@ from nicegui.testing.user_interaction import UserInteraction
 
 from intentos.model_use import ModelUse
 from intentos.run import RunStatus
+from intentos.turned_out import turned_out
 from intentos.types import Check, Problem, Quantity, Words
 from intentos.ui.desk import Desk
 from intentos.ui.numbers import shown
+from tests.test_turned_out import tell
 
 from .records import TALK, plan_of, png, record
 
@@ -216,3 +218,15 @@ async def test_a_real_run_is_run_again_kept_exported_and_shared(user: User, desk
         await asyncio.sleep(0.1)
     again = desk.turns(TALK)[-1].run
     assert (again.parent_run, again.values) == (run_id, desk.turn(run_id).run.values)
+
+
+async def test_a_neighbours_result_that_turned_out_wrong_is_told_on_its_card(
+    user: User, desk: Desk
+) -> None:
+    run = record(desk.store, plan=plan_of(), node="bo", answer="The mean is 3.5 m.")
+    tell(desk.settings, run)
+    await user.open(f"/c/{TALK}")
+    await user.should_see("The mean is 3.5 m.")
+    (told,) = turned_out(desk.settings, run)
+    assert text_of(only(user, "result")).count(told.text("en")) == 1
+    assert "bo" in told.text("en")
