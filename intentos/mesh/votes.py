@@ -1,7 +1,8 @@
 """Whether two nodes that did the same step say the same.
 
 Whole numbers, texts and bytes must be equal. Numbers with fractions, arrays and films may be off as
-far as the step's own tolerance goes: other devices add in another order.
+far as the step's own tolerance goes: other devices add in another order. Each says that tolerance
+with its answer; the narrower one counts, so that nobody gets a lie through by saying a wide one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def agree(one: StepResult, other: StepResult) -> bool:
     """Return whether two results of one step tell the same."""
     if one.status != other.status or one.values.keys() != other.values.keys():
         return False
-    tolerance = one.tolerance or other.tolerance or ROUNDING
+    tolerance = _narrower(one.tolerance or ROUNDING, other.tolerance or ROUNDING)
     for name, quantity in one.values.items():
         if quantity.unit != other.values[name].unit:
             return False
@@ -29,8 +30,14 @@ def agree(one: StepResult, other: StepResult) -> bool:
     left, right = _left(one), _left(other)
     if left.keys() != right.keys():
         return False
-    exact = one.tolerance is None and other.tolerance is None
+    exact = one.tolerance is None or other.tolerance is None
     return all(_alike(left[name], right[name], exact) for name in left)
+
+
+def _narrower(one: Tolerance, other: Tolerance) -> Tolerance:
+    return Tolerance(
+        relative=min(one.relative, other.relative), absolute=min(one.absolute, other.absolute)
+    )
 
 
 def _left(result: StepResult) -> dict[str, RawHash | str]:
