@@ -487,6 +487,7 @@ def main(called_at: float) -> None:
         cli_listen,
         cli_look,
         cli_mesh,
+        cli_peers,
         cli_preferences,
         cli_replay,
         cli_window,
@@ -506,6 +507,7 @@ def main(called_at: float) -> None:
     cli_approvals.register(app)
     cli_listen.register(app)
     cli_mesh.register(app)
+    cli_peers.register(app)
     warnings.showwarning = _show_warning
     try:
         app()

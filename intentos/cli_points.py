@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
 
 from intentos import cli
+from intentos.cli_line import Json, call, on_line
 from intentos.errors import UsageError
 from intentos.terminal import Terminal
 
@@ -41,10 +42,9 @@ def prices(given: list[str]) -> dict[str, float]:
 
 
 def points(
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    json_: Json = False,
 ) -> None:
     """Recompute from the hub's record who lent what: exit 1 where the hub says something else."""
-    from intentos.cli_mesh import call, on_line
 
     terminal, settings = call(json_)
 

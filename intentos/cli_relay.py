@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
 
 from intentos import cli
+from intentos.cli_line import Json, call, on_line
 from intentos.config import Settings
 from intentos.errors import UsageError
 from intentos.terminal import Terminal
@@ -70,10 +71,9 @@ def tell(terminal: Terminal, host: str, offer: Offer) -> None:
 
 
 def relayed(
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    json_: Json = False,
 ) -> None:
     """Tell whose work from other hubs this machine's mesh has done, by the hub's record."""
-    from intentos.cli_mesh import call, on_line
 
     terminal, settings = call(json_)
 
