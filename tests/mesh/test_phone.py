@@ -19,7 +19,10 @@ import pytest
 from PIL import Image
 
 from intentos.bindings import fold_seed
+from intentos.config import Settings
 from intentos.errors import ExecutorError
+from intentos.events import RunFinished, StepFinished
+from intentos.executors.peer import PeerExecutor
 from intentos.gpu_kernels.kernel import KernelBase
 from intentos.mesh import pin
 from intentos.mesh.identity import Identity
@@ -30,9 +33,13 @@ from intentos.mesh.visitor import outcome_of
 from intentos.mesh.wire import Job, Outcome
 from intentos.plan import Step
 from intentos.registry import Registry
+from intentos.run import RunStatus
+from intentos.store import Store
 from intentos.types import DEFAULT_SEED, Limits, new_id
 from tests.chromium import FLAGS, find_chromium
+from tests.parts import plan_of
 
+from .runs import OwnRegistry, ran
 from .village import Village, until
 
 if TYPE_CHECKING:
@@ -79,7 +86,7 @@ async def phone(browser: Browser, **options: Any) -> Page:
     return await context.new_page()
 
 
-async def joined(page: Page, village: Village, owner: str = "ann") -> str:
+async def let_in(page: Page, village: Village, owner: str = "ann") -> str:
     """Join by an invite's link, and return the phone's id."""
     before = {member.id for member in village.hub.book.members()}
     await page.goto(str(village.link(owner, "node")))
@@ -136,7 +143,7 @@ async def test_a_phone_joins_by_the_link_and_computes_what_the_twin_computes(
     person = await village.join("bo")
     async with browser() as made, person.line() as line:
         page = await phone(made)
-        id = await joined(page, village)
+        id = await let_in(page, village)
         member = next(m for m in village.hub.book.members() if m.id == id)
         assert (member.owner, member.role) == ("ann", "node")
 
@@ -172,6 +179,27 @@ async def test_a_phone_joins_by_the_link_and_computes_what_the_twin_computes(
         again = await phone(made)  # the invite was that phone's
         await again.goto(page.url)
         await so(again, "document.getElementById('trouble').textContent !== ''")
+
+
+async def test_what_a_phone_computed_is_judged_once_more_and_believed_at_home(
+    joined: Village, settings: Settings, store: Store
+) -> None:
+    arguments = {"rule": "life", "columns": 64, "frames": 3, **SMALL}
+    code_hash = Registry(plugins=False).kernel("automaton").code_hash
+    step = Step(
+        id="k", language="kernel", code="automaton", arguments=arguments, code_hash=code_hash
+    )
+    async with browser() as made:
+        page = await phone(made)
+        await let_in(page, joined)
+        registry = OwnRegistry(PeerExecutor())
+        events = await ran(settings, store, registry, plan_of(steps=(step,)), "peer")
+    (finished,) = [event for event in events if isinstance(event, RunFinished)]
+    assert finished.status is RunStatus.COMPLETED, finished.error
+    (result,) = [event.result for event in events if isinstance(event, StepFinished)]
+    assert result.note is not None
+    assert result.note.code.startswith("mesh.ran_"), result.note
+    assert {"film.mp4", "series.csv"} <= {artifact.name for artifact in result.artifacts}
 
 
 @asynccontextmanager
@@ -234,7 +262,7 @@ async def test_a_phone_hands_back_at_once_what_its_owner_or_battery_forbids(
     async with browser() as made, person.line() as line:
         page = await phone(made)
         await page.add_init_script(BATTERY)
-        id = await joined(page, village)
+        id = await let_in(page, village)
         long = {"rule": "life", "columns": 64, "frames": 4000, **SMALL}
         work = asyncio.create_task(outcome_of(line, kernel_job(line, kernels, "automaton", long)))
 
