@@ -15,8 +15,9 @@ from intentos.types import Value, Words
 from . import numbers
 from .evidence import COPULA, Spans, occurrences, words_of
 from .fitting import unit_of
+from .giving import give_rest
 from .law import FIND, open_knob
-from .linking import give_rest, link
+from .linking import link
 from .links import Links
 from .mention import Mention
 from .units import named, read_unit
@@ -39,6 +40,7 @@ _MANNERS: tuple[tuple[str, str], ...] = (
     (r"\bhow (?:fast|quick|quickly)\b|\b(?:what|which) (?:\w+ )?speed\b|多快|什么速度", "speed"),
     (r"\bhow (?:far|high|tall|deep|wide|thick|broad|close|near|big a (?:gap|distance))\b"
      r"|\bhow long (?:a|an|is the|must the|should the|does the \w+ have to be)\b"
+     r"|\bhow long (?:is|must|should) it(?: be)?(?=\s*(?:[?.,!]|$|in (?:cm|mm|m|met|in|f)))"
      r"|多(?:远|高|深|长(?!时|的时)|宽|厚|粗|近)|几层楼高", "length"),
     (r"\bhow (?:long|soon)\b|\bhow much (?:time|longer)\b|\bwhen\b|\bby what time\b"
      r"|多久|多长时间|什么时候|啥时候|几点|何时", "time"),
@@ -114,6 +116,7 @@ def link_asked(
         except ValueOutOfRange as error:
             failure = failure or error
             continue
+        _in_thousands(rest, constants, links)
         unsaid = [p for p in rest if p.name not in links.values and p.name not in constants]
         give_rest(links, unsaid)
         unsaid = [p for p in unsaid if p.name not in links.values]
@@ -128,6 +131,25 @@ def link_asked(
         assert failure is not None
         raise failure
     return min(readings, key=lambda reading: reading[0])[1]
+
+
+def _in_thousands(
+    parameters: Sequence[Parameter], constants: Collection[str], links: Links
+) -> None:
+    """Read "specific heat 4186" in joules where the plan counts it in kilojoules: a constant is
+    known well enough to tell."""
+    for p in parameters:
+        mention = links.taken.get(p.name)
+        if p.name not in constants or mention is None or mention.unit is not None or not p.unit:
+            continue
+        said, usual = float(links.values[p.name]), float(p.default)
+        for factor in (1000.0, 0.001):
+            if usual and abs(said / usual / factor - 1) < _NEARLY:
+                links.values[p.name] = p.accept(float(f"{said / factor:.12g}"))
+
+
+_NEARLY = 0.3
+"""How far a constant that was said in thousandths may be from the usual one."""
 
 
 def _claimed(links: Links, spans: Spans, name: str) -> bool:

@@ -153,6 +153,11 @@ def amounts(plain: str) -> list[Amount] | None:
 
 def _measure(amount: Amount, unit: Unit) -> bool:
     """Enter a unit; False where amounts of it cannot be multiplied."""
+    if unit.dimension == "consumption":  # litres of each 100 km
+        amount.scale *= 1e-8 * unit.scale
+        amount.powers["volume"] += 1
+        amount.powers["length"] -= 1
+        return True
     if unit.dimension not in _EVERYDAY:
         return False
     amount.scale *= unit.scale

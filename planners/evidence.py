@@ -11,7 +11,7 @@ from intentos.parameters import Parameter
 from .fitting import accepted, accepts, other_rate, own_words, unit_of, value_for, wide
 from .mention import RATE, Mention
 from .shares import PROBABLE
-from .units import named
+from .units import named, read_unit
 from .words import stem
 
 __all__ = [
@@ -129,6 +129,8 @@ def evidence(
     """
     if value_for(mention, parameter) is None:
         return 0.0
+    if by_a_unit(text, mention, parameter):
+        return 0.0
     near, sure = nearness(text, mention, spans.get(parameter.name, ()), others)
     symbol = _by_symbol(text, mention, parameter)
     fits = accepts(mention, parameter)
@@ -145,7 +147,7 @@ def evidence(
         near = max(near, 2.5)
     if _counts_things(text, mention) and parameter.kind == "number" and unit_of(parameter):
         near -= 2.5  # "two porters" are no two newtons
-    strength = max(near, symbol, money)
+    strength = max(near, symbol, money) - mention.weak  # "8 slices, how big is one slice"
     unit = 0.0
     if mention.unit is not None and not mention.weak:
         unit = _by_unit(mention, parameter)
@@ -162,6 +164,32 @@ def evidence(
             return 0.0
         strength = min(strength - 0.4, NEEDED + 0.1 * (strength - 2.9))
     return strength
+
+
+_A_UNIT = re.compile(r"\s*(?:[a-z]+\s+)?(?:\b(?:an?|per|each|every)\s+|/\s*)", re.IGNORECASE)
+_WORDS_BETWEEN = 5
+
+
+def by_a_unit(text: str, mention: Mention, parameter: Parameter) -> bool:
+    """Return whether a bare number is said of each unit of what the parameter measures: "1.79 a
+    litre" is no volume, nor the 128 of 每平方米用128块 an area."""
+    wanted = named(unit_of(parameter)) if unit_of(parameter) else None
+    if mention.unit is not None or mention.kind != "number" or wanted is None:
+        return False
+    if wanted.dimension in (*_TIMES, "percent"):
+        return False
+    if (match := _A_UNIT.match(text, mention.end)) is not None:
+        unit, _ = read_unit(text, match.end(), match.end())
+        if unit is not None and unit.dimension == wanted.dimension:
+            return True
+    at = text.rfind("每", max(0, mention.start - 10), mention.start)
+    if at < 0:
+        return False
+    at += 2 if text.startswith("一", at + 1) else 1
+    unit, end = read_unit(text, at, at)
+    if unit is None or not at < end <= mention.start or mention.start - end > _WORDS_BETWEEN:
+        return False
+    return unit.dimension == wanted.dimension and not _STOP.search(text[end : mention.start])
 
 
 _THING = re.compile(r"\s+[A-Za-z]{3,}")
@@ -255,6 +283,8 @@ def nearness(
 
 _ASKED = re.compile(r"\bhow\s+$|多$", re.IGNORECASE)
 """What makes a question of a word: "how warm", 多长."""
+_AFTER = re.compile(r"(?:之后|以后|以外|之外)")
+"""What follows a word that is over, and speaks of no number behind it: 首付之后还差80万."""
 _Tokens = list[tuple[str, int, int]]
 
 
@@ -328,6 +358,7 @@ def words_of(text: str, parameters: Sequence[Parameter]) -> dict[str, list[Span]
             for a, b, generic, leading in spans
             if not (name in times and any(x <= a and b <= y for x, y in rates))
             and not _ASKED.search(text[:a])
+            and not (b - a > 1 and name not in times and _AFTER.match(text, b))
             and not any(x <= a and b <= y and y - x > b - a for x, y in terms)
             and not any(
                 x <= a and b <= y and y - x > b - a and other != name for x, y, other in longer

@@ -41,7 +41,7 @@ def inherited(text: str, mentions: Sequence[Mention]) -> list[Mention]:
 
 
 _SAME = re.compile(r"\b(?:at|doing|driving|drive|drove|costs?)\s+$|(?:每小时|时速|开|跑|按|以)$")
-_ENDS_HERE = re.compile(r"\s*(?:[.,;:?!，。；？！、)]|$|and\b|then\b|but\b|for\b)")
+ENDS_HERE = re.compile(r"\s*(?:[.,;:?!，。；？！、)]|$|and\b|then\b|but\b|for\b)")
 
 
 def _as_before(text: str, mentions: list[Mention]) -> list[Mention]:
@@ -55,7 +55,7 @@ def _as_before(text: str, mentions: list[Mention]) -> list[Mention]:
         plain = mention.kind == "number" and not mention.weak and not mention.share
         if word and plain and mention.unit is not None and mention.unit.dimension != "clock":
             led[word] = mention.unit
-        elif word in led and plain and mention.unit is None and _ENDS_HERE.match(text, mention.end):
+        elif word in led and plain and mention.unit is None and ENDS_HERE.match(text, mention.end):
             mention = replace(mention, unit=led[word])
         found.append(mention)
     return found
@@ -180,66 +180,6 @@ _GOES_ON = (
     r"[^\d,，。;；?？]{0,12}"
 )
 ROW = re.compile(rf"(?:\d+{_OPERATION})+\d+{_GOES_ON}(?P<last>\d+)", re.IGNORECASE)
-
-
-_BY = re.compile(r"\s*(?:by|[x×*]|乘以?)\s*", re.IGNORECASE)
-_SIDES = (
-    ("length", "long", "long_side"),
-    ("width", "wide", "breadth", "short_side"),
-    ("height", "depth", "thickness", "thick", "deep"),
-)
-
-
-def dimensions(
-    text: str, mentions: list[Mention], parameters: Sequence[Parameter], links: Links
-) -> list[Mention]:
-    """Link "1.8 m by 90 cm" and 5米乘4米 to length and width, and a third to the height; return the
-    rest."""
-    free = {
-        p.name: p
-        for p in parameters
-        if p.kind in ("number", "integer") and p.name not in links.values and _is_length(p)
-    }
-    sides = [next((free[n] for n in names if n in free), None) for names in _SIDES]
-    said = [m for m in mentions if m.kind == "number"]
-    rows: list[list[Mention]] = []
-    for one, other in itertools.pairwise(said):
-        if _BY.fullmatch(text[one.end : other.start]) and _of_length(one) and _of_length(other):
-            if rows and rows[-1][-1] is one:
-                rows[-1].append(other)
-            else:
-                rows.append([one, other])
-    if len(rows) == 2 and {"tile_length", "tile_width"} <= free.keys():
-        rows.sort(key=_greatest)  # the stone is smaller than the floor
-        wanted_by: tuple[list[Parameter | None], ...] = (
-            sides,
-            [free["tile_length"], free["tile_width"]],
-        )
-    else:
-        rows, wanted_by = rows[:1], (sides,)
-    given: list[Mention] = []
-    for row, wanted in zip(rows[::-1], wanted_by, strict=False):
-        places = [place for place in wanted[: len(row)] if place is not None]
-        if not 2 <= len(row) == len(places) or not all(map(accepts, row, places)):
-            continue
-        for place, mention in zip(places, row, strict=True):
-            links.give(place, mention)
-            links.told.add(place.name)
-        given += row
-    return [m for m in mentions if m not in given]
-
-
-def _greatest(row: Sequence[Mention]) -> float:
-    return max(m.number * (m.unit.scale if m.unit is not None else 1.0) for m in row)
-
-
-def _of_length(mention: Mention) -> bool:
-    return mention.unit is not None and mention.unit.dimension == "length"
-
-
-def _is_length(parameter: Parameter) -> bool:
-    unit = named(unit_of(parameter)) if unit_of(parameter) else None
-    return unit is not None and unit.dimension == "length"
 
 
 def progressions(
@@ -410,7 +350,7 @@ def gravity(text: str, parameters: Sequence[Parameter], links: Links) -> None:
             links.told.add(places[0].name)
 
 
-_ENDS = (
+ENDS = (
     ("low", "high"), ("lower", "upper"), ("start", "end"), ("left", "right"), ("from", "to"),
     ("minimum", "maximum"), ("min", "max"), ("old", "new"), ("before", "after"),
     ("first", "last"), ("begin", "end"), ("start", "stop"), ("start", "left"), ("start", "later"),
@@ -428,7 +368,7 @@ def ranges(
     names = {p.name: p for p in parameters if p.kind in ("number", "integer")}
     ends = [
         (names[beginning], names[name])
-        for a, b in _ENDS
+        for a, b in ENDS
         for name in names
         if b in name.split("_") and (beginning := name.replace(b, a)) in names
     ]

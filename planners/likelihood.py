@@ -85,6 +85,12 @@ class Clues(NamedTuple):
     silent: float
     """1 of a law to which no number was given: a law is asked with numbers."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether every number said has its place, none by a guess, and none is missing."""
+        over = self.left or self.guessed or self.outside or self.unsaid or not self.tells
+        return self.placed > 0 and not over
+
 
 class Doubts(NamedTuple):
     """What speaks for none of them."""

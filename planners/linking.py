@@ -5,20 +5,20 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from intentos.parameters import Parameter
 
 from . import numbers, shares
 from .assignment import by_order, contested, counterparts, greater, search
 from .choices import named_choices, numbered_choices, set_choices, spoken_choice
+from .each import of_each
 from .evidence import COPULA, NEEDED, Spans, evidence, occurrences, words_of
 from .fitting import accepted, accepts, unit_of, value_for
+from .giving import worth_a_guess
 from .idioms import (
     AND,
     all_of_them,
     calls,
-    dimensions,
     gravity,
     hours_between,
     inherited,
@@ -40,10 +40,12 @@ from .mention import Mention
 from .multiples import by_so_many, multiplied
 from .percents import rates_of_change
 from .radii import halved_or_doubled
+from .repeats import frequencies, led_alike
 from .said import Said
+from .sides import dimensions
 from .succession import count_steps
 from .today import today
-from .units import Unit, named
+from .units import Unit
 from .written import blank_formulas, half_given, quoted_text
 
 __all__ = [
@@ -85,7 +87,8 @@ def link(
         mentions = rates_of_change(plain, mentions, parameters)
     mentions = [m for m in mentions if m.kind != "factor" or context]
     mentions = referred(plain, mentions)
-    mentions = inherited(plain, mentions)
+    mentions = led_alike(plain, inherited(plain, mentions))
+    mentions = frequencies(plain, mentions, parameters)
     mentions = hours_between(plain, mentions, parameters)
     mentions = halved_or_doubled(plain, mentions, parameters)
     mentions = unitless(mentions, parameters)
@@ -105,6 +108,8 @@ def link(
     nothing_of(plain, parameters, links)
     count_steps(plain, parameters, links)
     rest = [m for m in rest if not _names_a_count(plain, m, parameters, links)]
+    counted = of_each(plain, rest, parameters, links)
+    rest = [m for m in rest if m not in counted]
     rest = [m for m in rest if not said.holds(plain, m, parameters, links.values)]
     rest = _only_one_place(rest, parameters, links)
     rest = _counted(plain, rest, parameters, links)
@@ -165,6 +170,8 @@ def _options(
         # 70 kg are no number of METs where a mass is wanted too.
         measured = [i for i in takers if unit_of(places[i])]
         takers = measured or takers
+    if mention.unit is None and not mention.share and _percents(mentions):
+        takers = [i for i in takers if unit_of(places[i]) != "%"]  # "35 % off and another 10 off"
     alone = mention.unit is not None and len(takers) == 1
     found = {}
     spans = _in_turn(text, mention, spans, mentions)
@@ -217,6 +224,10 @@ def _units_like(unit: Unit, mentions: Sequence[Mention]) -> set[Unit]:
     return {other for other in said if other.dimension == unit.dimension}
 
 
+def _percents(mentions: Sequence[Mention]) -> bool:
+    return any(m.unit is not None and m.unit.symbol == "%" for m in mentions)
+
+
 def _share_in_rows(
     text: str,
     mentions: Sequence[Mention],
@@ -253,50 +264,10 @@ def _lend(options: dict[int, float], places: Sequence[Parameter]) -> None:
                 options[other] = strength - 1.0
 
 
-def give_rest(links: Links, places: Sequence[Parameter]) -> None:
-    """Give the numbers that nothing has placed to the quantities that nobody has said, in order,
-    where there are as many of one as of the other and each fits; these are guesses."""
-    rest = [m for m in links.unused if _worth_a_guess(m)]
-    if not rest or len(rest) != len(places) or len(rest) != len(links.unused):
-        return
-    rest = [_like(m, p, links) for m, p in zip(rest, places, strict=True)]
-    if not all(accepts(m, p) for m, p in zip(rest, places, strict=True)):
-        return
-    if len(rest) > 1 and any(m.unit != rest[0].unit for m in rest):
-        return
-    for mention, place in zip(rest, places, strict=True):
-        links.give(place, mention)
-        links.guessed.append(mention)
-    starts = {m.start for m in rest}
-    links.left = [m for m in links.left if m.start not in starts]
-
-
-def _like(mention: Mention, place: Parameter, links: Links) -> Mention:
-    """Return a bare number with the unit in which another of its kind was said: "Ali in 12 days,
-    Bo in 8"."""
-    wanted = named(unit_of(place)) if unit_of(place) else None
-    if mention.unit is not None or wanted is None:
-        return mention
-    for other in links.taken.values():
-        if other.unit is not None and other.unit.dimension == wanted.dimension:
-            return replace(mention, unit=other.unit)
-    return mention
-
-
 # What is left -------------------------------------------------------------------------------------
 
 _ASIDE = ("frames", "size", "seed", "reach", "degree")
 """Parameters that a number without any word is never meant for."""
-
-
-def _worth_a_guess(mention: Mention) -> bool:
-    """Whether a number may be given to a parameter that nothing links it to: "two" is mostly part
-    of the story, and 1905 a year."""
-    if re.fullmatch(r"1[89]\d\d|20\d\d", mention.text):
-        return False
-    few = 0 <= mention.number <= 3 if mention.kind == "number" else False
-    spelled = not re.search(r"\d", mention.text)
-    return mention.kind == "number" and not mention.weak and not (few and spelled)
 
 
 def _only_one_place(
@@ -306,7 +277,7 @@ def _only_one_place(
     for kinds in (("colour",), ("number", "integer")):
         places = [p for p in parameters if p.kind in kinds and p.name not in _ASIDE]
         colour = kinds == ("colour",)
-        said = [m for m in rest if (m.kind == "colour") is colour and (colour or _worth_a_guess(m))]
+        said = [m for m in rest if (m.kind == "colour") is colour and (colour or worth_a_guess(m))]
         if (
             colour
             and len(said) == 2 == len(places)
@@ -365,7 +336,7 @@ def _counted(
     """Link the one count that is left ("40 wells") to the one thing that is counted."""
     counts = [
         m for m in rest
-        if m.unit is None and _worth_a_guess(m) and m.number == int(m.number)
+        if m.unit is None and worth_a_guess(m) and m.number == int(m.number)
         and m.number >= 2 and _NOUN.match(text, m.end)
     ]  # fmt: skip
     places = [
@@ -385,7 +356,7 @@ def _counted(
 
 def _first(rest: list[Mention], parameters: Sequence[Parameter], links: Links) -> list[Mention]:
     """Give the only number of a wish to the parameter that the plan names first."""
-    said = [m for m in rest if _worth_a_guess(m)]
+    said = [m for m in rest if worth_a_guess(m)]
     if len(said) != 1 or said[0].unit is not None or links.taken or not parameters:
         return rest
     place = parameters[0]

@@ -116,7 +116,9 @@ _CN_PER = "|".join(sorted((w for w in _TIMES if not w.isascii()), key=len, rever
 RATE = re.compile(
     rf"(?:\b(?:per|an?|every|each|in an?|to the)\s+|(?<=[\w%])\s?/\s?)(?P<en>{_EN_PER})(?![A-Za-z])"
     rf"|(?:每一?|(?<![头第前后这那有某哪同])一(?=(?:{_CN_PER})[\u3400-\u9fff]{{0,4}}?[\d一二两三四五六七八九十百](?![角维边体]))"
-    rf"(?!(?:{_CN_PER})(?:后|内|之|以|到|半|左)))(?P<zh>{_CN_PER})|(?P<adverb>\b(?:annual(?:ly)?|yearly|monthly|weekly|daily|hourly)\b)"
+    rf"(?!(?:{_CN_PER})(?:后|内|之|以|到|半|左)))(?P<zh>{_CN_PER})|"
+    r"(?P<adverb>(?<!%, )(?<!apr, )(?<!compounded )\b(?:annual(?:ly)?|yearly|monthly|weekly|daily"
+    r"|hourly)\b)"
     r"|(?P<interest>[年月日](?=利|息|化))",
     re.IGNORECASE,
 )

@@ -46,6 +46,8 @@ _CLOCKS = tuple(
         r"(?<![\d:.])(?P<hour>1[0-2]|0?[1-9])\s*(?P<half>[ap])\.?m\b\.?",
         rf"\b(?P<hour>1[0-2]|[1-9]|{_HOUR_WORD})\s+o'?clock\b"
         r"(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night))?",
+        rf"(?<=\bat )(?P<hour>1[0-2]|[1-9]|{_HOUR_WORD})\s+(?:in the|at)\s+"
+        r"(?P<en>morning|afternoon|evening|night)\b",
         rf"\b(?:a\s+)?(?P<past>half|quarter)\s+(?P<way>past|to)\s+(?P<hour>1[0-2]|[1-9]|{'|'.join(_HOURS)})\b"
         r"(?:\s+(?:in the|at)\s+(?P<en>morning|afternoon|evening|night)\b)?",
         rf"\b(?P<past>{_MINUTES})(?P<said>[\s-]+min(?:ute)?s?)?\s+(?P<way>past|to|after|before)\s+"

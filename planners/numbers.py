@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from .asides import without_asides
 from .colours import read_colours
 from .mention import RATE, Mention, normal, number, rate, whole
 from .moments import read_moments
@@ -43,7 +44,7 @@ def _read(text: str) -> tuple[Mention, ...]:
                 found.append(mention)
     found = summed(plain, sorted(found, key=lambda m: m.start))
     found = [as_share(plain, _as_count(plain, mention)) for mention in found]
-    return tuple(_rated(plain, _priced(plain, found)))
+    return tuple(_rated(plain, without_asides(plain, found)))
 
 
 _COUNTING = re.compile(r"\s*(?:[回次个只颗枚张遍道趟轮盏栋匹株支枝位名]|times\b)")
@@ -120,22 +121,6 @@ def _before(text: str, mention: Mention, match: re.Match[str]) -> bool:
     if match["zh"] or match["interest"]:
         return re.fullmatch(r"[㐀-鿿]{0,8}[:：]?\s*", gap) is not None
     return match["adverb"] is not None and _NEAR_BEFORE.fullmatch(gap) is not None
-
-
-_FOR_MONEY = re.compile(
-    r"(?:[块元]\s?[\d一二三四五六七八九]|块钱?|元|毛钱?|角钱?|分钱)\s*[/／]?\s*$"
-)
-
-
-def _priced(text: str, mentions: Sequence[Mention]) -> list[Mention]:
-    """Return the mentions without the 一斤 of 五块钱一斤, which only says what a price is of."""
-    return [
-        m for m in mentions
-        if not (
-            m.kind == "number" and m.number == 1 and m.text.startswith("一")
-            and _FOR_MONEY.search(text, 0, m.start)
-        )
-    ]  # fmt: skip
 
 
 _GAINS = re.compile(r"[减加快慢增降掉]")

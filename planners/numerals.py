@@ -78,16 +78,24 @@ def english_value(words: list[str]) -> float | None:
     """Return the value of words such as "half a million", "twenty five", "two and a half"."""
     total = section = 0.0
     some = half_first = False
+    last_one: float | None = None
     for word in words:
         if word in ("a", "an", "and"):
             continue
+        if word not in ONES:
+            last_one = None
         if word == "half":
             if some:
                 section += 0.5
             else:
                 half_first = True
         elif word in ONES:
+            if last_one is not None and not (last_one >= 20 and ONES[word] < 10):
+                return None  # the "one six" of "at least one six" is no number
             section += ONES[word]
+            last_one = ONES[word]
+            some = True
+            continue
         elif word == "dozen":
             section = (section or 1) * 12
         elif word == "hundred":

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .complete import complete_first
 from .entries import CHARACTER, entries
 from .library import Recipe
 from .likelihood import COMPARED, Clues, Doubts, chances, said, taken
@@ -50,6 +51,10 @@ class Hit:
     """BM25 of the wish in everything that the recipe says."""
     chance: float = 0.0
     """0..1: how likely it is the one that is meant; the hits are in its order."""
+    left: int = 0
+    """How many numbers of the wish it has no place for; at most 3."""
+    complete: bool = False
+    """Whether every number has found a place, none by a guess, and none is missing."""
     whole: bool = False
     """Whether two numbers or more were said and each has found its knob, none by a guess."""
 
@@ -105,13 +110,18 @@ class Index:
         whole = [bool(clue.whole) for clue in found.clues]
         more = len(found.hits) - len(likely)
         likely, whole = likely + [0.0] * more, whole + [False] * more
+        clues = [*found.clues, *[None] * more]
         hits = [
-            Hit(hit.recipe, hit.score, hit.weight, chance, every)
-            for hit, chance, every in zip(found.hits, likely, whole, strict=True)
-        ]
+            Hit(
+                hit.recipe, hit.score, hit.weight, chance,
+                left=int(clue.left) if clue else 0, complete=clue is not None and clue.complete,
+                whole=every,
+            )
+            for hit, chance, every, clue in zip(found.hits, likely, whole, clues, strict=True)
+        ]  # fmt: skip
         hits.sort(key=lambda hit: (-hit.chance, -hit.weight, hit.recipe.id))
         if spoken is None:
-            return hits
+            return complete_first(text, hits)
         # Word by word what a recipe says of itself: then it is that one, whatever else is near.
         weight = max((hit.weight for hit in hits), default=0.0)
         others = [Hit(h.recipe, h.score, h.weight) for h in hits if h.recipe is not spoken]

@@ -43,6 +43,39 @@ _UNIT_AND_HALF = re.compile(
 )
 
 
+_PER_HUNDRED = re.compile(
+    r"(?<![\w.])(?P<n>\d{1,4}(?:\.\d{1,4})?)\s*(?:l|litres?|liters?)\s*(?:/|per|every|on|for(?:\s+every)?"
+    r"|to(?:\s+the)?|each)\s*(?:100|a\s+hundred|hundred)\s*(?:kms?|kilomet(?:re|er)s?)\b"
+    r"|(?:(?<!\d)100|一?百)公里(?:的?油耗|耗油|要|得|吃|喝|烧|用|费|大?约|大概){1,3}掉?(?:是|为)?\s*"
+    r"(?P<cn>\d{1,4}(?:\.\d{1,4})?)\s*(?:升|个油|L\b)",
+    re.IGNORECASE,
+)
+_AND_SECONDS = re.compile(
+    r"(?<![A-Za-z\d.:])(?P<n>\d{1,3})(?:\s*(?P<u>minutes?|mins?|hours?|hrs?)\s+(?P<r>[0-5]\d)(?![\w.:%])"
+    r"(?=\s*(?:$|[,;.?!)]|(?:for|in|at|on|per|each|and|to|of|with|over|so|how|what|which|,)\b))"
+    r"|(?P<cu>分钟?|小时)(?P<cr>[0-5]\d)(?=[，,。；;？?！!、\s]|$))",
+    re.IGNORECASE,
+)
+_RACE = re.compile(
+    r"\b(?:ran|runs?|running|jog(?:s|ged|ging)?|race[ds]?|racing)\s+(?:(?:an?|my|the|this|his|her|first)\s+)?"
+    r"(?P<n>\d{1,3})\s?k(?=\s*(?:$|[,.;?!]|(?:in|at|on|with|run|race|time|pace|under|every|and)\b))",
+    re.IGNORECASE,
+)
+_SMALL_UNIT = re.compile(r"(?<![A-Za-z\d.])(?P<n>\d{1,5}(?:\.\d{1,4})?)(?P<u>[vw])(?![A-Za-z\d'’])")
+"""Units that should be capitals, written right behind their number: 9v, 60w."""
+_HOURLY_CN = re.compile(
+    r"时速(?:为|是|约|达到?)?\s?(?P<n>[一二两三四五六七八九十百千]{1,7})(?=[，,。；;？?、的]|$)"
+)
+_AND_HALF_CN = re.compile(
+    r"(?<![\d.])(?P<n>\d{1,6}|[一二两三四五六七八九十百]{1,7})(?P<c>[圈个杯碗瓶袋盒箱桶块片张勺盘倍包趟节串页盆])半"
+    r"(?![径衰天夜球价数个小大音月年周])"
+)
+_CODE_SPEED = re.compile(
+    r"(?<![\d.])(?P<n>\d{1,3}|[一二两三四五六七八九十百]{1,6})码(?![数头表长布头字农])"
+)
+_DRIVEN = re.compile(r"[车辆]|时速|开到|高速|限速|超速|油门|飙")
+
+
 _CN = "一二两三四五六七八九十百千"
 _NUMBER = rf"(?:[{_CN}]{{1,9}}(?:点[零一二三四五六七八九]{{1,9}})?|\d{{1,12}}(?:\.\d{{1,9}})?)"
 _AREA = re.compile(
@@ -83,10 +116,38 @@ def read_spoken(text: str) -> list[Mention]:
             found.append(number(text, litres, *match.span(), names["l/100km"]))
     for match in _UNIT_AND_HALF.finditer(text):
         found.append(number(text, 1.5, *match.span(), names[match["u"].lower()]))
+    found += _of_ways(text)
     for match in _AREA.finditer(text):
         if (area := _value(match["n"])) > 0:
             found.append(number(text, area, *match.span(), names["m^2"]))
     return found + _densities(text)
+
+
+def _of_ways(text: str) -> list[Mention]:
+    """Return what is said of driving, running and plugs: "6 l per 100 km", "52 minutes 30", "10k",
+    80码, 12圈半, 9v."""
+    names, found = by_name(), []
+    for match in _PER_HUNDRED.finditer(text):
+        litres = float(match["n"] or match["cn"])
+        found.append(number(text, litres, *match.span(), names["l/100km"]))
+    for match in _AND_SECONDS.finditer(text):
+        minutes = float(match["n"]) + float(match["r"] or match["cr"]) / 60
+        hours = (match["u"] or match["cu"])[0].lower() in "h小"
+        unit = names["h" if hours else "min"]
+        found.append(number(text, float(f"{minutes:.12g}"), *match.span(), unit))
+    for match in _RACE.finditer(text):
+        start, end = match.start("n"), match.end()
+        found.append(number(text, float(match["n"]), start, end, names["km"]))
+    for match in _SMALL_UNIT.finditer(text):
+        found.append(number(text, float(match["n"]), *match.span(), names[match["u"].upper()]))
+    for match in _HOURLY_CN.finditer(text):
+        start, end = match.span("n")
+        found.append(number(text, _value(match["n"]), start, end, names["km/h"]))
+    for match in _CODE_SPEED.finditer(text) if _DRIVEN.search(text) else ():
+        found.append(number(text, _value(match["n"]), *match.span(), names["km/h"]))
+    for match in _AND_HALF_CN.finditer(text):
+        found.append(number(text, _value(match["n"]) + 0.5, *match.span(), None))
+    return found
 
 
 def _densities(text: str) -> list[Mention]:

@@ -6,8 +6,9 @@ import pytest
 
 from intentos.errors import ValueOutOfRange
 from intentos.parameters import Parameter
+from intentos.planners.giving import give_rest
 from intentos.planners.library import builtin_folder, read_recipe
-from intentos.planners.linking import give_rest, link
+from intentos.planners.linking import link
 from intentos.types import Words
 
 from .plans import HEART, HEAT, TRAFFIC, knob
