@@ -522,8 +522,13 @@ class Dispatcher:
                         await self._jobs.renew(found.ack)
             for found in list(self._open.values()):
                 for attempt in found.going:
-                    overdue = now - attempt.since > found.job.limits.wall_time + GRACE
-                    if not attempt.node.there or overdue:
+                    taken = now - attempt.since
+                    if taken > found.job.limits.wall_time + GRACE:
+                        found.without.add(attempt.node.member.id)
+                        self._chooser.learned(found.job.work, attempt.node.member.id, taken)
+                        self._command(attempt, "cancel")
+                        self._lose(found, attempt)
+                    elif not attempt.node.there:
                         self._lose(found, attempt)
                 self._reveal(found)
                 idle = found.waiting and not found.going and not found.over
