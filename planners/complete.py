@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from intentos.errors import IntentOSError
 
-from .asked import link_asked
-from .likelihood import context
+from .likelihood import linked
 
 if TYPE_CHECKING:
     from .library import Recipe
@@ -42,14 +41,7 @@ def complete_first(text: str, hits: Sequence[Hit]) -> list[Hit]:
 def _leaves_out(text: str, recipe: Recipe, *, bare: bool) -> bool:
     """Return whether a number with a unit has no place; or, where ``bare``, one in digits."""
     try:
-        links = link_asked(
-            text,
-            recipe.parameters,
-            context=context(recipe),
-            title=f"{recipe.title.en}\n{recipe.title.zh}",
-            phrasings=(*recipe.phrasings.en, *recipe.phrasings.zh),
-            constants=recipe.constants,
-        )
+        links = linked(text, recipe)
     except IntentOSError:
         return False
     return any(

@@ -20,6 +20,7 @@ from .asked import link_asked, wanted
 from .formulas import Written
 from .law import FIND, open_knob
 from .library import Recipe
+from .links import Links
 from .numbers import Mention
 from .units import named
 from .words import QUOTED, mathematics
@@ -155,14 +156,7 @@ def taken(recipe: Recipe, what: Said) -> tuple[float, ...]:
     tells = _told(recipe)
     if what.numbers or formula or row:
         try:
-            links = link_asked(
-                what.text,
-                recipe.parameters,
-                context=context(recipe),
-                title=f"{recipe.title.en}\n{recipe.title.zh}",
-                phrasings=(*recipe.phrasings.en, *recipe.phrasings.zh),
-                constants=recipe.constants,
-            )
+            links = linked(what.text, recipe)
         except IntentOSError:
             outside = 1.0
         else:
@@ -216,6 +210,18 @@ def _reported(code: str) -> frozenset[str]:
 def _dimensions_of(units: tuple[str, ...]) -> frozenset[str]:
     known = (named(unit) for unit in units)
     return frozenset(unit.dimension for unit in known if unit is not None)
+
+
+def linked(text: str, recipe: Recipe) -> Links:
+    """Return what a wish says of a recipe's parameters; raises ValueOutOfRange."""
+    return link_asked(
+        text,
+        recipe.parameters,
+        context=context(recipe),
+        title=f"{recipe.title.en}\n{recipe.title.zh}",
+        phrasings=(*recipe.phrasings.en, *recipe.phrasings.zh),
+        constants=recipe.constants,
+    )
 
 
 def context(recipe: Recipe) -> str:

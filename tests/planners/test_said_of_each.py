@@ -9,10 +9,9 @@ import pytest
 from intentos import config
 from intentos.errors import IntentOSError
 from intentos.planners import numbers
-from intentos.planners.asked import link_asked
 from intentos.planners.complete import complete_first
 from intentos.planners.library import Library, Recipe
-from intentos.planners.likelihood import context
+from intentos.planners.likelihood import linked
 from intentos.planners.search import Hit
 from intentos.registry import Registry
 
@@ -55,15 +54,7 @@ def library() -> Library:
 
 
 def _values(text: str, recipe: Recipe) -> dict[str, object]:
-    links = link_asked(
-        text,
-        recipe.parameters,
-        context=context(recipe),
-        title=f"{recipe.title.en}\n{recipe.title.zh}",
-        phrasings=(*recipe.phrasings.en, *recipe.phrasings.zh),
-        constants=recipe.constants,
-    )
-    return dict(links.values)
+    return dict(linked(text, recipe).values)
 
 
 @pytest.mark.parametrize(
